@@ -1,0 +1,123 @@
+"""From annotation to training targets: the set of states each residue may have.
+
+The annotation says where a signal peptide ends, not where its regions end. So each residue
+gets a set of states, and the loss sums over every path inside the sets. Positions below are
+0-based; `last` is the last residue of the signal peptide.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peft_sp.biology.alphabet import KYTE_DOOLITTLE
+from peft_sp.biology.grammar import DECLARATIONS, NO_SP, STATES, TOPOLOGY, grammar, state
+
+LABEL_OF_TYPE = {declaration.name: declaration.label for declaration in DECLARATIONS}
+_HYDROPHOBIC_WINDOW = 7
+_PILIN_MOTIF = 5
+
+
+def cleavage_site(labels: str, type_name: str) -> int | None:
+    """1-based position of the last signal peptide residue in a label line; None without one."""
+    letter = LABEL_OF_TYPE[type_name]
+    return labels.rfind(letter) + 1 or None if letter else None
+
+
+def allowed_states(sequence: str, labels: str, type_name: str) -> NDArray[np.bool_]:
+    """Allowed states (L, S) of a labelled window of L residues.
+
+    Raises ValueError if the labels do not belong to the type or allow no path through the
+    grammar (a signal peptide too short for its regions).
+    """
+    if len(sequence) != len(labels):
+        raise ValueError(f"{len(sequence)} residues but {len(labels)} labels")
+    allowed = np.zeros((len(sequence), len(STATES)), dtype=bool)
+    site = cleavage_site(labels, type_name)
+    if type_name != NO_SP and site is None:
+        raise ValueError(f"type {type_name} but no residue is labelled {LABEL_OF_TYPE[type_name]}")
+    for index in range(site or 0, len(sequence)):
+        if labels[index] not in TOPOLOGY:
+            raise ValueError(f"label {labels[index]} at residue {index + 1} of type {type_name}")
+        allowed[index, state(type_name, labels[index])] = True
+    if site is not None:
+        if set(labels[:site]) != {LABEL_OF_TYPE[type_name]}:
+            raise ValueError(f"labels before the cleavage site are not all {labels[site - 1]}")
+        _allow_signal_peptide(allowed, sequence, labels, type_name, last=site - 1)
+    if not has_legal_path(allowed):
+        raise ValueError(f"no path of type {type_name} through the grammar fits these labels")
+    return allowed
+
+
+def _allow_signal_peptide(
+    allowed: NDArray[np.bool_], sequence: str, labels: str, type_name: str, last: int
+) -> None:
+    """Fill in the rows of the signal peptide, and those after it that its type fixes."""
+
+    def allow(name: str, start: int, stop: int) -> None:
+        allowed[max(start, 0) : stop, state(type_name, name)] = True
+
+    if type_name == "PILIN":
+        motif_end = last + 1 + _PILIN_MOTIF
+        membrane = labels.find("M", last)
+        membrane_end = membrane + len(labels[membrane:]) - len(labels[membrane:].lstrip("M"))
+        allowed[last + 1 : max(membrane_end, motif_end)] = False
+        allow("P", 0, last + 1)
+        allow("CS", last + 1, motif_end)
+        allow("H", motif_end, membrane_end)
+        return
+
+    peak = hydrophobic_centre(sequence[: last + 1])
+    lipoprotein = type_name in ("LIPO", "TATLIPO")
+    h_start, h_stop = 2, last - 2 if type_name == "SP" else last - 1
+    if type_name in ("TAT", "TATLIPO"):
+        motif = twin_arginine(sequence, peak)
+        allow("N", 0, motif)
+        allow("RR", motif, motif + 2)
+        allow("N", motif + 2, motif + 3)
+        h_start = motif + 3
+    else:
+        allow("N", 0, peak)
+    allow("H", h_start, max(h_stop, peak + 1))
+    if lipoprotein:
+        allowed[last - 1 : last + 2] = False
+        allow("CS", last - 1, last + 1)
+        allow("C1", last + 1, last + 2)
+    else:
+        allow("C", peak + 1, last + 1)
+
+
+def hydrophobic_centre(signal_peptide: str) -> int:
+    """Centre of the most hydrophobic 7-residue stretch: start of the first best one, plus 4.
+
+    Kyte-Doolittle; letters without a value count as 0. Of a shorter peptide, its middle.
+    """
+    if len(signal_peptide) < _HYDROPHOBIC_WINDOW:
+        return len(signal_peptide) // 2
+    values = np.array([KYTE_DOOLITTLE.get(letter, 0.0) for letter in signal_peptide])
+    sums = np.convolve(values, np.ones(_HYDROPHOBIC_WINDOW), mode="valid")
+    # Rounded, so that equal stretches tie whatever the order of the additions.
+    return int(np.argmax(sums.round(6))) + _HYDROPHOBIC_WINDOW // 2 + 1
+
+
+def twin_arginine(sequence: str, peak: int) -> int:
+    """Start of the twin-arginine motif: the last one that leaves room for the h-region.
+
+    RR is preferred to KR, and KR to a single R with its neighbour; it must end before
+    `peak` (0-based). Without any, the two residues after the first serve as the motif.
+    """
+    for motif in ("RR", "KR"):
+        start = sequence.rfind(motif, 0, peak)
+        if start >= 0:
+            return start
+    single = sequence.rfind("R", 0, max(peak - 1, 0))
+    return single if single >= 0 else 1
+
+
+def has_legal_path(allowed: NDArray[np.bool_]) -> bool:
+    """Whether some path from a start to an end of the grammar stays in the sets (L, S)."""
+    rules = grammar()
+    reached = allowed[0] & rules.starts
+    for row in allowed[1:]:
+        reached = (reached @ rules.transitions) & row
+    return bool((reached & rules.ends).any())

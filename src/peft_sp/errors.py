@@ -1,0 +1,60 @@
+"""The errors a user can cause. Each prints as one line: what, where, and the mend.
+
+`cli` catches `PeftSpError` once, prints it and exits with 2; anything else is a
+fault of ours. The classes carry their data so that a caller can act on it.
+"""
+
+from __future__ import annotations
+
+
+class PeftSpError(Exception):
+    """Base of every error with a cause outside the program."""
+
+
+class InputError(PeftSpError):
+    """Input that cannot be used.
+
+    Attributes: path (file name or "-"), line (1-based, None if the whole file is meant),
+    record (the record's name, None if there is none).
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        path: str | None = None,
+        line: int | None = None,
+        record: str | None = None,
+    ) -> None:
+        self.problem, self.path, self.line, self.record = problem, path, line, record
+        where = [] if path is None else ["standard input" if path == "-" else path]
+        if line is not None:
+            where.append(f"line {line}")
+        if record is not None:
+            where.append(f"record '{record}'")
+        super().__init__(": ".join([*([", ".join(where)] if where else []), problem]))
+
+
+class OutputError(PeftSpError):
+    """A result that cannot be written."""
+
+
+class RecipeError(PeftSpError):
+    """A recipe with one or more mistakes; `problems` holds one sentence each."""
+
+    def __init__(self, source: str, problems: list[str]) -> None:
+        self.source, self.problems = source, problems
+        super().__init__(f"{source}: " + "; ".join(problems))
+
+
+class ModelError(PeftSpError):
+    """A model, backbone or checkpoint that cannot be found, read or matched."""
+
+
+class MissingExtraError(PeftSpError):
+    """A part of PEFT-SP whose optional dependencies are not installed."""
+
+    def __init__(self, what: str, extra: str, module: str | None = None) -> None:
+        self.extra = extra
+        missing = f" ({module} is missing)" if module else ""
+        super().__init__(f"{what} needs more packages{missing}: pip install 'peft-sp[{extra}]'")

@@ -1,0 +1,98 @@
+"""Emissions of encoded windows, from ONNX Runtime or from a torch model."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peft_sp.errors import ModelError
+from peft_sp.inference.decoding import CrfScores
+
+if TYPE_CHECKING:
+    from peft_sp.network.model import SignalPeptideModel
+
+
+class Backend(Protocol):
+    """What a predictor asks of a network.
+
+    scores: of its CRF; batch_size: windows a call that suit it.
+    """
+
+    scores: CrfScores
+    batch_size: int
+
+    def emissions(self, residues: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """residues (B, L) codes, padded -> emissions (B, L, S)."""
+        ...
+
+
+class OnnxBackend:
+    """A network exported to ONNX, run by ONNX Runtime on the CPU."""
+
+    batch_size = 256
+
+    def __init__(self, path: str | os.PathLike[str], threads: int | None = None) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or 0
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        # Threads that spin between two calls would fight the decoder for the cores.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self._session = onnxruntime.InferenceSession(
+                os.fspath(path), options, providers=["CPUExecutionProvider"]
+            )
+            scores = self._session.run(["transitions", "starts", "ends"], _dummy())
+        except Exception as error:  # ONNX Runtime's errors have no common base of their own
+            raise ModelError(f"{path}: not a model of this program ({error})") from None
+        self.scores = CrfScores(*scores)
+
+    def emissions(self, residues: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """residues (B, L) codes, padded -> emissions (B, L, S)."""
+        output: NDArray[np.float32] = self._session.run(["emissions"], {"residues": residues})[0]
+        return output
+
+
+class TorchBackend:
+    """A model in PyTorch, on any device, in float32 or under bfloat16 autocast."""
+
+    batch_size = 64
+
+    def __init__(
+        self, model: SignalPeptideModel, device: str = "cpu", precision: str = "float32"
+    ) -> None:
+        import torch
+
+        self._torch = torch
+        self._model = model.to(device)
+        self._device = torch.device(device)
+        self._bf16 = precision == "bfloat16"
+        crf = model.crf
+        self.scores = CrfScores(
+            *(p.detach().cpu().numpy().copy() for p in (crf.transitions, crf.starts, crf.ends))
+        )
+
+    def emissions(self, residues: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """residues (B, L) codes, padded -> emissions (B, L, S)."""
+        torch, model = self._torch, self._model
+        training = model.training
+        model.eval()
+        try:
+            with (
+                torch.inference_mode(),
+                torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._bf16),
+            ):
+                output = model(torch.from_numpy(residues).to(self._device))
+            emissions: NDArray[np.float32] = output.emissions.float().cpu().numpy()
+            return emissions
+        finally:
+            model.train(training)
+
+
+def _dummy() -> dict[str, NDArray[np.uint8]]:
+    return {"residues": np.zeros((1, 1), dtype=np.uint8)}

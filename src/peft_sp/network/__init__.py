@@ -1,0 +1,1 @@
+"""Networks on PyTorch: backbones, tuning methods, the CRF, whole models, checkpoints."""

@@ -1,0 +1,89 @@
+"""The whole network: encoder, head, CRF."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from peft_sp.biology.alphabet import PAD
+from peft_sp.biology.grammar import grammar
+from peft_sp.errors import RecipeError
+from peft_sp.network.crf import ConstrainedCRF
+from peft_sp.network.settings import ModelSettings
+
+
+@dataclass(frozen=True)
+class Output:
+    """emissions (B, L, S) float; mask (B, L) bool, true on residues."""
+
+    emissions: Tensor
+    mask: Tensor
+
+
+class SignalPeptideModel(nn.Module):
+    """Residue codes -> emissions, with the CRF that scores them.
+
+    `encoder` maps codes (B, L) to hidden states (B, L, D). Parameters fall in two groups:
+    the encoder's trainable ones and the head's (head and CRF), see `parameter_groups`.
+    """
+
+    def __init__(self, encoder: nn.Module, width: int, dropout: float) -> None:
+        super().__init__()
+        rules = grammar()
+        self.encoder = encoder
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(width, rules.size)
+        self.crf = ConstrainedCRF(rules.transitions, rules.starts, rules.ends)
+
+    def forward(self, residues: Tensor) -> Output:
+        """residues (B, L) int codes, `PAD` behind each sequence's end."""
+        hidden = self.encoder(residues)
+        return Output(self.head(self.dropout(hidden)), residues != PAD)
+
+    def parameter_groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+        """Trainable parameters of the encoder, and those of head and CRF."""
+        encoder = [p for p in self.encoder.parameters() if p.requires_grad]
+        return encoder, [*self.head.parameters(), *self.crf.parameters()]
+
+    def trainable_state(self) -> dict[str, Tensor]:
+        """The tensors that training changes; all that a checkpoint has to hold."""
+        trained = {name for name, p in self.named_parameters() if p.requires_grad}
+        return {name: t for name, t in self.state_dict().items() if name in trained}
+
+    def load_trainable_state(self, state: dict[str, Tensor]) -> None:
+        """Set the trainable tensors. Raises KeyError where names do not match exactly."""
+        expected = set(self.trainable_state())
+        if expected != set(state):
+            raise KeyError(f"tensors that do not match: {sorted(expected ^ set(state))[:4]}")
+        self.load_state_dict(state, strict=False)
+
+
+def build_model(settings: ModelSettings) -> SignalPeptideModel:
+    """The network that settings describe, ready to be trained.
+
+    Raises RecipeError where the tuning does not fit the backbone, ModelError where the
+    backbone cannot be had.
+    """
+    if settings.student is not None:
+        from peft_sp.network.student import Student
+
+        student = Student(settings.student)
+        return SignalPeptideModel(student, student.width, settings.head.dropout)
+
+    from peft_sp.network.backbone import Backbone, load_encoder, read_config, token_ids
+
+    assert settings.backbone is not None and settings.tuning is not None
+    config = read_config(settings.backbone)
+    if problems := settings.tuning.problems(config):
+        raise RecipeError(f"backbone '{settings.backbone}'", problems)
+    encoder = settings.tuning.apply(load_encoder(settings.backbone))
+    width = int(config.hidden_size)
+    backbone = Backbone(encoder, token_ids(settings.backbone), width)
+    return SignalPeptideModel(backbone, width, settings.head.dropout)
+
+
+def seed_everything(seed: int) -> None:
+    """Seed the generators that initialisation and dropout draw from."""
+    torch.manual_seed(seed)

@@ -1,0 +1,64 @@
+"""How a network is put together, as data: the part of a recipe that a checkpoint carries.
+
+Every class refuses options it does not know. `network/model.py` builds what they describe.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from peft_sp.network.tuning import Tuning
+
+
+class Settings(BaseModel):
+    """Base of every group of options: unknown ones are errors, values are fixed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StudentSettings(Settings):
+    """The small network behind `fast` (see `network/student.py`)."""
+
+    width: int = Field(default=128, ge=8, description="channels of embedding and convolutions")
+    kernel: int = Field(default=7, ge=1, description="residues a convolution sees; odd")
+    convolutions: int = Field(default=3, ge=0)
+    hidden: int = Field(default=96, ge=8, description="LSTM units a direction")
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+    residue_dropout: float = Field(
+        default=0.05, ge=0, lt=1, description="share of residues hidden while training"
+    )
+
+    @model_validator(mode="after")
+    def _odd_kernel(self) -> StudentSettings:
+        if self.kernel % 2 == 0:
+            raise ValueError(f"student.kernel must be odd, not {self.kernel}")
+        return self
+
+
+class HeadSettings(Settings):
+    """Hidden states -> emissions."""
+
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+
+
+class ModelSettings(Settings):
+    """A whole network: either a backbone with a tuning method, or a student."""
+
+    backbone: str | None = Field(default=None, description="ESM-2 name, hub id or directory")
+    tuning: Annotated[Tuning, Field(discriminator="method")] | None = None
+    student: StudentSettings | None = None
+    head: HeadSettings = HeadSettings()
+
+    @model_validator(mode="after")
+    def _one_encoder(self) -> Any:
+        if (self.backbone is None) == (self.student is None):
+            raise ValueError("give either backbone or [student], and not both")
+        if self.student is not None and self.tuning is not None:
+            raise ValueError("[tuning] adapts a backbone; a [student] trains all its parameters")
+        if self.backbone is not None and self.tuning is None:
+            raise ValueError('a backbone needs [tuning], e.g. method = "lora"')
+        return self
+
+

@@ -1,0 +1,82 @@
+"""A small network from residues to hidden states: convolutions, then an LSTM each way."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from peft_sp.biology.alphabet import AMINO_ACIDS, PAD, RESIDUES, UNKNOWN
+from peft_sp.biology.grammar import WINDOW
+from peft_sp.network.settings import StudentSettings
+
+
+class Student(nn.Module):
+    """Residue codes (B, L) -> hidden states (B, L, D), with D = 2 x hidden.
+
+    The embedding holds the 20 amino acids and X; B, Z, U and O are read as X, since too few
+    are in any training set to learn them. Padding never reaches a residue: it is zero to the
+    convolutions, and the backward LSTM reads each sequence from its own last residue.
+    """
+
+    lookup: Tensor
+
+    def __init__(self, settings: StudentSettings) -> None:
+        super().__init__()
+        self.width = 2 * settings.hidden
+        self.residue_dropout = settings.residue_dropout
+        self.unknown = len(AMINO_ACIDS)
+        lookup = [*range(len(AMINO_ACIDS)), *[self.unknown] * (len(RESIDUES) + 1 - 20)]
+        self.register_buffer("lookup", torch.tensor(lookup), persistent=False)
+        assert RESIDUES[self.unknown] == UNKNOWN and len(lookup) == PAD + 1
+        self.letters = nn.Embedding(self.unknown + 1, settings.width)
+        self.places = nn.Embedding(WINDOW, settings.width)
+        nn.init.normal_(self.letters.weight, std=0.5)
+        nn.init.normal_(self.places.weight, std=0.1)
+        self.blocks = nn.ModuleList(
+            ConvolutionBlock(settings.width, settings.kernel, settings.dropout)
+            for _ in range(settings.convolutions)
+        )
+        self.forwards = nn.LSTM(settings.width, settings.hidden, batch_first=True)
+        self.backwards = nn.LSTM(settings.width, settings.hidden, batch_first=True)
+        self.dropout = nn.Dropout(settings.dropout)
+        self.norm = nn.LayerNorm(self.width)
+
+    def forward(self, residues: Tensor) -> Tensor:
+        """residues (B, L) int codes, `PAD` behind the end -> (B, L, D)."""
+        residues = residues.long()
+        mask = residues != PAD  # (B, L)
+        letters = self.lookup[residues]
+        if self.training and self.residue_dropout:
+            hidden = torch.rand(letters.shape, device=letters.device) < self.residue_dropout
+            letters = letters.masked_fill(hidden, self.unknown)
+        places = torch.arange(residues.shape[1], device=residues.device)
+        real = mask[..., None].to(self.letters.weight.dtype)
+        state = (self.letters(letters) + self.places(places)) * real
+        for block in self.blocks:
+            state = block(state) * real
+        state = self.dropout(state)
+        ahead, _ = self.forwards(state)
+        last = mask.sum(1, keepdim=True) - 1  # (B, 1)
+        turned = torch.where(places <= last, last - places, places)[..., None]  # (B, L, 1)
+        back, _ = self.backwards(state.gather(1, turned.expand(-1, -1, state.shape[2])))
+        back = back.gather(1, turned.expand(-1, -1, back.shape[2]))
+        return self.norm(torch.cat([ahead, back], dim=2))
+
+
+class ConvolutionBlock(nn.Module):
+    """Residual block on (B, L, C): norm, depthwise convolution, pointwise expansion and back."""
+
+    def __init__(self, width: int, kernel: int, dropout: float) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.depthwise = nn.Conv1d(width, width, kernel, padding=kernel // 2, groups=width)
+        self.expand = nn.Linear(width, 2 * width)
+        self.contract = nn.Linear(2 * width, width)
+        self.activation = nn.ReLU()
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, state: Tensor) -> Tensor:
+        """state (B, L, C), zero at padding -> (B, L, C)."""
+        mixed = self.depthwise(self.norm(state).transpose(1, 2)).transpose(1, 2)
+        mixed = self.contract(self.activation(self.expand(mixed)))
+        return state + self.dropout(mixed)

@@ -1,0 +1,1 @@
+"""From labelled data to trained models and honest numbers."""

@@ -1,0 +1,91 @@
+"""Labelled proteins as tensors, and the order in which they are drawn."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from peft_sp.biology.alphabet import PAD, encode
+from peft_sp.biology.grammar import TYPES, WINDOW, grammar
+from peft_sp.biology.tagging import allowed_states
+from peft_sp.errors import InputError
+from peft_sp.io.labelled import LabelledProtein
+
+Batch = dict[str, Tensor]
+
+
+class LabelledWindows(Dataset[Batch]):
+    """Windows with their allowed states.
+
+    A batch is {"residues": (B, L) uint8 codes, "allowed": (B, L, S) bool, "types": (B,)},
+    with L the longest window of the batch. Raises InputError for a protein whose labels
+    allow no path.
+    """
+
+    def __init__(self, proteins: Sequence[LabelledProtein]) -> None:
+        self.proteins = proteins
+        self.residues = torch.from_numpy(encode([p.sequence for p in proteins], WINDOW))
+        allowed = np.zeros((len(proteins), WINDOW, grammar().size), dtype=bool)
+        for row, p in enumerate(proteins):
+            try:
+                allowed[row, : len(p.sequence)] = allowed_states(p.sequence, p.labels, p.type)
+            except ValueError as error:
+                raise InputError(str(error), record=p.accession) from None
+        self.allowed = torch.from_numpy(allowed)
+        self.types = torch.tensor([TYPES.index(p.type) for p in proteins])
+
+    def __len__(self) -> int:
+        return len(self.proteins)
+
+    def __getitem__(self, index: int) -> Batch:
+        return self.__getitems__([index])
+
+    def __getitems__(self, indices: list[int]) -> Batch:
+        residues = self.residues[indices]
+        longest = int((residues != PAD).sum(1).max())
+        return {
+            "residues": residues[:, :longest],
+            "allowed": self.allowed[indices, :longest],
+            "types": self.types[indices],
+        }
+
+
+def as_is(batch: Batch) -> Batch:
+    """The collator: `LabelledWindows` already returns whole batches."""
+    return batch
+
+
+class BalancedSampler(Sampler[int]):
+    """Draws one epoch: every protein once (balance 0), or classes evened out.
+
+    With balance b a protein of a class (organism group x type) of n is drawn with weight
+    n^-b, with replacement, as many times as there are proteins. The order depends on the
+    seed and the epoch alone, so that a resumed run goes on as if never stopped.
+    """
+
+    def __init__(self, proteins: Sequence[LabelledProtein], balance: float, seed: int) -> None:
+        counts = Counter(p.organism_type for p in proteins)
+        weights = [counts[p.organism_type] ** -balance for p in proteins]
+        self.weights = torch.tensor(weights, dtype=torch.float64)
+        self.balance, self.seed, self.epoch = balance, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by the trainer before each epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    def __iter__(self) -> Iterator[int]:
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+        size = len(self.weights)
+        if self.balance:
+            drawn = torch.multinomial(self.weights, size, replacement=True, generator=generator)
+        else:
+            drawn = torch.randperm(size, generator=generator)
+        return iter(drawn.tolist())

@@ -1,0 +1,210 @@
+"""Accuracy: the only definition of each figure.
+
+Figures are given per organism group and type that occur in the data, e.g. (EUKARYA, SP).
+
+- MCC1: a type against NO_SP, with only these two (by annotation) kept.
+- MCC2: a type against everything else in the organism group.
+- Cleavage sites, within w residues: recall = found / annotated sites of the type, precision
+  = found / predicted sites, where the sites of other types count as none and predictions
+  count only where the predicted type is this type or NO_SP. Undefined is NaN, never 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peft_sp.biology.grammar import NO_SP, TYPES
+from peft_sp.inference.decoding import Decoded
+from peft_sp.io.labelled import LabelledProtein
+
+TOLERANCES = (0, 1, 2, 3)
+BIG_CLASSES = (
+    ("EUKARYA", "SP"),
+    ("NEGATIVE", "SP"),
+    ("NEGATIVE", "LIPO"),
+    ("NEGATIVE", "TAT"),
+    ("POSITIVE", "LIPO"),
+)
+"""The classes large enough for a figure that does not swing."""
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Annotation and prediction of N proteins, column by column.
+
+    organism (N,) str; true_type, type (N,) index into `TYPES`; true_site, site (N,) 1-based,
+    0 = none; probabilities (N, K).
+    """
+
+    organism: NDArray[np.str_]
+    true_type: NDArray[np.int64]
+    type: NDArray[np.int64]
+    true_site: NDArray[np.int64]
+    site: NDArray[np.int64]
+    probabilities: NDArray[np.float64]
+
+    @staticmethod
+    def of(proteins: Sequence[LabelledProtein], decoded: Sequence[Decoded]) -> Outcomes:
+        """Outcomes of labelled proteins and their decoded batches, in the same order."""
+        return Outcomes(
+            np.array([p.organism for p in proteins]),
+            np.array([TYPES.index(p.type) for p in proteins]),
+            np.concatenate([d.types for d in decoded]),
+            np.array([p.cleavage_site or 0 for p in proteins]),
+            np.concatenate([d.sites for d in decoded]),
+            np.concatenate([d.type_probabilities for d in decoded]),
+        )
+
+    def take(self, rows: NDArray[Any]) -> Outcomes:
+        """The outcomes of some rows, by index or mask."""
+        return Outcomes(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
+    @staticmethod
+    def concatenate(parts: Sequence[Outcomes]) -> Outcomes:
+        """Outcomes of several test sets in one table: pooled."""
+        return Outcomes(
+            *(
+                np.concatenate([getattr(part, name) for part in parts])
+                for name in Outcomes.__dataclass_fields__
+            )
+        )
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """Scores of one organism group and type; `interval` is MCC2's bootstrap interval."""
+
+    organism: str
+    type: str
+    count: int
+    mcc1: float
+    mcc2: float
+    interval: tuple[float, float]
+    recall: tuple[float, ...]
+    precision: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """All figures of a test set; `per_class` in the order of organism groups and types.
+
+    mean_mcc2 has its bootstrap interval; big_mcc2 is the mean over `BIG_CLASSES`;
+    multiclass_mcc takes all proteins and types at once.
+    """
+
+    count: int
+    mean_mcc1: float
+    mean_mcc2: float
+    interval: tuple[float, float]
+    big_mcc2: float
+    multiclass_mcc: float
+    per_class: tuple[ClassScores, ...] = field(default=())
+
+    @property
+    def selection(self) -> float:
+        """What an epoch is chosen by: mean MCC2 plus mean cleavage recall at tolerance 0."""
+        recalls = [scores.recall[0] for scores in self.per_class]
+        return self.mean_mcc2 + float(np.nanmean(recalls)) if recalls else 0.0
+
+
+def mcc(
+    tp: NDArray[Any], fp: NDArray[Any], fn: NDArray[Any], tn: NDArray[Any]
+) -> NDArray[np.float64]:
+    """Matthews correlation from confusion counts, elementwise; 0 where undefined."""
+    tp, fp, fn, tn = (np.asarray(x, dtype=np.float64) for x in (tp, fp, fn, tn))
+    product = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
+    root = np.sqrt(product)
+    return np.divide(tp * tn - fp * fn, root, out=np.zeros_like(root), where=root > 0)
+
+
+def _mcc_of(
+    true: NDArray[np.bool_], predicted: NDArray[np.bool_], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """MCC under each row of weights (R, N)."""
+    cells = [true & predicted, ~true & predicted, true & ~predicted, ~true & ~predicted]
+    return mcc(*(weights @ cell for cell in cells))
+
+
+def score(outcomes: Outcomes, resamples: int = 0, seed: int = 0) -> Scores:
+    """Every figure of a test set; with `resamples`, 95 % bootstrap intervals over proteins."""
+    classes = [
+        (organism, type_name)
+        for organism in ("EUKARYA", "NEGATIVE", "POSITIVE", "ARCHAEA")
+        for type_name in TYPES[1:]
+        if np.any((outcomes.organism == organism) & (outcomes.true_type == TYPES.index(type_name)))
+    ]
+    generator = np.random.default_rng(seed)
+    samples: dict[str, NDArray[np.float64]] = {}
+    per_class, draws = [], []
+    for organism, type_name in classes:
+        group = outcomes.take(outcomes.organism == organism)
+        if organism not in samples:
+            # Row 0 is the data itself; the others are bootstrap multiplicities.
+            size = len(group.type)
+            drawn = generator.multinomial(size, np.full(size, 1 / size), size=resamples)
+            samples[organism] = np.vstack([np.ones((1, size)), drawn.astype(np.float64)])
+        kind = TYPES.index(type_name)
+        mcc2 = _mcc_of(group.true_type == kind, group.type == kind, samples[organism])
+        pair = np.isin(group.true_type, (kind, TYPES.index(NO_SP)))
+        mcc1 = _mcc_of(
+            group.true_type[pair] == kind, group.type[pair] == kind, np.ones((1, int(pair.sum())))
+        )
+        draws.append(mcc2)
+        recall, precision = cleavage_scores(group, kind)
+        per_class.append(
+            ClassScores(
+                organism,
+                type_name,
+                int((group.true_type == kind).sum()),
+                float(mcc1[0]),
+                float(mcc2[0]),
+                _interval(mcc2[1:]),
+                recall,
+                precision,
+            )
+        )
+    table = np.array(draws) if draws else np.zeros((1, 1))
+    big = [s.mcc2 for s in per_class if (s.organism, s.type) in BIG_CLASSES]
+    return Scores(
+        len(outcomes.type),
+        float(np.mean([s.mcc1 for s in per_class])) if per_class else 0.0,
+        float(table[:, 0].mean()),
+        _interval(table[:, 1:].mean(axis=0)),
+        float(np.mean(big)) if big else float("nan"),
+        multiclass_mcc(outcomes),
+        tuple(per_class),
+    )
+
+
+def multiclass_mcc(outcomes: Outcomes) -> float:
+    """Matthews correlation over all types at once (Gorodkin 2004)."""
+    from sklearn.metrics import matthews_corrcoef
+
+    return float(matthews_corrcoef(outcomes.true_type, outcomes.type))
+
+
+def cleavage_scores(group: Outcomes, kind: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Cleavage recall and precision at each of `TOLERANCES` for one type of one group."""
+    true = np.where(group.true_type == kind, group.true_site, 0)
+    counts = np.isin(group.type, (kind, TYPES.index(NO_SP)))
+    predicted = np.where(counts, group.site, 0)
+    both = (true > 0) & (predicted > 0)
+    distance = np.abs(true - predicted)
+    found = [int((both & (distance <= w)).sum()) for w in TOLERANCES]
+    annotated, made = int((true > 0).sum()), int((predicted > 0).sum())
+    return (
+        tuple(n / annotated if annotated else float("nan") for n in found),
+        tuple(n / made if made else float("nan") for n in found),
+    )
+
+
+def _interval(draws: NDArray[np.float64]) -> tuple[float, float]:
+    if not len(draws):
+        return (float("nan"), float("nan"))
+    low, high = np.quantile(draws, (0.025, 0.975))
+    return (float(low), float(high))

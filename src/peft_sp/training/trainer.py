@@ -1,0 +1,325 @@
+"""Training: `transformers.Trainer` with our loss, learning rates, sampler and evaluation."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_utils import get_last_checkpoint
+
+from peft_sp.errors import InputError, OutputError
+from peft_sp.inference.backends import TorchBackend
+from peft_sp.inference.predictor import decode_windows
+from peft_sp.io.labelled import LabelledProtein, partition, read_labelled
+from peft_sp.network.model import SignalPeptideModel, build_model, seed_everything
+from peft_sp.training.composition import region_term
+from peft_sp.training.dataset import BalancedSampler, Batch, LabelledWindows, as_is
+from peft_sp.training.metrics import Outcomes, Scores, score
+from peft_sp.training.recipe import Recipe
+
+Progress = Callable[[dict[str, float]], None]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A fitted model with what its recipe's partitions say of it; None where not asked for."""
+
+    model: SignalPeptideModel
+    validation: Scores | None
+    test: Scores | None
+
+
+def train(
+    recipe: Recipe,
+    directory: str | os.PathLike[str],
+    proteins: Sequence[LabelledProtein] | None = None,
+    progress: Progress | None = None,
+    stop_after: int | None = None,
+) -> Trained:
+    """Fit a recipe's model; checkpoints of each epoch go to `directory` and are resumed from.
+
+    A run that was killed goes on from its last whole epoch with the same result as one that
+    was not. `progress` gets the trainer's log; `stop_after` ends the call after that many
+    steps, as a kill would (for tests).
+
+    Raises InputError for unusable data, RecipeError or ModelError for an impossible network,
+    OutputError where `directory` belongs to another recipe.
+    """
+    transformers.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    logging.getLogger("accelerate").setLevel(logging.ERROR)
+    proteins = read_labelled(recipe.data) if proteins is None else proteins
+    parts = recipe.partitions
+    tested = partition(proteins, [] if parts.test is None else [parts.test])
+    avoid = {p.sequence for p in tested}
+    judged = partition(proteins, [] if parts.validation is None else [parts.validation], avoid)
+    learned = partition(proteins, parts.train, avoid | {p.sequence for p in judged})
+    for name, part, wanted in (
+        ("training", learned, True),
+        ("validation", judged, parts.validation is not None),
+        ("test", tested, parts.test is not None),
+    ):
+        if wanted and not part:
+            raise InputError(f"no {name} proteins in the chosen partitions", path=recipe.data)
+
+    _claim(Path(directory), recipe)
+    seed_everything(recipe.seed)
+    model = build_model(recipe)
+    trainer = SignalPeptideTrainer(model, recipe, directory, learned, judged)
+    if progress is not None:
+        trainer.add_callback(_Report(progress))
+    if stop_after is not None:
+        trainer.add_callback(_StopAfter(stop_after))
+    trainer.train(resume_from_checkpoint=get_last_checkpoint(str(directory)))
+    # The average has been what was judged; where an epoch was chosen, it is already loaded.
+    if trainer.average is not None and not judged:
+        trainer.average.exchange(model)
+    model.eval()
+    return Trained(
+        model,
+        evaluate(model, judged, resamples=1000) if judged else None,
+        evaluate(model, tested, resamples=1000) if tested else None,
+    )
+
+
+def evaluate(
+    model: SignalPeptideModel, proteins: Sequence[LabelledProtein], resamples: int = 0
+) -> Scores:
+    """Scores of a model on labelled proteins, through the one decoder."""
+    decoded = decode_windows(TorchBackend(model), [p.sequence for p in proteins])
+    return score(Outcomes.of(proteins, decoded), resamples)
+
+
+class SignalPeptideTrainer(Trainer):
+    """`transformers.Trainer` over `LabelledWindows`, judged by MCC of type and cleavage site."""
+
+    def __init__(
+        self,
+        model: SignalPeptideModel,
+        recipe: Recipe,
+        directory: str | os.PathLike[str],
+        learned: Sequence[LabelledProtein],
+        judged: Sequence[LabelledProtein],
+    ) -> None:
+        self.recipe, self.judged = recipe, judged
+        options = recipe.optimisation
+        super().__init__(
+            model=model,
+            args=TrainingArguments(
+                output_dir=os.fspath(directory),
+                num_train_epochs=options.epochs,
+                per_device_train_batch_size=options.batch_size,
+                learning_rate=options.learning_rate,
+                weight_decay=options.weight_decay,
+                max_grad_norm=options.clip,
+                warmup_steps=options.warmup,
+                lr_scheduler_type=(
+                    "constant_with_warmup" if options.schedule == "constant" else options.schedule
+                ),
+                bf16=options.precision == "bfloat16",
+                seed=recipe.seed,
+                eval_strategy="epoch" if judged else "no",
+                save_strategy="epoch",
+                save_total_limit=2,
+                load_best_model_at_end=bool(judged),
+                metric_for_best_model="selection" if judged else None,
+                greater_is_better=True,
+                logging_steps=20,
+                report_to=[],
+                disable_tqdm=True,
+                remove_unused_columns=False,
+                dataloader_pin_memory=False,
+                label_names=[],
+            ),
+            data_collator=as_is,
+            train_dataset=LabelledWindows(learned),
+            eval_dataset=judged or None,  # type: ignore[arg-type]  # `evaluate` reads it
+        )
+        self.remove_callback(transformers.PrinterCallback)
+        self.average = MovingAverage(model, options.average) if options.average else None
+        if self.average is not None:
+            self.add_callback(_Averaging(self.average))
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: Batch,
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        """CRF negative log-likelihood over the allowed sets plus the weighted region term."""
+        output = model(inputs["residues"])
+        with torch.autocast(output.emissions.device.type, enabled=False):
+            loss = self._loss(output.emissions.float(), output.mask, inputs)
+        return (loss, output) if return_outputs else loss
+
+    def _loss(self, emissions: Tensor, mask: Tensor, inputs: Batch) -> Tensor:
+        crf = self.accelerator.unwrap_model(self.model).crf
+        weight = self.recipe.optimisation.region_weight
+        if not weight:
+            likelihood: Tensor = crf.log_likelihood(emissions, mask, inputs["allowed"])
+            return -likelihood.mean()
+        likelihood, marginals = crf.log_likelihood_and_marginals(
+            emissions, mask, inputs["allowed"]
+        )
+        term = region_term(marginals, inputs["residues"], inputs["types"])
+        return (weight * term - likelihood).mean()
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """AdamW with a learning rate for the encoder and one for head and CRF.
+
+        Vectors (biases, norms, CRF starts and ends) are not decayed.
+        """
+        if self.optimizer is None:
+            options = self.recipe.optimisation
+            encoder, head = self.model.parameter_groups()
+            groups = []
+            for parameters, rate in (
+                (encoder, options.learning_rate),
+                (head, options.head_learning_rate),
+            ):
+                matrices = [p for p in parameters if p.ndim > 1]
+                vectors = [p for p in parameters if p.ndim <= 1]
+                groups += [
+                    {"params": matrices, "lr": rate, "weight_decay": options.weight_decay},
+                    {"params": vectors, "lr": rate, "weight_decay": 0.0},
+                ]
+            self.optimizer = torch.optim.AdamW([g for g in groups if g["params"]])
+        return self.optimizer
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> BalancedSampler:
+        dataset = self.train_dataset
+        assert isinstance(dataset, LabelledWindows)
+        return BalancedSampler(
+            dataset.proteins, self.recipe.optimisation.balance, self.recipe.seed
+        )
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """Scores on the validation proteins, as the trainer logs them."""
+        if self.average is not None:
+            self.average.exchange(self.model)
+        scores = evaluate(self.model, self.judged)
+        if self.average is not None:
+            self.average.exchange(self.model)
+        metrics = {
+            "eval_mean_mcc2": scores.mean_mcc2,
+            "eval_big_mcc2": scores.big_mcc2,
+            "eval_selection": scores.selection,
+        }
+        self.log(dict(metrics))
+        self.control = self.callback_handler.on_evaluate(
+            self.args, self.state, self.control, metrics
+        )
+        return metrics
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        """Only what training changes: a backbone is never copied into a checkpoint."""
+        place = Path(output_dir or self.args.output_dir or ".")
+        place.mkdir(parents=True, exist_ok=True)
+        state = self.model.trainable_state()
+        save_file({k: v.contiguous() for k, v in state.items()}, place / "model.safetensors")
+        if self.average is not None:
+            save_file(self.average.state(), place / "average.safetensors")
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        place = Path(resume_from_checkpoint)
+        self.model.load_trainable_state(load_file(place / "model.safetensors"))
+        if self.average is not None:
+            self.average.restore(load_file(place / "average.safetensors"))
+
+    def _load_best_model(self) -> None:
+        """The weights of the chosen epoch: their average where one is kept."""
+        best = Path(str(self.state.best_model_checkpoint))
+        name = "model" if self.average is None else "average"
+        state = load_file(best / f"{name}.safetensors")
+        state.pop("steps", None)
+        self.model.load_trainable_state(state)
+
+
+class MovingAverage:
+    """Exponential moving average of the trainable tensors.
+
+    The decay grows from 0 with the steps seen, so that the first ones do not linger.
+    """
+
+    def __init__(self, model: SignalPeptideModel, decay: float) -> None:
+        self.decay, self.steps = decay, 0
+        self.tensors = {k: v.detach().clone() for k, v in model.trainable_state().items()}
+
+    @torch.no_grad()
+    def update(self, model: SignalPeptideModel) -> None:
+        """Take in the weights after a step."""
+        self.steps += 1
+        share = 1 - min(self.decay, self.steps / (self.steps + 10))
+        for name, tensor in model.trainable_state().items():
+            self.tensors[name].lerp_(tensor, share)
+
+    @torch.no_grad()
+    def exchange(self, model: SignalPeptideModel) -> None:
+        """Swap the average with the model's weights."""
+        for name, tensor in model.trainable_state().items():
+            current = tensor.clone()
+            tensor.copy_(self.tensors[name])
+            self.tensors[name].copy_(current)
+
+    def state(self) -> dict[str, Tensor]:
+        """What a checkpoint keeps."""
+        return {**{k: v.contiguous() for k, v in self.tensors.items()}, "steps": torch.tensor(self.steps)}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go on from a checkpoint."""
+        self.steps = int(state.pop("steps"))
+        self.tensors = state
+
+
+class _Averaging(TrainerCallback):
+    def __init__(self, average: MovingAverage) -> None:
+        self.average = average
+
+    def on_step_end(self, *_: Any, model: Any = None, **__: Any) -> None:
+        self.average.update(model)
+
+
+class _Report(TrainerCallback):
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        if state.is_world_process_zero and logs:
+            self.progress({"step": state.global_step, "steps": state.max_steps, **logs})
+
+
+class _StopAfter(TrainerCallback):
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.global_step >= self.steps:
+            control.should_training_stop = True
+
+
+def _claim(directory: Path, recipe: Recipe) -> None:
+    """Write the recipe beside its checkpoints, or make sure that it is the one that is there."""
+    text = recipe.model_dump_json(indent=2) + "\n"
+    file = directory / "recipe.json"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        if file.exists():
+            if file.read_text(encoding="utf-8") != text:
+                raise OutputError(
+                    f"{directory} holds a run of another recipe; give another directory, or "
+                    "remove it to start anew"
+                )
+        else:
+            file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{directory}: cannot be written ({error.strerror})") from None
