@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,9 +50,7 @@ class TypeDeclaration:
 DECLARATIONS = (
     TypeDeclaration("NO_SP", "OTHER", "", "", "", "", ("I", "O")),
     TypeDeclaration("SP", "SP", "Sec/SPI", "S", "N->H->C->O", "C", ("N",)),
-    TypeDeclaration(
-        "LIPO", "LIPO", "Sec/SPII", "L", "N->H->CS->C1->O", "CS", ("N",), once=("C1",)
-    ),
+    TypeDeclaration("LIPO", "LIPO", "Sec/SPII", "L", "N->H->CS->C1->O", "CS", ("N",), once=("C1",)),
     TypeDeclaration("TAT", "TAT", "Tat/SPI", "T", "N->RR->N, N->H->C->O", "C", ("N",)),
     TypeDeclaration(
         "TATLIPO",
@@ -63,9 +62,7 @@ DECLARATIONS = (
         ("N",),
         once=("C1",),
     ),
-    TypeDeclaration(
-        "PILIN", "PILIN", "Sec/SPIII", "P", "P->CS->H->O, H->M, H->I", "P", ("P",)
-    ),
+    TypeDeclaration("PILIN", "PILIN", "Sec/SPIII", "P", "P->CS->H->O, H->M, H->I", "P", ("P",)),
 )
 
 TYPES = tuple(declaration.name for declaration in DECLARATIONS)
@@ -87,7 +84,7 @@ def _arrows(steps: str) -> list[tuple[str, str]]:
     pairs: list[tuple[str, str]] = []
     for chain in filter(None, (part.strip() for part in steps.split(","))):
         names = chain.split("->")
-        pairs.extend(zip(names, names[1:], strict=False))
+        pairs.extend(pairwise(names))
     return pairs
 
 
@@ -106,7 +103,7 @@ _NUMBER = {(state.type, state.name): state.index for state in STATES}
 
 
 def state(type_name: str, name: str) -> int:
-    """Number of the state `name` of a type, e.g. state("LIPO", "C1") == 12. Raises KeyError."""
+    """Number of a type's state: that of LIPO's C1 is 12. Raises KeyError."""
     return _NUMBER[type_name, name]
 
 

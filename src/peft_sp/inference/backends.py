@@ -25,7 +25,7 @@ class Backend(Protocol):
     batch_size: int
 
     def emissions(self, residues: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """residues (B, L) codes, padded -> emissions (B, L, S)."""
+        """Residues (B, L) codes, padded -> emissions (B, L, S)."""
         ...
 
 
@@ -53,7 +53,7 @@ class OnnxBackend:
         self.scores = CrfScores(*scores)
 
     def emissions(self, residues: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """residues (B, L) codes, padded -> emissions (B, L, S)."""
+        """Residues (B, L) codes, padded -> emissions (B, L, S)."""
         output: NDArray[np.float32] = self._session.run(["emissions"], {"residues": residues})[0]
         return output
 
@@ -78,7 +78,7 @@ class TorchBackend:
         )
 
     def emissions(self, residues: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """residues (B, L) codes, padded -> emissions (B, L, S)."""
+        """Residues (B, L) codes, padded -> emissions (B, L, S)."""
         torch, model = self._torch, self._model
         training = model.training
         model.eval()

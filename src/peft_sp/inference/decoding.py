@@ -174,9 +174,7 @@ class Decoder:
         log_scale = (np.log(scales) + peak * inside[..., None]).sum(axis=0)
         return _Sweep(weights, states, scales, ending + log_scale)
 
-    def _type_probabilities(
-        self, sweep: _Sweep, allowed_types: NDArray[np.bool_] | None
-    ) -> Floats:
+    def _type_probabilities(self, sweep: _Sweep, allowed_types: NDArray[np.bool_] | None) -> Floats:
         logs = sweep.log_partition
         if allowed_types is not None:
             logs = np.where(allowed_types, logs, -np.inf)
@@ -261,4 +259,5 @@ def _predecessors(transitions: NDArray[np.bool_]) -> list[Ints]:
     """Arrays (S,) that together list every arrow's source, short lists filled by repeating."""
     sources = [np.flatnonzero(column) for column in transitions.T]
     most = max(map(len, sources))
-    return [np.array([s[min(i, len(s) - 1)] if len(s) else 0 for s in sources]) for i in range(most)]
+    filled = [np.resize(s if len(s) else [0], most) for s in sources]
+    return list(np.array(filled).T)

@@ -15,8 +15,10 @@ from peft_sp.errors import ModelError
 
 NAMES = {
     f"esm2-{size}": f"facebook/esm2_t{layers}_{size}_UR50D"
-    for layers, size in ((6, "8M"), (12, "35M"), (30, "150M"), (33, "650M"), (36, "3B"))
-    + ((48, "15B"),)
+    for layers, size in (
+        *((6, "8M"), (12, "35M"), (30, "150M")),
+        *((33, "650M"), (36, "3B"), (48, "15B")),
+    )
 }
 """Short names of the published backbones, and their ids on the Hugging Face hub."""
 
@@ -33,8 +35,7 @@ def locate(name: str) -> str:
     if name.count("/") == 1 and not name.startswith((".", "/", "~")):
         return name
     raise ModelError(
-        f"backbone '{name}' is no directory, no hub id (owner/name) and none of "
-        + ", ".join(NAMES)
+        f"backbone '{name}' is no directory, no hub id (owner/name) and none of " + ", ".join(NAMES)
     )
 
 
@@ -111,7 +112,7 @@ class Backbone(nn.Module):
         self.register_buffer("lookup", torch.tensor(lookup), persistent=False)
 
     def forward(self, residues: Tensor) -> Tensor:
-        """residues (B, L) int codes, `PAD` behind the end -> (B, L, D)."""
+        """Residues (B, L) int codes, `PAD` behind the end -> (B, L, D)."""
         residues = residues.long()
         lengths = (residues != PAD).sum(1, keepdim=True)  # (B, 1)
         body = self.lookup[residues]

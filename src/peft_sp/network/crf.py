@@ -3,7 +3,8 @@
 It computes in probability space, rescaled at each step, which costs a matrix product a
 residue and no logarithm. States that no transition joins, directly or over others, form
 components; each is rescaled on its own, so that an unlikely component keeps its precision
-however far another is ahead. What the states mean is not known here.
+however far another is ahead. It works in float64: a confident network's emissions differ by
+more than float32's range within one residue. What the states mean is not known here.
 """
 
 from __future__ import annotations
@@ -108,13 +109,28 @@ class ConstrainedCRF(nn.Module):
         total = chain.log_partition.logsumexp(dim=1)  # (2B,)
         return total[half:] - total[:half]
 
+    @property
+    def precision(self) -> torch.dtype:
+        """float64, but on devices that have none."""
+        return torch.float32 if self.starts.device.type == "mps" else torch.float64
+
     def _scores(self) -> tuple[Tensor, Tensor, Tensor]:
         """Weights of transitions (S, S), starts (S,) and ends (S,); zero where forbidden."""
-        return (
-            self.transitions.masked_fill(~self.transition_allowed, -torch.inf).exp(),
-            self.starts.masked_fill(~self.start_allowed, -torch.inf).exp(),
-            self.ends.masked_fill(~self.end_allowed, -torch.inf).exp(),
+        pairs = (
+            (self.transitions, self.transition_allowed),
+            (self.starts, self.start_allowed),
+            (self.ends, self.end_allowed),
         )
+        transition, start, end = (
+            score.to(self.precision).masked_fill(~allowed, -torch.inf).exp()
+            for score, allowed in pairs
+        )
+        return transition, start, end
+
+    def _scale(self, state: Tensor) -> Tensor:
+        """Sum (B, K) of each component of state (B, S); 1 where a component has no path."""
+        scale = state @ self.membership.to(self.precision)
+        return torch.where(scale > torch.finfo(scale.dtype).tiny, scale, 1.0)
 
     def forward_sweep(self, emissions: Tensor, mask: Tensor) -> Chain:
         """The forward recursion over a batch (see `Chain`)."""
@@ -125,7 +141,7 @@ class ConstrainedCRF(nn.Module):
             raise ValueError(f"{size} emissions a residue; the CRF has {len(self.starts)} states")
         if not bool(mask[:, 0].all()):
             raise ValueError("every sequence needs a residue at its first place")
-        emissions = emissions.float()
+        emissions = emissions.to(self.precision)
         transition, start, end = self._scores()
         peak = emissions.new_full((batch, length, self.membership.shape[1]), -torch.inf)
         index = self.component.expand(batch, length, size)
@@ -135,19 +151,19 @@ class ConstrainedCRF(nn.Module):
         weights = (emissions - peak[..., self.component]).exp()
         weights = weights.masked_fill(~mask[..., None], 1.0)
         by_place = weights.unbind(1)
+        membership = self.membership.to(self.precision)
         state = start * by_place[0]  # (B, S)
         states, scales = [], []
         for place in range(length):
             if place:
                 moved = (state @ transition) * by_place[place]
                 state = torch.where(mask[:, place, None], moved, state)
-            scale = state @ self.membership  # (B, K)
-            # A component without a legal path has weight 0; dividing by 1 keeps it at 0.
-            scale = torch.where(scale > 0, scale, 1.0)
+            # The scale may be any number, so no gradient has to pass through it.
+            scale = self._scale(state.detach())  # (B, K)
             state = state / scale[:, self.component]
             states.append(state)
             scales.append(scale)
-        ending = (state * end) @ self.membership
+        ending = (state * end) @ membership
         alive = ending > 0
         log_ending = torch.where(alive, ending, 1.0).log().masked_fill(~alive, -torch.inf)
         scale_sum = torch.stack(scales, 1).log().sum(1)
@@ -163,12 +179,11 @@ class ConstrainedCRF(nn.Module):
         states = [state]
         for place in range(length - 1, 0, -1):
             moved = (state * by_place[place]) @ transition.T
-            scale = moved @ self.membership
-            moved = moved / torch.where(scale > 0, scale, 1.0)[:, self.component]
+            moved = moved / self._scale(moved.detach())[:, self.component]
             state = torch.where(mask[:, place, None], moved, state)
             states.append(state)
         joint = chain.forward * torch.stack(states[::-1], 1)  # (B, L, S)
-        total = joint @ self.membership  # (B, L, K)
+        total = joint @ self.membership.to(self.precision)  # (B, L, K)
         joint = joint / torch.where(total > 0, total, 1.0)[..., self.component]
         share = chain.log_partition.softmax(dim=1)  # (B, K)
         return joint * share[:, None, self.component] * mask[..., None]

@@ -27,18 +27,22 @@ class SignalPeptideModel(nn.Module):
 
     `encoder` maps codes (B, L) to hidden states (B, L, D). Parameters fall in two groups:
     the encoder's trainable ones and the head's (head and CRF), see `parameter_groups`.
+    backbone_hash: of the weights that were there before tuning, None without a backbone.
     """
 
-    def __init__(self, encoder: nn.Module, width: int, dropout: float) -> None:
+    def __init__(
+        self, encoder: nn.Module, width: int, dropout: float, backbone_hash: str | None = None
+    ) -> None:
         super().__init__()
         rules = grammar()
         self.encoder = encoder
+        self.backbone_hash = backbone_hash
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(width, rules.size)
         self.crf = ConstrainedCRF(rules.transitions, rules.starts, rules.ends)
 
     def forward(self, residues: Tensor) -> Output:
-        """residues (B, L) int codes, `PAD` behind each sequence's end."""
+        """Residues (B, L) int codes, `PAD` behind each sequence's end."""
         hidden = self.encoder(residues)
         return Output(self.head(self.dropout(hidden)), residues != PAD)
 
@@ -72,16 +76,24 @@ def build_model(settings: ModelSettings) -> SignalPeptideModel:
         student = Student(settings.student)
         return SignalPeptideModel(student, student.width, settings.head.dropout)
 
-    from peft_sp.network.backbone import Backbone, load_encoder, read_config, token_ids
+    from peft_sp.network.backbone import (
+        Backbone,
+        load_encoder,
+        read_config,
+        token_ids,
+        weights_hash,
+    )
 
     assert settings.backbone is not None and settings.tuning is not None
     config = read_config(settings.backbone)
     if problems := settings.tuning.problems(config):
         raise RecipeError(f"backbone '{settings.backbone}'", problems)
-    encoder = settings.tuning.apply(load_encoder(settings.backbone))
+    encoder = load_encoder(settings.backbone)
+    fingerprint = weights_hash(encoder)
     width = int(config.hidden_size)
-    backbone = Backbone(encoder, token_ids(settings.backbone), width)
-    return SignalPeptideModel(backbone, width, settings.head.dropout)
+    tuned = settings.tuning.apply(encoder)
+    backbone = Backbone(tuned, token_ids(settings.backbone), width)
+    return SignalPeptideModel(backbone, width, settings.head.dropout, fingerprint)
 
 
 def seed_everything(seed: int) -> None:

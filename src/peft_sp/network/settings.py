@@ -60,5 +60,3 @@ class ModelSettings(Settings):
         if self.backbone is not None and self.tuning is None:
             raise ValueError('a backbone needs [tuning], e.g. method = "lora"')
         return self
-
-

@@ -42,7 +42,7 @@ class Student(nn.Module):
         self.norm = nn.LayerNorm(self.width)
 
     def forward(self, residues: Tensor) -> Tensor:
-        """residues (B, L) int codes, `PAD` behind the end -> (B, L, D)."""
+        """Residues (B, L) int codes, `PAD` behind the end -> (B, L, D)."""
         residues = residues.long()
         mask = residues != PAD  # (B, L)
         letters = self.lookup[residues]
@@ -76,7 +76,7 @@ class ConvolutionBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, state: Tensor) -> Tensor:
-        """state (B, L, C), zero at padding -> (B, L, C)."""
+        """State (B, L, C), zero at padding -> (B, L, C)."""
         mixed = self.depthwise(self.norm(state).transpose(1, 2)).transpose(1, 2)
         mixed = self.contract(self.activation(self.expand(mixed)))
         return state + self.dropout(mixed)

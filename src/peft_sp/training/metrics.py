@@ -18,8 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peft_sp.biology.grammar import NO_SP, TYPES
+from peft_sp.biology.grammar import EUKARYOTIC_TYPES, NO_SP, ORGANISM_GROUPS, TYPES
+from peft_sp.inference.backends import Backend
 from peft_sp.inference.decoding import Decoded
+from peft_sp.inference.predictor import decode_windows
 from peft_sp.io.labelled import LabelledProtein
 
 TOLERANCES = (0, 1, 2, 3)
@@ -49,16 +51,31 @@ class Outcomes:
     probabilities: NDArray[np.float64]
 
     @staticmethod
-    def of(proteins: Sequence[LabelledProtein], decoded: Sequence[Decoded]) -> Outcomes:
-        """Outcomes of labelled proteins and their decoded batches, in the same order."""
+    def of(proteins: Sequence[LabelledProtein], decoded: Decoded) -> Outcomes:
+        """Outcomes of labelled proteins and their decoded windows, in the same order."""
         return Outcomes(
             np.array([p.organism for p in proteins]),
             np.array([TYPES.index(p.type) for p in proteins]),
-            np.concatenate([d.types for d in decoded]),
+            decoded.types,
             np.array([p.cleavage_site or 0 for p in proteins]),
-            np.concatenate([d.sites for d in decoded]),
-            np.concatenate([d.type_probabilities for d in decoded]),
+            decoded.sites,
+            decoded.type_probabilities,
         )
+
+    @staticmethod
+    def predicted(
+        backend: Backend, proteins: Sequence[LabelledProtein], restrict: bool = False
+    ) -> Outcomes:
+        """Outcomes of running a network on labelled proteins.
+
+        restrict: eukaryotes have NO_SP and SP alone, as with `--organism eukarya`.
+        """
+        allowed = np.ones((len(proteins), len(TYPES)), dtype=bool)
+        if restrict:
+            eukaryotes = [p.organism == "EUKARYA" for p in proteins]
+            allowed[eukaryotes] = np.isin(TYPES, EUKARYOTIC_TYPES)
+        windows = [p.sequence for p in proteins]
+        return Outcomes.of(proteins, decode_windows(backend, windows, allowed))
 
     def take(self, rows: NDArray[Any]) -> Outcomes:
         """The outcomes of some rows, by index or mask."""
@@ -134,7 +151,7 @@ def score(outcomes: Outcomes, resamples: int = 0, seed: int = 0) -> Scores:
     """Every figure of a test set; with `resamples`, 95 % bootstrap intervals over proteins."""
     classes = [
         (organism, type_name)
-        for organism in ("EUKARYA", "NEGATIVE", "POSITIVE", "ARCHAEA")
+        for organism in ORGANISM_GROUPS
         for type_name in TYPES[1:]
         if np.any((outcomes.organism == organism) & (outcomes.true_type == TYPES.index(type_name)))
     ]

@@ -68,6 +68,7 @@ class Recipe(ModelSettings):
 
     name: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
     description: str = ""
+    licence: str = "MIT"
     data: str = Field(description="labelled proteins, three-line format")
     seed: int = Field(default=1, ge=0)
     partitions: Partitions = Partitions()

@@ -18,7 +18,6 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from peft_sp.errors import InputError, OutputError
 from peft_sp.inference.backends import TorchBackend
-from peft_sp.inference.predictor import decode_windows
 from peft_sp.io.labelled import LabelledProtein, partition, read_labelled
 from peft_sp.network.model import SignalPeptideModel, build_model, seed_everything
 from peft_sp.training.composition import region_term
@@ -95,8 +94,7 @@ def evaluate(
     model: SignalPeptideModel, proteins: Sequence[LabelledProtein], resamples: int = 0
 ) -> Scores:
     """Scores of a model on labelled proteins, through the one decoder."""
-    decoded = decode_windows(TorchBackend(model), [p.sequence for p in proteins])
-    return score(Outcomes.of(proteins, decoded), resamples)
+    return score(Outcomes.predicted(TorchBackend(model), proteins), resamples)
 
 
 class SignalPeptideTrainer(Trainer):
@@ -168,9 +166,7 @@ class SignalPeptideTrainer(Trainer):
         if not weight:
             likelihood: Tensor = crf.log_likelihood(emissions, mask, inputs["allowed"])
             return -likelihood.mean()
-        likelihood, marginals = crf.log_likelihood_and_marginals(
-            emissions, mask, inputs["allowed"]
-        )
+        likelihood, marginals = crf.log_likelihood_and_marginals(emissions, mask, inputs["allowed"])
         term = region_term(marginals, inputs["residues"], inputs["types"])
         return (weight * term - likelihood).mean()
 
@@ -199,9 +195,7 @@ class SignalPeptideTrainer(Trainer):
     def _get_train_sampler(self, train_dataset: Any = None) -> BalancedSampler:
         dataset = self.train_dataset
         assert isinstance(dataset, LabelledWindows)
-        return BalancedSampler(
-            dataset.proteins, self.recipe.optimisation.balance, self.recipe.seed
-        )
+        return BalancedSampler(dataset.proteins, self.recipe.optimisation.balance, self.recipe.seed)
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Scores on the validation proteins, as the trainer logs them."""
@@ -273,7 +267,10 @@ class MovingAverage:
 
     def state(self) -> dict[str, Tensor]:
         """What a checkpoint keeps."""
-        return {**{k: v.contiguous() for k, v in self.tensors.items()}, "steps": torch.tensor(self.steps)}
+        return {
+            **{k: v.contiguous() for k, v in self.tensors.items()},
+            "steps": torch.tensor(self.steps),
+        }
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Go on from a checkpoint."""

@@ -1,0 +1,69 @@
+"""The command `peft-sp`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from peft_sp.cli import predict, train
+from peft_sp.errors import PeftSpError
+from peft_sp.version import __version__
+
+app = typer.Typer(
+    name="peft-sp",
+    help="Predict signal peptides: type, cleavage site and regions of every protein.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"peft-sp {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Predict signal peptides: type, cleavage site and regions of every protein."""
+
+
+predict.add_to(app)
+train.add_to(app)
+
+
+def main() -> NoReturn:
+    """Run a command. Exit 0 done, 1 our fault, 2 bad input or usage, as one line."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        app()
+    except PeftSpError as error:
+        print(f"peft-sp: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("peft-sp: interrupted; nothing was written", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our standard output went away; keep the interpreter from saying so.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    sys.exit(0)
+
+
+def _terminate(number: int, _: Any) -> None:
+    """Leave as after Ctrl-C, so that files that are not whole are removed."""
+    sys.exit(128 + number)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""`peft-sp train` and `peft-sp evaluate`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from peft_sp.errors import MissingExtraError, OutputError
+
+if TYPE_CHECKING:
+    from peft_sp.training.metrics import Scores
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command()(train)
+    app.command()(evaluate)
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="A recipe (TOML).")],
+    output: Annotated[str, typer.Option("--output", "-o", help="Directory of the model.")],
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe."),
+    ] = None,
+) -> None:
+    """Train a model from a recipe. A run that was stopped goes on from its last epoch.
+
+    Example: [bold]peft-sp train recipes/lora-8M.toml --set data=train_set.fasta
+    --set backbone=esm2_t6_8M --set "partitions.train=[1, 2]" --set partitions.test=0
+    -o my-model[/bold]
+    """
+    try:
+        from peft_sp.training import recipe as recipes
+        from peft_sp.training import runs
+    except ImportError as error:
+        raise MissingExtraError("training", "train", error.name) from None
+    settings = recipes.read_recipe(recipe, changes)
+    trained = runs.run(settings, output, _report)
+    for title, scores in (("validation", trained.validation), ("test", trained.test)):
+        if scores is not None:
+            _print_scores(f"{title} partition", scores)
+    print(f"model written to {output.rstrip('/')}/")
+
+
+def evaluate(
+    model: Annotated[str, typer.Argument(help="A model's name or directory.")],
+    labelled: Annotated[str, typer.Argument(help="Labelled proteins (three-line format).")],
+    partitions: Annotated[
+        list[int] | None,
+        typer.Option("--partition", help="Only this partition; may be given more than once."),
+    ] = None,
+    restrict: Annotated[
+        bool,
+        typer.Option(
+            "--restrict-eukaryotes", help="Eukaryotes have SP alone, as with predict --organism."
+        ),
+    ] = False,
+    backbone: Annotated[
+        str | None,
+        typer.Option(help="Where the model's backbone is, if not where it was when trained."),
+    ] = None,
+    resamples: Annotated[int, typer.Option(min=0, help="Bootstrap resamples.")] = 1000,
+    json_file: Annotated[
+        str | None, typer.Option("--json", help="Also write the figures here.")
+    ] = None,
+) -> None:
+    """Measure a model on labelled proteins, per organism group and type.
+
+    Example: [bold]peft-sp evaluate my-model train_set.fasta --partition 0[/bold]
+    """
+    from peft_sp.inference.predictor import load
+    from peft_sp.io.labelled import PARTITIONS, partition, read_labelled
+
+    try:
+        from peft_sp.training.card import figures
+        from peft_sp.training.metrics import Outcomes, score
+    except ImportError as error:
+        raise MissingExtraError("evaluation", "train", error.name) from None
+    proteins = partition(read_labelled(labelled), partitions or PARTITIONS)
+    outcomes = Outcomes.predicted(load(model, backbone=backbone).backend, proteins, restrict)
+    scores = score(outcomes, resamples)
+    _print_scores(f"{model} on {labelled}", scores)
+    if json_file is not None:
+        import json
+        from pathlib import Path
+
+        try:
+            Path(json_file).write_text(json.dumps(figures(scores), indent=2) + "\n", "utf-8")
+        except OSError as error:
+            raise OutputError(f"{json_file}: cannot be written ({error.strerror})") from None
+
+
+def _report(log: dict[str, Any]) -> None:
+    """One line of progress on standard error."""
+    done = f"step {log['step']}/{log['steps']}"
+    if "eval_selection" in log:
+        print(
+            f"{done}  validation: mean MCC2 {log['eval_mean_mcc2']:.3f}, "
+            f"big classes {log['eval_big_mcc2']:.3f}",
+            file=sys.stderr,
+        )
+    elif "loss" in log:
+        print(f"{done}  loss {log['loss']:.3f}", file=sys.stderr)
+
+
+def _print_scores(title: str, scores: Scores) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for column in ("organism", "type"):
+        table.add_column(column)
+    for column in ("proteins", "MCC1", "MCC2", "95 % interval", "CS recall", "CS precision"):
+        table.add_column(column, justify="right")
+    for c in scores.per_class:
+        table.add_row(
+            c.organism,
+            c.type,
+            f"{c.count:,}",
+            f"{c.mcc1:.3f}",
+            f"{c.mcc2:.3f}",
+            f"{c.interval[0]:.3f}-{c.interval[1]:.3f}",
+            f"{c.recall[0]:.3f}",
+            f"{c.precision[0]:.3f}",
+        )
+    console = Console()
+    console.print(table)
+    console.print(
+        f"mean MCC2 {scores.mean_mcc2:.3f} ({scores.interval[0]:.3f}-{scores.interval[1]:.3f}), "
+        f"big classes {scores.big_mcc2:.3f}, multi-class MCC {scores.multiclass_mcc:.3f}",
+        highlight=False,
+    )

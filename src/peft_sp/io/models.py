@@ -1,0 +1,59 @@
+"""Model directories: where they are, and what their `config.json` says. No tensors here."""
+
+from __future__ import annotations
+
+import json
+import os
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from peft_sp.biology.grammar import GRAMMAR_VERSION
+from peft_sp.errors import ModelError
+
+FORMAT_VERSION = 1
+DEFAULT = "fast"
+CONFIG = "config.json"
+ONNX = "model.onnx"
+
+
+def bundled() -> dict[str, Path]:
+    """Names and directories of the models inside the package."""
+    folder = Path(str(files("peft_sp") / "models"))
+    return {p.parent.name: p.parent for p in sorted(folder.glob(f"*/{CONFIG}"))}
+
+
+def locate(name: str | os.PathLike[str]) -> Path:
+    """Directory of a model, by its name or path. Raises ModelError."""
+    known = bundled()
+    if (key := os.fspath(name)) in known:
+        return known[key]
+    path = Path(name)
+    if (path / CONFIG).is_file():
+        return path
+    if path.is_dir():
+        raise ModelError(f"{path}: no trained model is here ({CONFIG} is missing)")
+    raise ModelError(f"model '{name}' is neither a directory nor one of: {', '.join(known)}")
+
+
+def read_config(directory: Path) -> dict[str, Any]:
+    """A model's settings, checked for this version of the program. Raises ModelError."""
+    file = directory / CONFIG
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+        found = config["format"], config["grammar"]
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ModelError(f"{file}: not a model's settings ({error})") from None
+    if found != (FORMAT_VERSION, GRAMMAR_VERSION):
+        raise ModelError(
+            f"{file}: model format {found[0]} with grammar {found[1]}; this version reads format "
+            f"{FORMAT_VERSION} with grammar {GRAMMAR_VERSION}; use the version that made it"
+        )
+    return dict(config)
+
+
+def write_config(directory: Path, config: dict[str, Any]) -> None:
+    """Write a model's settings, with the versions they are meant for."""
+    config = {"format": FORMAT_VERSION, "grammar": GRAMMAR_VERSION, **config}
+    text = json.dumps(config, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    (directory / CONFIG).write_text(text, encoding="utf-8")

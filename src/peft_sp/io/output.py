@@ -1,0 +1,82 @@
+"""Output files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import TextIO
+
+from peft_sp.errors import OutputError
+
+
+class OutputFiles:
+    """The files of a run: written beside their final names, renamed together at the end.
+
+    A context manager; if its body fails, nothing is left, not even a directory it made.
+    Raises OutputError where the directory cannot be made or written.
+    """
+
+    def __init__(self, directory: str | os.PathLike[str]) -> None:
+        self.directory = Path(directory)
+        self._open: dict[str, TextIO] = {}
+        self._made: list[Path] = []
+
+    def __enter__(self) -> OutputFiles:
+        missing = [p for p in (self.directory, *self.directory.parents) if not p.exists()]
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            self._made = missing
+            if not os.access(self.directory, os.W_OK):
+                raise PermissionError(13, "Permission denied")
+        except OSError as error:
+            raise self._error(error) from None
+        return self
+
+    def open(self, name: str) -> TextIO:
+        """A text file that will be called `name`."""
+        try:
+            file = self._partial(name).open("w", encoding="utf-8", newline="\n")
+        except OSError as error:
+            raise self._error(error) from None
+        self._open[name] = file
+        return file
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        failure: OSError | None = None
+        for file in self._open.values():
+            try:
+                file.close()
+            except OSError as problem:
+                failure = problem
+        if kind is None and failure is None:
+            try:
+                for name in self._open:
+                    self._partial(name).replace(self.directory / name)
+            except OSError as problem:
+                failure = problem
+        if kind is not None or failure is not None:
+            for name in self._open:
+                self._partial(name).unlink(missing_ok=True)
+            for folder in self._made:
+                try:
+                    folder.rmdir()
+                except OSError:
+                    break
+        if isinstance(error, OSError):
+            raise self._error(error) from None
+        if failure is not None and kind is None:
+            raise self._error(failure) from None
+
+    def _partial(self, name: str) -> Path:
+        return self.directory / f".{name}.partial"
+
+    def _error(self, error: OSError) -> OutputError:
+        return OutputError(
+            f"{self.directory}: cannot be written ({error.strerror}); choose another with -o"
+        )

@@ -1,0 +1,166 @@
+"""SignalP 6's five output files, in its layouts, written as predictions arrive."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from peft_sp.biology.grammar import DECLARATIONS, EUKARYOTIC_TYPES, TYPES
+from peft_sp.biology.prediction import Prediction
+from peft_sp.io.output import OutputFiles
+
+Organism = Literal["eukarya", "other"]
+
+FILES = (
+    "prediction_results.txt",
+    "output.gff3",
+    "region_output.gff3",
+    "processed_entries.fasta",
+    "output.json",
+)
+_COLUMN = {
+    d.name: d.signalp6_name + (f"({d.mechanism})" if d.mechanism else "") for d in DECLARATIONS
+}
+_LONG_NAME = {
+    "NO_SP": "Other",
+    "SP": "Signal Peptide (Sec/SPI)",
+    "LIPO": "Lipoprotein signal peptide (Sec/SPII)",
+    "TAT": "TAT signal peptide (Tat/SPI)",
+    "TATLIPO": "TAT Lipoprotein signal peptide (Tat/SPII)",
+    "PILIN": "Pilin-like signal peptide (Sec/SPIII)",
+}
+_FEATURE = {  # GFF3 feature and attribute column
+    "SP": ("signal_peptide", "."),
+    "LIPO": ("lipoprotein_signal_peptide", "."),
+    "TAT": ("signal_peptide", "Note=TAT"),
+    "TATLIPO": ("lipoprotein_signal_peptide", "Note=TAT"),
+    "PILIN": ("signal_peptide", "Note=Pilin"),
+}
+_REGIONS = {
+    "n-region",
+    "h-region",
+    "c-region",
+    "twin-arginine motif",
+    "lipid-modified cysteine",
+}
+"""The region names of the real tool; what else is predicted stands in `predictions.tsv`."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the files say of the run as a whole.
+
+    tool: name and version, as in "SignalP-6.0"; count: sequences predicted; failed: sequences
+    that could not be; directory: as the user gave it.
+    """
+
+    tool: str
+    organism: Organism
+    count: int
+    directory: str
+    mode: str
+    failed: int = 0
+    plots: str = "none"
+    time: datetime | None = None
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The types that have a column."""
+        return EUKARYOTIC_TYPES if self.organism == "eukarya" else TYPES
+
+
+class SignalP6Writer:
+    """Writes the five files. Call `write` for each prediction, in order, then `finish`."""
+
+    def __init__(self, files: OutputFiles, run: Run) -> None:
+        self.run = run
+        self._table, self._gff, self._regions, self._mature, self._json = map(files.open, FILES)
+        self._chosen = [TYPES.index(name) for name in run.types]
+        self._seen: dict[str, int] = {}
+        time = (run.time or datetime.now()).strftime("%Y%m%d%H%M%S")
+        organism = run.organism.capitalize()
+        self._table.write(f"# {run.tool}\tOrganism: {organism}\tTimestamp: {time}\n")
+        columns = "\t".join(_COLUMN[name] for name in run.types)
+        self._table.write(f"# ID\tPrediction\t{columns}\tCS Position\n")
+        self._gff.write("## gff-version 3\n")
+        self._regions.write("## gff-version 3\n")
+        self._json.write(self._json_head())
+        self._types_json = _json_list([_LONG_NAME[name] for name in run.types])
+
+    def write(self, prediction: Prediction) -> None:
+        """Add one prediction to every file."""
+        name = prediction.protein.header
+        probabilities = [prediction.probabilities[i] for i in self._chosen]
+        site = prediction.cleavage_site
+        kind = next(d.signalp6_name for d in DECLARATIONS if d.name == prediction.type)
+        cut, cut_text = "", ""
+        if site is not None:
+            chance = prediction.cleavage_probability or 0.0
+            cut = f"CS pos: {site}-{site + 1}. Pr: {chance:.4f}"
+            cut_text = f"Cleavage site between pos. {site} and {site + 1}. Probability {chance:.6f}"
+            feature, note = _FEATURE[prediction.type]
+            tool = self.run.tool
+            self._gff.write(
+                f"{name}\t{tool}\t{feature}\t1\t{site}\t{prediction.probability!r}\t.\t.\t{note}\n"
+            )
+            for region in prediction.regions:
+                if region.name in _REGIONS:
+                    self._regions.write(
+                        f"{name}\t{tool}\t{region.name}\t{region.start}\t{region.end}\t.\t.\t.\t.\n"
+                    )
+            self._mature.write(f">{name}\n{prediction.mature}\n")
+        numbers = "\t".join(f"{p:.6f}" for p in probabilities)
+        self._table.write(f"{name}\t{kind}\t{numbers}\t{cut}\n")
+        self._json.write(self._json_entry(prediction, probabilities, cut_text))
+
+    def finish(self) -> None:
+        """Write what comes after the last prediction."""
+        self._json.write("\n  }," if self._seen else "},")
+        self._json.write(self._json_tail())
+
+    def _path(self, name: str) -> str:
+        return f"{self.run.directory.rstrip('/')}/{name}"
+
+    def _json_head(self) -> str:
+        head = {
+            "INFO": {"failedjobs": self.run.failed, "size": self.run.count},
+            "CSV_FILE": self._path("prediction_results.txt"),
+            "MATURE_FILE": self._path("processed_entries.fasta"),
+            "GFF_FILE": self._path("output.gff3"),
+            "ZIP_FILE": "",
+        }
+        return json.dumps(head, indent=2).removesuffix("\n}") + ',\n  "SEQUENCES": {'
+
+    def _json_tail(self) -> str:
+        tail = {
+            "FORMAT": self.run.plots,
+            "ORG": self.run.organism,
+            "MODE": self.run.mode,
+            "REGION_GFF_FILE": self._path("region_output.gff3"),
+        }
+        return json.dumps(tail, indent=2).removeprefix("{")
+
+    def _json_entry(self, prediction: Prediction, probabilities: list[float], cut_text: str) -> str:
+        # Laid out by hand: the library's indenting encoder would take most of a fast run.
+        header = prediction.protein.header
+        times = self._seen.get(header, 0)
+        self._seen[header] = times + 1
+        key = f"{header}_{times + 1}" if times else header
+        likelihood = _json_list([round(p, 4) for p in probabilities])
+        lead = ",\n" if len(self._seen) > 1 or times else "\n"
+        return (
+            f"{lead}    {json.dumps(key)}: {{\n"
+            f'      "Name": {json.dumps(header)},\n'
+            '      "Plot_eps": "",\n      "Plot_png": "",\n      "Plot_txt": "",\n'
+            f'      "Prediction": {json.dumps(_LONG_NAME[prediction.type])},\n'
+            f'      "Likelihood": {likelihood},\n'
+            f'      "Protein_types": {self._types_json},\n'
+            f'      "CS_pos": {json.dumps(cut_text)}\n    }}'
+        )
+
+
+def _json_list(values: list[str] | list[float]) -> str:
+    lines = ",\n".join(f"        {json.dumps(value)}" for value in values)
+    return f"[\n{lines}\n      ]"

@@ -1,0 +1,174 @@
+"""Trained models on disk: adapter, head and settings, never the backbone and never a pickle."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import warnings
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from peft_sp.biology.alphabet import RESIDUES
+from peft_sp.biology.grammar import WINDOW
+from peft_sp.errors import ModelError
+from peft_sp.io import models
+from peft_sp.network.model import SignalPeptideModel, build_model
+from peft_sp.network.settings import ModelSettings
+
+ADAPTER = "adapter_model.safetensors"
+ENCODER = "encoder.safetensors"
+HEAD = "head.safetensors"
+
+
+def save_checkpoint(
+    directory: str | os.PathLike[str],
+    model: SignalPeptideModel,
+    settings: ModelSettings,
+    about: dict[str, Any],
+) -> None:
+    """Write a model's directory.
+
+    A tuned backbone leaves `adapter_model.safetensors` with `adapter_config.json`, which
+    `peft` reads too; a student leaves its tensors and, for prediction without torch,
+    `model.onnx`. Both leave `head.safetensors` (head and CRF) and, last, `config.json`:
+    a directory without it is no model. about: what else the settings file says (name,
+    metrics, how it was made).
+    """
+    place = Path(directory)
+    place.mkdir(parents=True, exist_ok=True)
+    (place / models.CONFIG).unlink(missing_ok=True)
+    config: dict[str, Any] = {
+        **about,
+        "settings": settings.model_dump(include=set(ModelSettings.model_fields)),
+        "residues": RESIDUES,
+        "window": WINDOW,
+    }
+    state = model.trainable_state()
+    save_file(_contiguous(state, ("head.", "crf.")), place / HEAD)
+    if model.backbone_hash is not None:
+        from peft import PeftModel
+
+        config["backbone"] = {"name": settings.backbone, "sha256": model.backbone_hash}
+        tuned = cast("PeftModel", cast("Any", model.encoder).encoder)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tuned.save_pretrained(str(place), save_embedding_layers=False)
+        _sort_keys(place / "adapter_config.json")
+    else:
+        save_file(_contiguous(state, ("encoder.",)), place / ENCODER)
+        export_onnx(model, place / models.ONNX)
+    models.write_config(place, config)
+
+
+def load_checkpoint(
+    directory: str | os.PathLike[str], backbone: str | None = None
+) -> SignalPeptideModel:
+    """Read a model's directory; the result is ready to predict.
+
+    backbone: where its backbone is now, if not where it was when trained. Raises ModelError
+    for a directory that is no model, tensors that do not fit, or a backbone whose weights are
+    not those that the model was trained on.
+    """
+    place = Path(directory)
+    config = models.read_config(place)
+    try:
+        settings = ModelSettings.model_validate(config["settings"])
+        if backbone is not None:
+            settings = settings.model_copy(update={"backbone": backbone})
+        model = build_model(settings)
+        if (expected := config.get("backbone", {}).get("sha256")) != model.backbone_hash:
+            raise ModelError(
+                f"{place}: was trained on a backbone with the hash {str(expected)[:12]}..., but "
+                f"'{settings.backbone}' has {str(model.backbone_hash)[:12]}...; point "
+                "--backbone to the right one"
+            )
+        state = load_file(place / HEAD)
+        if model.backbone_hash is not None:
+            from peft import set_peft_model_state_dict
+
+            tuned = cast("Any", model.encoder).encoder
+            outcome = set_peft_model_state_dict(tuned, load_file(place / ADAPTER))
+            if outcome.unexpected_keys:
+                raise KeyError(str(outcome.unexpected_keys[:4]))
+            state.update(_contiguous(model.trainable_state(), ("encoder.",)))
+        else:
+            state.update(load_file(place / ENCODER))
+        model.load_trainable_state(state)
+    except (KeyError, OSError, RuntimeError, SafetensorError, ValidationError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ModelError(f"{place}: not a whole model ({reason})") from None
+    return model.eval()
+
+
+class _Exported(nn.Module):
+    """What `model.onnx` computes: emissions, and the CRF's scores as constants."""
+
+    def __init__(self, model: SignalPeptideModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, residues: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        crf = self.model.crf
+        emissions = self.model(residues).emissions
+        return emissions, crf.transitions.clone(), crf.starts.clone(), crf.ends.clone()
+
+
+def export_onnx(model: SignalPeptideModel, path: str | os.PathLike[str]) -> None:
+    """Write `model.onnx`: residues (B, L) uint8 -> emissions (B, L, S), and the CRF's scores.
+
+    Any B, and L up to the window. Weights are inside the file.
+    """
+    training = model.training
+    model.eval()
+    example = torch.from_numpy(np.tile(np.arange(20, dtype=np.uint8), (3, 2)))
+    batch = torch.export.Dim("batch", min=1, max=1 << 20)
+    length = torch.export.Dim("length", min=1, max=WINDOW)
+    with _quiet(), torch.no_grad():
+        program = torch.onnx.export(
+            _Exported(model),
+            (example,),
+            dynamo=True,
+            input_names=["residues"],
+            output_names=["emissions", "transitions", "starts", "ends"],
+            dynamic_shapes={"residues": {0: batch, 1: length}},
+            verbose=False,
+        )
+    assert program is not None
+    program.save(os.fspath(path), external_data=False)
+    model.train(training)
+
+
+@contextlib.contextmanager
+def _quiet() -> Any:
+    """The exporter warns of packages that are not needed here."""
+    logger = logging.getLogger("torch.onnx")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            logger.setLevel(before)
+
+
+def _contiguous(state: dict[str, Tensor], prefixes: tuple[str, ...]) -> dict[str, Tensor]:
+    return {name: t.contiguous() for name, t in state.items() if name.startswith(prefixes)}
+
+
+def _sort_keys(file: Path) -> None:
+    """`peft` writes sets in any order; the same model shall give the same file."""
+    content = json.loads(file.read_text(encoding="utf-8"))
+    for key, value in content.items():
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            content[key] = sorted(value)
+    file.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
