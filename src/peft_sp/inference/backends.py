@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,16 +36,16 @@ class OnnxBackend:
     batch_size = 256
 
     def __init__(self, path: str | os.PathLike[str], threads: int | None = None) -> None:
-        import onnxruntime
+        runtime: Any = importlib.import_module("onnxruntime")
 
-        options = onnxruntime.SessionOptions()
+        options = runtime.SessionOptions()
         options.intra_op_num_threads = threads or 0
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         # Threads that spin between two calls would fight the decoder for the cores.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            self._session = onnxruntime.InferenceSession(
+            self._session = runtime.InferenceSession(
                 os.fspath(path), options, providers=["CPUExecutionProvider"]
             )
             scores = self._session.run(["transitions", "starts", "ends"], _dummy())

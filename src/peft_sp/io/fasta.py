@@ -48,8 +48,8 @@ def clean(header: str, sequence: str, line: int = 0, comments: int = 0) -> Prote
     """A protein from a header and a sequence as they were given.
 
     Upper-cases; strips a trailing stop; turns inner stops and letters that no network knows
-    into X and removes gaps, with a warning each. Raises UnusableRecordError where nothing is left, or
-    where something is no letter, or where the letters are nucleotides.
+    into X and removes gaps, with a warning each. Raises UnusableRecordError where nothing is
+    left, or where something is no letter, or where the letters are nucleotides.
     """
     header = header.strip().replace("\t", " ").replace("\0", "")
     letters = "".join(sequence.split()).upper().removesuffix("*")
@@ -152,7 +152,7 @@ def read_raw(path: str | os.PathLike[str]) -> Iterator[Raw]:
         with _Reader(name) as reader:
             for record in reader:
                 count += 1
-                yield record  # type: ignore[misc]  # made by _record
+                yield record
     except FileFormatError as error:
         raise InputError(
             "not FASTA: a header line that starts with '>' is expected",

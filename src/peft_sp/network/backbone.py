@@ -121,7 +121,7 @@ class Backbone(nn.Module):
         tokens = tokens.scatter(1, lengths + 1, self.eos)
         places = torch.arange(tokens.shape[1], device=tokens.device)
         attention = (places < lengths + 2).long()
-        hidden = self.encoder(input_ids=tokens, attention_mask=attention).last_hidden_state
+        hidden: Tensor = self.encoder(input_ids=tokens, attention_mask=attention).last_hidden_state
         return hidden[:, 1:-1]
 
 

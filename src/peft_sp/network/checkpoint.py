@@ -96,7 +96,7 @@ def load_checkpoint(
             from peft import set_peft_model_state_dict
 
             tuned = cast("Any", model.encoder).encoder
-            outcome = set_peft_model_state_dict(tuned, load_file(place / ADAPTER))
+            outcome: Any = set_peft_model_state_dict(tuned, load_file(place / ADAPTER))
             if outcome.unexpected_keys:
                 raise KeyError(str(outcome.unexpected_keys[:4]))
             state.update(_contiguous(model.trainable_state(), ("encoder.",)))

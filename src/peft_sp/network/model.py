@@ -16,10 +16,16 @@ from peft_sp.network.settings import ModelSettings
 
 @dataclass(frozen=True)
 class Output:
-    """emissions (B, L, S) float; mask (B, L) bool, true on residues."""
+    """What the network says of a batch.
+
+    emissions (B, L, S) float; mask (B, L) bool, true on residues. Where allowed states were
+    given also log_likelihood (B,) of staying in them, and marginals (B, L, S).
+    """
 
     emissions: Tensor
     mask: Tensor
+    log_likelihood: Tensor | None = None
+    marginals: Tensor | None = None
 
 
 class SignalPeptideModel(nn.Module):
@@ -41,10 +47,16 @@ class SignalPeptideModel(nn.Module):
         self.head = nn.Linear(width, rules.size)
         self.crf = ConstrainedCRF(rules.transitions, rules.starts, rules.ends)
 
-    def forward(self, residues: Tensor) -> Output:
-        """Residues (B, L) int codes, `PAD` behind each sequence's end."""
-        hidden = self.encoder(residues)
-        return Output(self.head(self.dropout(hidden)), residues != PAD)
+    def forward(self, residues: Tensor, allowed: Tensor | None = None) -> Output:
+        """Residues (B, L) int codes, `PAD` behind each end; allowed states (B, L, S) bool."""
+        emissions = self.head(self.dropout(self.encoder(residues)))
+        mask = residues != PAD
+        if allowed is None:
+            return Output(emissions, mask)
+        with torch.autocast(emissions.device.type, enabled=False):
+            return Output(
+                emissions, mask, *self.crf.log_likelihood_and_marginals(emissions, mask, allowed)
+            )
 
     def parameter_groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
         """Trainable parameters of the encoder, and those of head and CRF."""

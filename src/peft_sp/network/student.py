@@ -47,8 +47,8 @@ class Student(nn.Module):
         mask = residues != PAD  # (B, L)
         letters = self.lookup[residues]
         if self.training and self.residue_dropout:
-            hidden = torch.rand(letters.shape, device=letters.device) < self.residue_dropout
-            letters = letters.masked_fill(hidden, self.unknown)
+            unseen = torch.rand(letters.shape, device=letters.device) < self.residue_dropout
+            letters = letters.masked_fill(unseen, self.unknown)
         places = torch.arange(residues.shape[1], device=residues.device)
         real = mask[..., None].to(self.letters.weight.dtype)
         state = (self.letters(letters) + self.places(places)) * real
@@ -60,7 +60,8 @@ class Student(nn.Module):
         turned = torch.where(places <= last, last - places, places)[..., None]  # (B, L, 1)
         back, _ = self.backwards(state.gather(1, turned.expand(-1, -1, state.shape[2])))
         back = back.gather(1, turned.expand(-1, -1, back.shape[2]))
-        return self.norm(torch.cat([ahead, back], dim=2))
+        hidden: Tensor = self.norm(torch.cat([ahead, back], dim=2))
+        return hidden
 
 
 class ConvolutionBlock(nn.Module):
@@ -79,4 +80,5 @@ class ConvolutionBlock(nn.Module):
         """State (B, L, C), zero at padding -> (B, L, C)."""
         mixed = self.depthwise(self.norm(state).transpose(1, 2)).transpose(1, 2)
         mixed = self.contract(self.activation(self.expand(mixed)))
-        return state + self.dropout(mixed)
+        output: Tensor = state + self.dropout(mixed)
+        return output

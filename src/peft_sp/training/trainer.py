@@ -53,8 +53,8 @@ def train(
     Raises InputError for unusable data, RecipeError or ModelError for an impossible network,
     OutputError where `directory` belongs to another recipe.
     """
-    transformers.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
+    transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     logging.getLogger("accelerate").setLevel(logging.ERROR)
     proteins = read_labelled(recipe.data) if proteins is None else proteins
     parts = recipe.partitions
@@ -78,7 +78,8 @@ def train(
         trainer.add_callback(_Report(progress))
     if stop_after is not None:
         trainer.add_callback(_StopAfter(stop_after))
-    trainer.train(resume_from_checkpoint=get_last_checkpoint(str(directory)))
+    last = get_last_checkpoint(str(directory))  # type: ignore[no-untyped-call]
+    trainer.train(resume_from_checkpoint=last)
     # The average has been what was judged; where an epoch was chosen, it is already loaded.
     if trainer.average is not None and not judged:
         trainer.average.exchange(model)
@@ -108,7 +109,7 @@ class SignalPeptideTrainer(Trainer):
         learned: Sequence[LabelledProtein],
         judged: Sequence[LabelledProtein],
     ) -> None:
-        self.recipe, self.judged = recipe, judged
+        self.recipe, self.judged, self.network = recipe, judged, model
         options = recipe.optimisation
         super().__init__(
             model=model,
@@ -138,9 +139,9 @@ class SignalPeptideTrainer(Trainer):
                 dataloader_pin_memory=False,
                 label_names=[],
             ),
-            data_collator=as_is,
+            data_collator=as_is,  # type: ignore[arg-type]  # gets a batch, not a list
             train_dataset=LabelledWindows(learned),
-            eval_dataset=judged or None,  # type: ignore[arg-type]  # `evaluate` reads it
+            eval_dataset=judged or None,  # `evaluate` reads it
         )
         self.remove_callback(transformers.PrinterCallback)
         self.average = MovingAverage(model, options.average) if options.average else None
@@ -155,20 +156,11 @@ class SignalPeptideTrainer(Trainer):
         num_items_in_batch: Any = None,
     ) -> Any:
         """CRF negative log-likelihood over the allowed sets plus the weighted region term."""
-        output = model(inputs["residues"])
-        with torch.autocast(output.emissions.device.type, enabled=False):
-            loss = self._loss(output.emissions.float(), output.mask, inputs)
-        return (loss, output) if return_outputs else loss
-
-    def _loss(self, emissions: Tensor, mask: Tensor, inputs: Batch) -> Tensor:
-        crf = self.accelerator.unwrap_model(self.model).crf
+        output = model(inputs["residues"], inputs["allowed"])
+        term = region_term(output.marginals, inputs["residues"], inputs["types"])
         weight = self.recipe.optimisation.region_weight
-        if not weight:
-            likelihood: Tensor = crf.log_likelihood(emissions, mask, inputs["allowed"])
-            return -likelihood.mean()
-        likelihood, marginals = crf.log_likelihood_and_marginals(emissions, mask, inputs["allowed"])
-        term = region_term(marginals, inputs["residues"], inputs["types"])
-        return (weight * term - likelihood).mean()
+        loss = (weight * term - output.log_likelihood).mean()
+        return (loss, output) if return_outputs else loss
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """AdamW with a learning rate for the encoder and one for head and CRF.
@@ -177,7 +169,7 @@ class SignalPeptideTrainer(Trainer):
         """
         if self.optimizer is None:
             options = self.recipe.optimisation
-            encoder, head = self.model.parameter_groups()
+            encoder, head = self.network.parameter_groups()
             groups = []
             for parameters, rate in (
                 (encoder, options.learning_rate),
@@ -200,10 +192,10 @@ class SignalPeptideTrainer(Trainer):
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Scores on the validation proteins, as the trainer logs them."""
         if self.average is not None:
-            self.average.exchange(self.model)
-        scores = evaluate(self.model, self.judged)
+            self.average.exchange(self.network)
+        scores = evaluate(self.network, self.judged)
         if self.average is not None:
-            self.average.exchange(self.model)
+            self.average.exchange(self.network)
         metrics = {
             "eval_mean_mcc2": scores.mean_mcc2,
             "eval_big_mcc2": scores.big_mcc2,
@@ -219,14 +211,14 @@ class SignalPeptideTrainer(Trainer):
         """Only what training changes: a backbone is never copied into a checkpoint."""
         place = Path(output_dir or self.args.output_dir or ".")
         place.mkdir(parents=True, exist_ok=True)
-        state = self.model.trainable_state()
+        state = self.network.trainable_state()
         save_file({k: v.contiguous() for k, v in state.items()}, place / "model.safetensors")
         if self.average is not None:
             save_file(self.average.state(), place / "average.safetensors")
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         place = Path(resume_from_checkpoint)
-        self.model.load_trainable_state(load_file(place / "model.safetensors"))
+        self.network.load_trainable_state(load_file(place / "model.safetensors"))
         if self.average is not None:
             self.average.restore(load_file(place / "average.safetensors"))
 
@@ -236,7 +228,7 @@ class SignalPeptideTrainer(Trainer):
         name = "model" if self.average is None else "average"
         state = load_file(best / f"{name}.safetensors")
         state.pop("steps", None)
-        self.model.load_trainable_state(state)
+        self.network.load_trainable_state(state)
 
 
 class MovingAverage:
