@@ -128,13 +128,13 @@ class _Reader(FastaReader):
         # Headers hold UTF-8 and sometimes stray bytes; dnaio's own records are ASCII.
         binary = self._file.detach()
         self._file: Any = _NumberedLines(
-            io.TextIOWrapper(binary, encoding="utf-8", errors="replace")
+            io.TextIOWrapper(binary, encoding="utf-8-sig", errors="replace")
         )
 
     def _record(self, name: str, sequence: str, _: None) -> Raw:
         # dnaio asks for a record once it has seen the next header, or the file's end.
         lines = self._file
-        return Raw(name.lstrip("\ufeff"), sequence, lines.starts.pop(0), lines.comments.pop(0))
+        return Raw(name, sequence, lines.starts.pop(0), lines.comments.pop(0))
 
 
 def read_raw(path: str | os.PathLike[str]) -> Iterator[Raw]:

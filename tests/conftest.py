@@ -1,0 +1,67 @@
+"""Fixtures: real data where it is at hand, tiny real networks elsewhere."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from peft_sp.io.labelled import LabelledProtein, read_labelled
+
+DATA = Path(__file__).parent / "data"
+ROOT = Path(__file__).parent.parent
+SHARED = "PEFT_SP_SHARED"
+
+
+@pytest.fixture(scope="session")
+def labelled_file() -> Path:
+    return DATA / "labelled_sample.fasta"
+
+
+@pytest.fixture(scope="session")
+def labelled(labelled_file: Path) -> list[LabelledProtein]:
+    return read_labelled(labelled_file)
+
+
+@pytest.fixture(scope="session")
+def ecoli() -> Path:
+    return ROOT / "examples" / "ecoli_300.faa"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The full data sets and the real backbone, which are not part of this repository."""
+    folder = os.environ.get(SHARED)
+    if not folder or not Path(folder).is_dir():
+        pytest.skip(f"{SHARED} does not name a folder with the full data")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A random ESM-2 of two layers on disk, with the real vocabulary."""
+    import torch
+    from transformers import EsmConfig, EsmModel, EsmTokenizer
+
+    folder = tmp_path_factory.mktemp("tiny_esm2")
+    tokens = ["<cls>", "<pad>", "<eos>", "<unk>", *"LAGVSERTIDPKQNFYMHWCXBUZO", ".", "-"]
+    (folder / "vocab.txt").write_text("\n".join([*tokens, "<null_1>", "<mask>"]) + "\n")
+    EsmTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
+    torch.manual_seed(3)
+    config = EsmConfig(
+        vocab_size=33,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        pad_token_id=1,
+        mask_token_id=32,
+        position_embedding_type="rotary",
+        token_dropout=True,
+        max_position_embeddings=128,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )
+    EsmModel(config, add_pooling_layer=False).save_pretrained(folder)
+    return str(folder)

@@ -1,0 +1,161 @@
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from peft_sp.biology.grammar import TYPES, grammar
+from peft_sp.inference.decoding import CrfScores, Decoder
+from tests.brute_force import Case, cases, legal_paths, log_weight
+
+
+def decoder_of(case) -> Decoder:
+    return Decoder(case.rules, CrfScores(*case.scores))
+
+
+def batch_of(case, pad: int):
+    emissions = np.pad(case.emissions, ((0, pad), (0, 0)), constant_values=4.0)
+    return emissions[None].astype(np.float32), np.array([len(case.emissions)])
+
+
+def rounded(case: Case) -> Case:
+    """The same case with emissions as a network gives them, in float32."""
+    case.emissions = case.emissions.astype(np.float32).astype(np.float64)
+    return case
+
+
+@given(cases().map(rounded), st.integers(0, 3))
+@settings(max_examples=60, deadline=None)
+def test_posteriors_equal_the_sum_over_all_paths(case, pad):
+    decoder, (emissions, lengths) = decoder_of(case), batch_of(case, pad)
+    marginals = np.zeros(emissions.shape[1:])
+    kinds = range(case.rules.type_of_state.max() + 1)
+    cuts = np.zeros((len(kinds), len(marginals)))
+    arrows = {tuple(cut) for cut in case.rules.cuts.tolist()}
+    for path, p in zip(*case.paths(), strict=True):
+        marginals[np.arange(len(path)), list(path)] += p
+        kind = case.rules.type_of_state[path[0]]
+        for i, pair in enumerate(itertools.pairwise(path)):
+            cuts[kind, i] += p * (pair in arrows)
+    np.testing.assert_allclose(decoder.marginals(emissions, lengths)[0], marginals, atol=1e-9)
+    for kind in kinds:
+        found = decoder.cleavage_posterior(emissions, lengths, np.array([kind]))[0]
+        np.testing.assert_allclose(found, cuts[kind], atol=1e-9)
+
+
+@given(cases().map(rounded), st.integers(0, 3))
+@settings(max_examples=60, deadline=None)
+def test_best_path_equals_the_best_of_all_paths(case, pad):
+    decoder, (emissions, lengths) = decoder_of(case), batch_of(case, pad)
+    paths, probabilities = case.paths()
+    found = decoder.best_paths(emissions, lengths)[0]
+    length = len(case.emissions)
+    chosen = probabilities[paths.index(tuple(found[:length].tolist()))]
+    assert chosen == pytest.approx(probabilities.max(), rel=1e-9)
+    assert (found[length:] == -1).all()
+
+
+def real_case(length: int, seed: int, spread: float = 2.0) -> Case:
+    rules, rng = grammar(), np.random.default_rng(seed)
+    numbers = [rng.normal(0, spread, shape) for shape in ((37, 37), 37, 37)]
+    emissions = rng.normal(0, spread, (length, 37))
+    # Most long paths stay without a signal peptide: make the others worth a look.
+    emissions[:, :3] -= 2
+    return rounded(Case(rules, *numbers, emissions))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_prediction_is_the_best_type_its_best_cut_and_the_best_path_with_it(seed):
+    case = real_case(6, seed)
+    decoded = decoder_of(case).decode(*batch_of(case, seed % 3))
+    paths, probabilities = case.paths()
+    rules = case.rules
+    arrows = {tuple(cut) for cut in rules.cuts.tolist()}
+
+    def cut_of(path):
+        pairs = enumerate(itertools.pairwise(path))
+        return next((i + 1 for i, pair in pairs if pair in arrows), 0)
+
+    kinds = np.zeros(len(TYPES))
+    for path, p in zip(paths, probabilities, strict=True):
+        kinds[rules.type_of_state[path[0]]] += p
+    np.testing.assert_allclose(decoded.type_probabilities[0], kinds, atol=1e-9)
+    kind = int(kinds.argmax())
+    assert decoded.types[0] == kind
+    if not kind:
+        assert decoded.sites[0] == 0
+        return
+    shares: dict[int, float] = {}
+    for path, p in zip(paths, probabilities, strict=True):
+        if rules.type_of_state[path[0]] == kind:
+            shares[cut_of(path)] = shares.get(cut_of(path), 0.0) + p
+    assert 0 not in shares  # every path of a type with a signal peptide is cut
+    site = max(shares, key=lambda cut: shares[cut])
+    assert decoded.sites[0] == site
+    assert decoded.site_probabilities[0] == pytest.approx(shares[site], abs=1e-9)
+    own = [p for p in paths if rules.type_of_state[p[0]] == kind and cut_of(p) == site]
+    best = max(own, key=lambda p: log_weight(p, case.emissions, *case.scores))
+    assert tuple(decoded.paths[0, :6].tolist()) == best
+
+
+def test_the_seeds_above_cover_signal_peptides():
+    kinds = set()
+    for seed in range(12):
+        case = real_case(6, seed)
+        kinds.add(int(decoder_of(case).decode(*batch_of(case, 0)).types[0]))
+    assert len(kinds - {0}) >= 2
+
+
+def test_restricting_types_is_exact():
+    case = real_case(6, 5)
+    allowed = np.isin(TYPES, ("NO_SP", "SP"))
+    decoded = decoder_of(case).decode(*batch_of(case, 0), allowed_types=allowed)
+    weights = np.zeros(len(TYPES))
+    for path in legal_paths(case.rules, 6):
+        weight = np.exp(log_weight(path, case.emissions, *case.scores))
+        weights[case.rules.type_of_state[path[0]]] += weight
+    weights[~allowed] = 0
+    np.testing.assert_allclose(decoded.type_probabilities[0], weights / weights.sum(), atol=1e-9)
+
+
+def test_one_by_one_is_batched_is_shuffled():
+    rules, rng = grammar(), np.random.default_rng(4)
+    scores = CrfScores(*(rng.normal(size=s) for s in ((37, 37), 37, 37)))
+    decoder = Decoder(rules, scores)
+    lengths = np.array([1, 2, 70, 33, 69, 70, 5, 12])
+    emissions = rng.normal(0, 4, (8, 70, 37)).astype(np.float32)
+    together = decoder.decode(emissions, lengths)
+    order = rng.permutation(8)
+    shuffled = decoder.decode(emissions[order], lengths[order])
+    assert (together.types > 0).any()
+    for row, length in enumerate(lengths):
+        alone = decoder.decode(emissions[row : row + 1, :length], lengths[row : row + 1])
+        place = int(np.flatnonzero(order == row)[0])
+        for other, index in ((alone, 0), (shuffled, place)):
+            assert together.types[row] == other.types[index]
+            assert together.sites[row] == other.sites[index]
+            np.testing.assert_allclose(
+                together.type_probabilities[row], other.type_probabilities[index], atol=1e-12
+            )
+            np.testing.assert_array_equal(together.paths[row, :length], other.paths[index, :length])
+
+
+def test_a_sure_network_far_outside_of_float32_is_decoded():
+    rules = grammar()
+    decoder = Decoder(rules, CrfScores(np.zeros((37, 37)), np.zeros(37), np.zeros(37)))
+    emissions = np.full((1, 70, 37), -400.0, dtype=np.float32)
+    path = [3] * 5 + [4] * 12 + [5] * 3 + [8] * 50
+    emissions[0, np.arange(70), path] = 400.0
+    decoded = decoder.decode(emissions, np.array([70]))
+    assert decoded.type_probabilities[0, 1] == 1.0
+    assert decoded.sites[0] == 20
+    assert decoded.paths[0].tolist() == path
+
+
+def test_the_shortest_proteins_have_no_signal_peptide():
+    decoder = Decoder(grammar(), CrfScores(np.zeros((37, 37)), np.zeros(37), np.zeros(37)))
+    emissions = np.zeros((2, 3, 37), dtype=np.float32)
+    decoded = decoder.decode(emissions, np.array([1, 3]))
+    assert decoded.types.tolist() == [0, 0]
+    assert decoded.type_probabilities[0].tolist() == [1, 0, 0, 0, 0, 0]
