@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
+import importlib
 import json
-import logging
 import os
 import warnings
 from pathlib import Path
@@ -17,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from peft_sp.biology.alphabet import RESIDUES
+from peft_sp.biology.alphabet import PAD, RESIDUES
 from peft_sp.biology.grammar import WINDOW
 from peft_sp.errors import ModelError
 from peft_sp.io import models
@@ -27,6 +26,8 @@ from peft_sp.network.settings import ModelSettings
 ADAPTER = "adapter_model.safetensors"
 ENCODER = "encoder.safetensors"
 HEAD = "head.safetensors"
+EXPORT_TOLERANCE = 1e-4
+"""Largest difference of an emission between an exported network and its original."""
 
 
 def save_checkpoint(
@@ -125,40 +126,42 @@ class _Exported(nn.Module):
 def export_onnx(model: SignalPeptideModel, path: str | os.PathLike[str]) -> None:
     """Write `model.onnx`: residues (B, L) uint8 -> emissions (B, L, S), and the CRF's scores.
 
-    Any B, and L up to the window. Weights are inside the file.
+    Any B, and L up to the window. Weights are inside the file. Raises ModelError if the
+    exported network does not equal the original.
     """
     training = model.training
     model.eval()
     example = torch.from_numpy(np.tile(np.arange(20, dtype=np.uint8), (3, 2)))
-    batch = torch.export.Dim("batch", min=1, max=1 << 20)
-    length = torch.export.Dim("length", min=1, max=WINDOW)
-    with _quiet(), torch.no_grad():
-        program = torch.onnx.export(
+    free = {0: "batch", 1: "length"}
+    # The newer exporter fixes the length of an LSTM from its second call in a process on.
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
             _Exported(model),
             (example,),
-            dynamo=True,
+            os.fspath(path),
+            dynamo=False,
+            opset_version=17,
             input_names=["residues"],
             output_names=["emissions", "transitions", "starts", "ends"],
-            dynamic_shapes={"residues": {0: batch, 1: length}},
-            verbose=False,
+            dynamic_axes={"residues": free, "emissions": free},
         )
-    assert program is not None
-    program.save(os.fspath(path), external_data=False)
+    _compare(model, path)
     model.train(training)
 
 
-@contextlib.contextmanager
-def _quiet() -> Any:
-    """The exporter warns of packages that are not needed here."""
-    logger = logging.getLogger("torch.onnx")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            yield
-        finally:
-            logger.setLevel(before)
+def _compare(model: SignalPeptideModel, path: str | os.PathLike[str]) -> None:
+    """Raise ModelError unless the exported network equals the original at other shapes."""
+    runtime: Any = importlib.import_module("onnxruntime")
+    session = runtime.InferenceSession(os.fspath(path), providers=["CPUExecutionProvider"])
+    for batch, length in ((1, 1), (5, WINDOW), (2, 33)):
+        residues = np.resize(np.arange(PAD, dtype=np.uint8), (batch, length))
+        with torch.no_grad():
+            expected = model(torch.from_numpy(residues)).emissions.numpy()
+        (found,) = session.run(["emissions"], {"residues": residues})
+        difference = float(np.abs(found - expected).max())
+        if difference > EXPORT_TOLERANCE:
+            raise ModelError(f"{path}: the exported network is off by {difference:.1e}")
 
 
 def _contiguous(state: dict[str, Tensor], prefixes: tuple[str, ...]) -> dict[str, Tensor]:

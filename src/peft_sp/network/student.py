@@ -53,7 +53,7 @@ class Student(nn.Module):
         real = mask[..., None].to(self.letters.weight.dtype)
         state = (self.letters(letters) + self.places(places)) * real
         for block in self.blocks:
-            state = block(state) * real
+            state = block(state, real) * real
         state = self.dropout(state)
         ahead, _ = self.forwards(state)
         last = mask.sum(1, keepdim=True) - 1  # (B, 1)
@@ -76,9 +76,11 @@ class ConvolutionBlock(nn.Module):
         self.activation = nn.ReLU()
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, state: Tensor) -> Tensor:
-        """State (B, L, C), zero at padding -> (B, L, C)."""
-        mixed = self.depthwise(self.norm(state).transpose(1, 2)).transpose(1, 2)
+    def forward(self, state: Tensor, real: Tensor) -> Tensor:
+        """State (B, L, C) -> (B, L, C); real (B, L, 1) is 1 at residues and 0 at padding."""
+        # The norm's bias would otherwise reach residues from the padding beside them.
+        normed = self.norm(state) * real
+        mixed = self.depthwise(normed.transpose(1, 2)).transpose(1, 2)
         mixed = self.contract(self.activation(self.expand(mixed)))
         output: Tensor = state + self.dropout(mixed)
         return output

@@ -1,0 +1,67 @@
+from collections import Counter
+
+import pytest
+
+from peft_sp.errors import InputError
+from peft_sp.io.labelled import partition, read_labelled, repeats, write_labelled
+
+
+def test_sample(labelled):
+    assert len(labelled) == 341
+    tor_a = next(p for p in labelled if p.accession == "P33225")
+    assert (tor_a.organism, tor_a.type, tor_a.cleavage_site) == ("NEGATIVE", "TAT", 39)
+    assert tor_a.organism_type == ("NEGATIVE", "TAT")
+
+
+def test_written_is_read_again(labelled, labelled_file, tmp_path):
+    path = tmp_path / "copy.fasta"
+    write_labelled(path, labelled)
+    assert path.read_text() == labelled_file.read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "problem", "line"),
+    [
+        ("P1|EUKARYA|SP|0\nMK\nSO\n", "starts with '>'", 1),
+        (">P1|EUKARYA|SP\nMK\nSO\n", "four fields", 1),
+        (">P1|FUNGI|SP|0\nMK\nSO\n", "organism 'FUNGI' is none of EUKARYA", 1),
+        (">P1|EUKARYA|SEC|0\nMK\nSO\n", "type 'SEC' is none of NO_SP", 1),
+        (">P1|EUKARYA|SP|3\nMK\nSO\n", "partition '3' is none of 0, 1, 2", 1),
+        (">P1|EUKARYA|SP|0\nMKT\nSO\n", "3 residues but 2 labels", 2),
+        (">P1|EUKARYA|SP|0\nM1\nSO\n", "no amino acids: 1", 2),
+        (">P1|EUKARYA|SP|0\nMK\nLO\n", "type SP has not: L", 3),
+        (">P1|EUKARYA|SP|0\nMK\nOO\n", "no residue is labelled so", 3),
+        (">P1|EUKARYA|SP|0\nMK\n", "file ends before", 1),
+        ("\n\n>P1|EUKARYA|NO_SP|0\n" + "M" * 71 + "\n" + "I" * 71 + "\n", "71 residues", 4),
+        ("", "no records", None),
+    ],
+)
+def test_errors_say_where(tmp_path, text, problem, line):
+    path = tmp_path / "labels.fasta"
+    path.write_text(text)
+    with pytest.raises(InputError, match=problem) as caught:
+        read_labelled(path)
+    assert caught.value.line == line
+
+
+def test_no_window_is_learned_from_and_tested_on(labelled):
+    tested = partition(labelled, [0])
+    avoid = {tested[0].sequence, partition(labelled, [1])[0].sequence}
+    learned = partition(labelled, [1, 2], avoid)
+    assert not avoid & {p.sequence for p in learned}
+    assert len(learned) < len(partition(labelled, [1, 2]))
+
+
+@pytest.mark.integration
+def test_the_whole_training_set(shared):
+    proteins = read_labelled(shared / "data" / "train_set.fasta")
+    assert Counter(p.partition for p in proteins) == {1: 7392, 2: 7002, 0: 5896}
+    found = repeats(proteins)
+    assert found.groups == 596
+    assert len(found.labels_differ) == 54
+    assert len(found.types_differ) == 2
+    assert found.partitions_differ == (("P0AD46", "P0AD44", "P0AD45"),)
+    for test in (0, 1, 2):
+        avoid = {p.sequence for p in partition(proteins, [test])}
+        learned = partition(proteins, {0, 1, 2} - {test}, avoid)
+        assert not avoid & {p.sequence for p in learned}

@@ -1,0 +1,154 @@
+"""Our SignalP 6 files against those of the real tool."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from datetime import datetime
+
+import pytest
+
+from peft_sp.biology.grammar import TYPES
+from peft_sp.biology.prediction import Prediction, Protein, Region
+from peft_sp.io.fasta import open_input
+from peft_sp.io.output import OutputFiles
+from peft_sp.io.signalp6 import FILES, Run, SignalP6Writer
+from peft_sp.io.tables import COLUMNS, TableWriter
+from tests.conftest import DATA
+
+REAL = DATA / "signalp6"
+
+
+def write(directory, predictions, **about):
+    about = {"output": "output", "mode": "", **about}
+    run = Run("SignalP-6.0", count=len(predictions), directory=about.pop("output"), **about)
+    with OutputFiles(directory) as files:
+        writer = SignalP6Writer(files, run)
+        for prediction in predictions:
+            writer.write(prediction)
+        writer.finish()
+    return {name: (directory / name).read_text() for name in FILES}
+
+
+def proteins(path):
+    with open_input([path]) as source:
+        return list(source.proteins())
+
+
+def without_plots(text: str) -> str:
+    """The pictures are another option of the tool: empty, as where none was asked for."""
+    text = re.sub(r'("Plot_\w+": )".*"', r'\1""', text)
+    return re.sub(r'("FORMAT": )".*"', r'\1"none"', text)
+
+
+def test_a_signal_peptide_in_a_eukaryote_equals_the_real_files(tmp_path):
+    """The numbers of the real run, written by us, give its files byte by byte."""
+    real = REAL / "eukarya_il2"
+    protein = proteins(real / "Target-X.fasta")[0]
+    prediction = Prediction(
+        protein,
+        "SP",
+        (0.000151, 0.99986106, 0.0, 0.0, 0.0, 0.0),
+        20,
+        0.988927,
+        (Region("n-region", 1, 5), Region("h-region", 6, 17), Region("c-region", 18, 20)),
+    )
+    time = datetime(2026, 2, 8, 8, 50, 23)
+    ours = write(tmp_path, [prediction], organism="eukarya", mode="slow", time=time)
+    for name in FILES:
+        assert ours[name] == without_plots((real / name).read_text()), name
+
+
+def test_a_protein_without_one_in_a_bacterium_equals_the_real_files(tmp_path):
+    real = REAL / "other_vacsol"
+    protein = proteins(real / "vacsol_ai_sequences.fasta")[0]
+    prediction = Prediction(protein, "NO_SP", (1.000036, 0.000001, 0.0, 0.0, 0.0, 0.0))
+    mode = json.loads((real / "output.json").read_text())["MODE"]
+    time = datetime(2023, 6, 13, 12, 33, 58)
+    ours = write(tmp_path, [prediction], organism="other", mode=mode, time=time)
+    for name in FILES:
+        assert ours[name] == without_plots((real / name).read_text()), name
+
+
+def test_three_hundred_proteins_equal_the_real_files(tmp_path, shared):
+    real = shared / "formats" / "signalp6_other_petase"
+    rows = [line.split("\t") for line in (real / "prediction_results.txt").read_text().splitlines()]
+    found = proteins(real / "tournament_wt.fasta")
+    predictions = [
+        Prediction(protein, "NO_SP", tuple(map(float, row[2:8])))
+        for protein, row in zip(found, rows[2:], strict=True)
+    ]
+    ours = write(
+        tmp_path,
+        predictions,
+        organism="other",
+        mode="fast",
+        output="/home/signalp/output",
+        time=datetime(2026, 1, 1, 6, 38, 38),
+    )
+    for name in FILES[:4]:
+        assert ours[name] == (real / name).read_text(), name
+    # The real tool rounds probabilities that it did not print; the layout is the same.
+    numbers = re.compile(r"^ +\d\.\d+,?$", re.MULTILINE)
+    expected = without_plots((real / "output.json").read_text())
+    assert numbers.sub("0", ours["output.json"]) == numbers.sub("0", expected)
+
+
+KINDS = {
+    "LIPO": ("lipoprotein_signal_peptide", "."),
+    "TAT": ("signal_peptide", "Note=TAT"),
+    "TATLIPO": ("lipoprotein_signal_peptide", "Note=TAT"),
+    "PILIN": ("signal_peptide", "Note=Pilin"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_features_of_the_other_types(tmp_path, kind):
+    shares = tuple(0.9 if name == kind else 0.02 for name in TYPES)
+    prediction = Prediction(Protein("p some protein", "M" * 40), kind, shares, 22, 0.8)
+    ours = write(tmp_path, [prediction], organism="other")
+    fields = ours["output.gff3"].splitlines()[1].split("\t")
+    assert fields[:5] == ["p some protein", "SignalP-6.0", KINDS[kind][0], "1", "22"]
+    assert fields[5:] == ["0.9", ".", ".", KINDS[kind][1]]
+    row = ours["prediction_results.txt"].splitlines()[2].split("\t")
+    assert row[1] == kind and row[-1] == "CS pos: 22-23. Pr: 0.8000"
+
+
+def test_equal_headers_stay_apart_in_the_json(tmp_path):
+    protein = Protein("twin", "MKT")
+    both = [Prediction(protein, "NO_SP", (1.0, 0.0, 0.0, 0.0, 0.0, 0.0))] * 2
+    ours = write(tmp_path, both, organism="other")
+    assert list(json.loads(ours["output.json"])["SEQUENCES"]) == ["twin", "twin_2"]
+
+
+def test_headers_with_quotes_are_valid_json(tmp_path):
+    protein = Protein('5\' "end" \\ café', "MKT")
+    ours = write(tmp_path, [Prediction(protein, "NO_SP", (1.0,) + (0.0,) * 5)], organism="other")
+    assert json.loads(ours["output.json"])["SEQUENCES"][protein.header]["Name"] == protein.header
+
+
+def test_our_own_table():
+    regions = (
+        Region("n-region", 1, 9),
+        Region("twin-arginine motif", 10, 11),
+        Region("n-region", 12, 12),
+        Region("h-region", 13, 24),
+        Region("lipobox", 25, 27),
+        Region("lipid-modified cysteine", 28, 28),
+    )
+    protein = Protein("p x y", "M" * 99, ("2 gap(s) removed",))
+    shares = (0.1, 0.0, 0.0, 0.0, 0.9, 0.0)
+    file = io.StringIO()
+    table = TableWriter(file)
+    table.write(Prediction(protein, "TATLIPO", shares, 27, 0.85, regions))
+    table.write(Prediction(Protein("q", "MK"), "NO_SP", (1.0,) + (0.0,) * 5))
+    head, first, second = (line.split("\t") for line in file.getvalue().splitlines())
+    assert tuple(head) == COLUMNS
+    row = dict(zip(head, first, strict=True))
+    assert (row["id"], row["type"], row["p_tatlipo"]) == ("p", "TATLIPO", "0.900000")
+    assert (row["cleavage_site"], row["cleavage_probability"]) == ("27", "0.850000")
+    assert (row["n_region"], row["h_region"], row["c_region"]) == ("1-12", "13-24", "")
+    assert row["motif"] == "twin-arginine 10-11; lipobox 25-28"
+    assert (row["length"], row["warnings"]) == ("99", "2 gap(s) removed")
+    assert second[8:] == ["", "", "", "", "", "", "2", ""]
