@@ -137,7 +137,7 @@ def export_onnx(model: SignalPeptideModel, path: str | os.PathLike[str]) -> None
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            _Exported(model),
+            _Exported(model).eval(),
             (example,),
             os.fspath(path),
             dynamo=False,
