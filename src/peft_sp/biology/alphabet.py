@@ -28,8 +28,41 @@ KYTE_DOOLITTLE = dict(
 )
 """Hydropathy (Kyte and Doolittle 1982)."""
 
+RESIDUE_VOLUME = dict(
+    zip(
+        "ARNDCQEGHILKMFPSTWYV",
+        (
+            *(88.6, 173.4, 114.1, 111.1, 108.5, 143.8, 138.4, 60.1, 153.2, 166.7),
+            *(166.7, 168.6, 162.9, 189.9, 112.7, 89.0, 116.1, 227.8, 193.6, 140.0),
+        ),
+        strict=True,
+    )
+)
+"""Volume in cubic angstrom (Zamyatnin 1972)."""
+
 _CODE = np.full(256, RESIDUES.index(UNKNOWN), dtype=np.uint8)
 _CODE[np.frombuffer(RESIDUES.encode(), dtype=np.uint8)] = np.arange(len(RESIDUES))
+
+
+def properties() -> NDArray[np.float64]:
+    """What the 20 amino acids are like (20, 8), each property with mean 0 and variance 1.
+
+    Hydropathy, volume, charge, and whether polar, aromatic, small, branched at the beta carbon,
+    or special to the backbone (glycine, proline). In the order of `AMINO_ACIDS`.
+    """
+    groups = ("DEKRHNQST", "FWYH", "AGSC", "VIT", "GP")
+    rows = [
+        [
+            KYTE_DOOLITTLE[letter],
+            RESIDUE_VOLUME[letter],
+            (letter in "KR") - (letter in "DE"),
+            *(letter in group for group in groups),
+        ]
+        for letter in AMINO_ACIDS
+    ]
+    table = np.array(rows, dtype=np.float64)
+    standard: NDArray[np.float64] = (table - table.mean(axis=0)) / table.std(axis=0)
+    return standard
 
 
 def encode(windows: Sequence[str], width: int | None = None) -> NDArray[np.uint8]:

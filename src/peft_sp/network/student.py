@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from peft_sp.biology.alphabet import AMINO_ACIDS, PAD, RESIDUES, UNKNOWN
+from peft_sp.biology.alphabet import AMINO_ACIDS, PAD, RESIDUES, UNKNOWN, properties
 from peft_sp.biology.grammar import WINDOW
 from peft_sp.network.settings import StudentSettings
 
@@ -30,7 +30,7 @@ class Student(nn.Module):
         assert RESIDUES[self.unknown] == UNKNOWN and len(lookup) == PAD + 1
         self.letters = nn.Embedding(self.unknown + 1, settings.width)
         self.places = nn.Embedding(WINDOW, settings.width)
-        nn.init.normal_(self.letters.weight, std=0.5)
+        self._start_from_properties()
         nn.init.normal_(self.places.weight, std=0.1)
         self.blocks = nn.ModuleList(
             ConvolutionBlock(settings.width, settings.kernel, settings.dropout)
@@ -40,6 +40,14 @@ class Student(nn.Module):
         self.backwards = nn.LSTM(settings.width, settings.hidden, batch_first=True)
         self.dropout = nn.Dropout(settings.dropout)
         self.norm = nn.LayerNorm(self.width)
+
+    @torch.no_grad()
+    def _start_from_properties(self) -> None:
+        """Let similar amino acids start alike: there are too few data to learn that well."""
+        table = torch.from_numpy(properties()).float()  # (20, P)
+        mix = torch.randn(table.shape[1], self.letters.embedding_dim) / table.shape[1] ** 0.5
+        nn.init.normal_(self.letters.weight, std=0.2)
+        self.letters.weight[: len(table)] += 0.5 * table @ mix
 
     def forward(self, residues: Tensor) -> Tensor:
         """Residues (B, L) int codes, `PAD` behind the end -> (B, L, D)."""

@@ -17,6 +17,10 @@ from peft_sp.errors import InputError
 from peft_sp.io.labelled import LabelledProtein
 
 Batch = dict[str, Tensor]
+SHORTEST_FRAGMENT = 20
+"""Windows are not cut shorter than this."""
+MATURE_RESIDUES = 5
+"""Residues behind the cut that stay: the peptidase reads some of them."""
 
 
 class LabelledWindows(Dataset[Batch]):
@@ -25,10 +29,14 @@ class LabelledWindows(Dataset[Batch]):
     A batch is {"residues": (B, L) uint8 codes, "allowed": (B, L, S) bool, "types": (B,)},
     with L the longest window of the batch. Raises InputError for a protein whose labels
     allow no path.
+
+    truncation: share of the windows that are cut short at a random place behind the signal
+    peptide, so that a network learns to do without what follows it, as it must for fragments.
     """
 
-    def __init__(self, proteins: Sequence[LabelledProtein]) -> None:
+    def __init__(self, proteins: Sequence[LabelledProtein], truncation: float = 0.0) -> None:
         self.proteins = proteins
+        self.truncation = truncation
         self.residues = torch.from_numpy(encode([p.sequence for p in proteins], WINDOW))
         allowed = np.zeros((len(proteins), WINDOW, grammar().size), dtype=bool)
         for row, p in enumerate(proteins):
@@ -38,6 +46,12 @@ class LabelledWindows(Dataset[Batch]):
                 raise InputError(str(error), record=p.accession) from None
         self.allowed = torch.from_numpy(allowed)
         self.types = torch.tensor([TYPES.index(p.type) for p in proteins])
+        self.lengths = torch.tensor([len(p.sequence) for p in proteins])
+        # A window may end wherever all residues from there on could be topology alone.
+        beyond = allowed[:, :, grammar().ends].any(axis=2)
+        fixed = (~beyond & (np.arange(WINDOW) < self.lengths.numpy()[:, None])) * np.arange(WINDOW)
+        shortest = np.maximum(fixed.max(axis=1) + 1 + MATURE_RESIDUES, SHORTEST_FRAGMENT)
+        self.shortest = torch.minimum(torch.from_numpy(shortest), self.lengths)
 
     def __len__(self) -> int:
         return len(self.proteins)
@@ -47,6 +61,12 @@ class LabelledWindows(Dataset[Batch]):
 
     def __getitems__(self, indices: list[int]) -> Batch:
         residues = self.residues[indices]
+        if self.truncation:
+            lengths = self.lengths[indices]
+            room = (lengths - self.shortest[indices] + 1) * torch.rand(len(indices))
+            kept = torch.where(torch.rand(len(indices)) < self.truncation, room.long(), 0)
+            cut = (lengths - kept)[:, None] <= torch.arange(WINDOW)
+            residues = residues.masked_fill(cut, PAD)
         longest = int((residues != PAD).sum(1).max())
         return {
             "residues": residues[:, :longest],

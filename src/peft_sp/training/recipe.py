@@ -53,6 +53,9 @@ class Optimisation(Settings):
         description="classes (organism group x type) are drawn in proportion to "
         "count^(1 - balance): 0 as they are, 1 all alike",
     )
+    truncation: float = Field(
+        default=0.0, ge=0, le=1, description="share of windows cut short behind the signal peptide"
+    )
     region_weight: float = Field(default=0.5, ge=0, description="of the region term in the loss")
     average: float = Field(
         default=0.0,

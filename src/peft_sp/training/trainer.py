@@ -42,13 +42,11 @@ def train(
     directory: str | os.PathLike[str],
     proteins: Sequence[LabelledProtein] | None = None,
     progress: Progress | None = None,
-    stop_after: int | None = None,
 ) -> Trained:
     """Fit a recipe's model; checkpoints of each epoch go to `directory` and are resumed from.
 
     A run that was killed goes on from its last whole epoch with the same result as one that
-    was not. `progress` gets the trainer's log; `stop_after` ends the call after that many
-    steps, as a kill would (for tests).
+    was not. `progress` gets the trainer's log.
 
     Raises InputError for unusable data, RecipeError or ModelError for an impossible network,
     OutputError where `directory` belongs to another recipe.
@@ -76,8 +74,6 @@ def train(
     trainer = SignalPeptideTrainer(model, recipe, directory, learned, judged)
     if progress is not None:
         trainer.add_callback(_Report(progress))
-    if stop_after is not None:
-        trainer.add_callback(_StopAfter(stop_after))
     last = get_last_checkpoint(str(directory))  # type: ignore[no-untyped-call]
     trainer.train(resume_from_checkpoint=last)
     # The average has been what was judged; where an epoch was chosen, it is already loaded.
@@ -140,7 +136,7 @@ class SignalPeptideTrainer(Trainer):
                 label_names=[],
             ),
             data_collator=as_is,  # type: ignore[arg-type]  # gets a batch, not a list
-            train_dataset=LabelledWindows(learned),
+            train_dataset=LabelledWindows(learned, options.truncation),
             eval_dataset=judged or None,  # `evaluate` reads it
         )
         self.remove_callback(transformers.PrinterCallback)
@@ -285,15 +281,6 @@ class _Report(TrainerCallback):
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         if state.is_world_process_zero and logs:
             self.progress({"step": state.global_step, "steps": state.max_steps, **logs})
-
-
-class _StopAfter(TrainerCallback):
-    def __init__(self, steps: int) -> None:
-        self.steps = steps
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if state.global_step >= self.steps:
-            control.should_training_stop = True
 
 
 def _claim(directory: Path, recipe: Recipe) -> None:

@@ -1,0 +1,62 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+
+from peft_sp.biology.alphabet import PAD, encode
+from peft_sp.biology.grammar import TYPES
+from peft_sp.biology.tagging import allowed_states, has_legal_path
+from peft_sp.errors import InputError
+from peft_sp.io.labelled import LabelledProtein
+from peft_sp.training.dataset import BalancedSampler, LabelledWindows
+
+
+def test_batches_hold_what_the_records_say(labelled):
+    dataset = LabelledWindows(labelled)
+    rows = [3, 0, 77]
+    batch = dataset.__getitems__(rows)
+    proteins = [labelled[row] for row in rows]
+    np.testing.assert_array_equal(batch["residues"], encode([p.sequence for p in proteins]))
+    assert batch["types"].tolist() == [TYPES.index(p.type) for p in proteins]
+    for row, p in enumerate(proteins):
+        expected = allowed_states(p.sequence, p.labels, p.type)
+        np.testing.assert_array_equal(batch["allowed"][row, : len(expected)], expected)
+
+
+def test_windows_cut_short_keep_a_legal_path_and_their_signal_peptide(labelled):
+    dataset = LabelledWindows(labelled, truncation=1.0)
+    torch.manual_seed(0)
+    lengths = []
+    for _ in range(3):
+        batch = dataset.__getitems__(list(range(len(labelled))))
+        for row, p in enumerate(labelled):
+            length = int((batch["residues"][row] != PAD).sum())
+            assert has_legal_path(batch["allowed"][row, :length].numpy()), p.accession
+            assert length >= min(len(p.sequence), (p.cleavage_site or 0) + 5)
+            lengths.append(length)
+    assert min(lengths) >= 20 and np.mean(lengths) < 60
+
+
+def test_labels_without_a_path_are_named():
+    protein = LabelledProtein("P1", "EUKARYA", "SP", 0, "MKTAYVVVVV", "SSOOOOOOOO")
+    with pytest.raises(InputError, match="record 'P1': no path of type SP"):
+        LabelledWindows([protein])
+
+
+def test_every_protein_once_without_balancing(labelled):
+    sampler = BalancedSampler(labelled, 0.0, seed=1)
+    first, second = list(sampler), list(sampler)
+    assert first == second and sorted(first) == list(range(len(labelled)))
+    sampler.set_epoch(1)
+    assert list(sampler) != first
+
+
+def test_balancing_evens_out_the_classes():
+    def some(count, organism, kind):
+        return [LabelledProtein(f"{kind}{i}", organism, kind, 0, "M", "I") for i in range(count)]
+
+    proteins = some(4096, "EUKARYA", "NO_SP") + some(16, "NEGATIVE", "TAT")
+    for balance, expected in ((0.5, 4112 / 17), (1.0, 4112 / 2)):
+        drawn = Counter(proteins[i].type for i in BalancedSampler(proteins, balance, seed=1))
+        assert drawn["TAT"] == pytest.approx(expected, rel=0.2)

@@ -1,0 +1,140 @@
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from peft_sp.errors import InputError, OutputError, RecipeError
+from peft_sp.inference.predictor import load
+from peft_sp.io.labelled import partition
+from peft_sp.training.card import figures
+from peft_sp.training.metrics import Outcomes, score
+from peft_sp.training.recipe import Recipe
+from peft_sp.training.runs import run
+from peft_sp.training.trainer import train
+
+
+@pytest.fixture
+def recipe(labelled_file):
+    return Recipe(
+        name="tiny",
+        data=str(labelled_file),
+        student={"width": 16, "hidden": 8, "convolutions": 1, "residue_dropout": 0.1},
+        partitions={"train": [1, 2], "test": 0},
+        optimisation={"epochs": 2, "batch_size": 8, "average": 0.9, "truncation": 0.5},
+    )
+
+
+def changed(recipe, **values):
+    return Recipe.model_validate({**recipe.model_dump(), **values})
+
+
+def states(trained):
+    return trained.model.trainable_state()
+
+
+class KilledError(Exception):
+    pass
+
+
+def kill_at(step):
+    """Break off a run in the middle of an epoch."""
+
+    def progress(log):
+        if log["step"] >= step:
+            raise KilledError
+
+    return progress
+
+
+def assert_equal(first, second):
+    assert first.keys() == second.keys()
+    for name in first:
+        assert torch.equal(first[name], second[name]), name
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("balance", [0.0, 0.4])
+def test_a_killed_run_ends_as_one_that_was_not(recipe, tmp_path, balance):
+    options = {**recipe.optimisation.model_dump(), "balance": balance}
+    recipe = changed(recipe, optimisation=options)
+    whole = train(recipe, tmp_path / "whole")
+    steps = json.loads((tmp_path / "whole" / "recipe.json").read_text())  # it was written
+    assert steps["name"] == "tiny"
+    with pytest.raises(KilledError):
+        train(recipe, tmp_path / "killed", progress=kill_at(40))
+    assert [p.name for p in (tmp_path / "killed").glob("checkpoint-*")] == ["checkpoint-29"]
+    resumed = train(recipe, tmp_path / "killed")
+    assert_equal(states(whole), states(resumed))
+    again = train(recipe, tmp_path / "again")
+    assert_equal(states(whole), states(again))
+
+
+@pytest.mark.integration
+def test_the_epoch_is_chosen_by_validation(recipe, tmp_path):
+    recipe = changed(recipe, partitions={"train": [1], "validation": 2, "test": 0})
+    log = []
+    trained = train(recipe, tmp_path, progress=log.append)
+    judged = [entry["eval_selection"] for entry in log if "eval_selection" in entry]
+    assert len(judged) == 2
+    assert trained.validation.selection == pytest.approx(max(judged))
+
+
+@pytest.mark.integration
+def test_lora_run_from_recipe_to_prediction(tiny_backbone, labelled, labelled_file, tmp_path):
+    recipe = Recipe(
+        name="tiny-lora",
+        data=str(labelled_file),
+        backbone=tiny_backbone,
+        tuning={"method": "lora", "rank": 2},
+        partitions={"train": [1], "test": 0},
+        optimisation={"epochs": 1, "batch_size": 32, "learning_rate": 5e-3},
+    )
+    trained = run(recipe, tmp_path / "model")
+    assert trained.test is not None
+    checkpoint = load_file(sorted((tmp_path / "model" / "checkpoints").glob("*/model*"))[0])
+    assert not any("embeddings" in name for name in checkpoint)  # the backbone is not copied
+    predictor = load(tmp_path / "model")
+    tested = partition(labelled, [0])
+    outcomes = Outcomes.predicted(predictor.backend, tested)
+    assert figures(score(outcomes, 1000)) == figures(trained.test)
+    pairs = [(p.accession, p.sequence) for p in tested]
+    predictions = list(predictor.predict(pairs))
+    assert [p.cleavage_site or 0 for p in predictions] == outcomes.site.tolist()
+    config = json.loads((tmp_path / "model" / "config.json").read_text())
+    assert config["metrics"]["test"]["proteins"] == len(tested)
+    assert str(labelled_file.parent) not in json.dumps(config["made"])
+
+
+def test_a_directory_of_another_recipe_is_refused(recipe, tmp_path):
+    with pytest.raises(KilledError):
+        train(recipe, tmp_path, progress=kill_at(1))
+    with pytest.raises(OutputError, match="holds a run of another recipe"):
+        train(changed(recipe, seed=2), tmp_path)
+
+
+def test_data_without_the_wanted_partition(recipe, tmp_path, labelled):
+    with pytest.raises(InputError, match="no test proteins"):
+        train(recipe, tmp_path, partition(labelled, [1, 2]))
+
+
+def test_a_method_that_does_not_fit_its_backbone(recipe, tmp_path, tiny_backbone):
+    values = {"student": None, "backbone": tiny_backbone}
+    broken = changed(recipe, **values, tuning={"method": "lora", "layers": 7})
+    with pytest.raises(RecipeError, match="layers is 7"):
+        train(broken, tmp_path)
+
+
+@pytest.mark.slow
+def test_lora_on_the_real_backbone_learns(shared, tmp_path):
+    """A tenth of an epoch is enough to find most signal peptides of eukaryotes."""
+    recipe = Recipe(
+        name="short",
+        data=str(shared / "data" / "train_set.fasta"),
+        backbone=str(shared / "backbones" / "esm2_t6_8M"),
+        tuning={"method": "lora"},
+        partitions={"train": [2], "test": 0},
+        optimisation={"epochs": 0.5, "batch_size": 32, "warmup": 0.3},
+    )
+    trained = train(recipe, tmp_path)
+    assert next(c.mcc2 for c in trained.test.per_class if c.organism == "EUKARYA") > 0.85
