@@ -63,7 +63,10 @@ def test_a_killed_run_ends_as_one_that_was_not(recipe, tmp_path, balance):
     assert steps["name"] == "tiny"
     with pytest.raises(KilledError):
         train(recipe, tmp_path / "killed", progress=kill_at(40))
-    assert [p.name for p in (tmp_path / "killed").glob("checkpoint-*")] == ["checkpoint-29"]
+    (checkpoint,) = (tmp_path / "killed").glob("checkpoint-*")
+    kept = load_file(checkpoint / "model.safetensors")
+    assert checkpoint.name == "checkpoint-29"
+    assert kept.keys() == states(whole).keys()
     resumed = train(recipe, tmp_path / "killed")
     assert_equal(states(whole), states(resumed))
     again = train(recipe, tmp_path / "again")
@@ -92,8 +95,9 @@ def test_lora_run_from_recipe_to_prediction(tiny_backbone, labelled, labelled_fi
     )
     trained = run(recipe, tmp_path / "model")
     assert trained.test is not None
-    checkpoint = load_file(sorted((tmp_path / "model" / "checkpoints").glob("*/model*"))[0])
-    assert not any("embeddings" in name for name in checkpoint)  # the backbone is not copied
+    assert not (tmp_path / "model" / "checkpoints").exists()
+    with pytest.raises(OutputError, match="already holds a model"):
+        run(recipe, tmp_path / "model")
     predictor = load(tmp_path / "model")
     tested = partition(labelled, [0])
     outcomes = Outcomes.predicted(predictor.backend, tested)

@@ -1,8 +1,10 @@
-"""`peft-sp train` and `peft-sp evaluate`."""
+"""`peft-sp train`, `peft-sp crossval` and `peft-sp evaluate`."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,9 +15,17 @@ if TYPE_CHECKING:
     from peft_sp.training.metrics import Scores
 
 
+class Protocol(StrEnum):
+    """How a recipe is measured."""
+
+    deployed = "deployed"
+    published = "published"
+
+
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     app.command()(train)
+    app.command(name="crossval")(crossvalidate)
     app.command()(evaluate)
 
 
@@ -26,24 +36,66 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe."),
     ] = None,
+    crossval: Annotated[
+        str | None, typer.Option(help="Directory of a finished cross-validation of the recipe.")
+    ] = None,
 ) -> None:
     """Train a model from a recipe. A run that was stopped goes on from its last epoch.
+
+    With --crossval the card of the model gives the accuracy that 'peft-sp crossval' measured
+    for the same recipe.
 
     Example: [bold]peft-sp train recipes/lora-8M.toml --set data=train_set.fasta
     --set backbone=esm2_t6_8M --set "partitions.train=[1, 2]" --set partitions.test=0
     -o my-model[/bold]
     """
     try:
+        from peft_sp.training import crossval as protocols
         from peft_sp.training import recipe as recipes
         from peft_sp.training import runs
     except ImportError as error:
         raise MissingExtraError("training", "train", error.name) from None
     settings = recipes.read_recipe(recipe, changes)
-    trained = runs.run(settings, output, _report)
+    measured = None if crossval is None else protocols.read_figures(crossval, settings)
+    trained = runs.run(settings, output, _report, measured)
     for title, scores in (("validation", trained.validation), ("test", trained.test)):
         if scores is not None:
             _print_scores(f"{title} partition", scores)
     print(f"model written to {output.rstrip('/')}/")
+
+
+def crossvalidate(
+    recipe: Annotated[str, typer.Argument(help="A recipe (TOML).")],
+    output: Annotated[str, typer.Option("--output", "-o", help="Directory of the results.")],
+    protocol: Annotated[
+        Protocol, typer.Option(help="Three models on two partitions each, or six on one.")
+    ] = Protocol.deployed,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe."),
+    ] = None,
+) -> None:
+    """Measure a recipe: models that are tested on the partition they never saw.
+
+    Writes oof.tsv.gz (out-of-fold predictions), metrics.json and report.md. A run that was
+    stopped goes on where it was.
+
+    Example: [bold]peft-sp crossval recipes/fast.toml --set data=train_set.fasta -o fast-cv[/bold]
+    """
+    try:
+        from peft_sp.training import crossval as protocols
+        from peft_sp.training import recipe as recipes
+    except ImportError as error:
+        raise MissingExtraError("training", "train", error.name) from None
+    settings = recipes.read_recipe(recipe, changes)
+
+    def progress(fold: str) -> Callable[[dict[str, Any]], None]:
+        print(f"fold {fold}", file=sys.stderr)
+        return _report
+
+    result = protocols.crossvalidate(settings, output, protocol.value, progress)
+    _print_scores("out-of-fold predictions, pooled", result.pooled)
+    print(f"written to {output.rstrip('/')}/")
 
 
 def evaluate(
@@ -108,13 +160,14 @@ def _report(log: dict[str, Any]) -> None:
 
 
 def _print_scores(title: str, scores: Scores) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in ("organism", "type"):
         table.add_column(column)
-    for column in ("proteins", "MCC1", "MCC2", "95 % interval", "CS recall", "CS precision"):
+    for column in ("proteins", "MCC1", "MCC2", "95 % interval", "CS recall", "precision"):
         table.add_column(column, justify="right")
     for c in scores.per_class:
         table.add_row(

@@ -67,6 +67,8 @@ def save_checkpoint(
     else:
         save_file(_contiguous(state, ("encoder.",)), place / ENCODER)
         export_onnx(model, place / models.ONNX)
+    for file in place.glob("*.safetensors"):
+        file.chmod(0o666 & ~_umask())  # safetensors leaves them to their owner alone
     models.write_config(place, config)
 
 
@@ -162,6 +164,12 @@ def _compare(model: SignalPeptideModel, path: str | os.PathLike[str]) -> None:
         difference = float(np.abs(found - expected).max())
         if difference > EXPORT_TOLERANCE:
             raise ModelError(f"{path}: the exported network is off by {difference:.1e}")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def _contiguous(state: dict[str, Tensor], prefixes: tuple[str, ...]) -> dict[str, Tensor]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from peft_sp.training.metrics import ClassScores, Scores
+from peft_sp.training.metrics import Scores
 
 
 def figures(scores: Scores) -> dict[str, Any]:
@@ -34,30 +34,47 @@ def figures(scores: Scores) -> dict[str, Any]:
     }
 
 
-def table(scores: Scores) -> str:
-    """Scores as a Markdown table, one row a class."""
+def table(measured: dict[str, Any]) -> str:
+    """Figures as a Markdown table, one row a class, and the summary below it."""
     rows = [
         "| organism | type | proteins | MCC1 | MCC2 (95 % interval) | CS recall | CS precision |",
         "|---|---|--:|--:|--:|--:|--:|",
-        *(_row(c) for c in scores.per_class),
     ]
-    low, high = scores.interval
+    for c in measured["classes"]:
+        low, high = c["mcc2_interval"]
+        rows.append(
+            f"| {c['organism']} | {c['type']} | {c['proteins']:,} | {_text(c['mcc1'])} "
+            f"| {_text(c['mcc2'])} ({_text(low)} to {_text(high)}) "
+            f"| {_text(c['cleavage_recall'][0])} | {_text(c['cleavage_precision'][0])} |"
+        )
+    low, high = measured["mean_mcc2_interval"]
     rows += [
         "",
-        f"Mean MCC2 over the {len(scores.per_class)} classes: **{scores.mean_mcc2:.3f}** "
-        f"({low:.3f} to {high:.3f}); over the five big classes: **{scores.big_mcc2:.3f}**; "
-        f"multi-class MCC over all {scores.count:,} proteins: **{scores.multiclass_mcc:.3f}**. "
-        "Cleavage sites are exact (tolerance 0).",
+        f"Mean MCC2 over the {len(measured['classes'])} classes: "
+        f"**{_text(measured['mean_mcc2'])}** ({_text(low)} to {_text(high)}; classes of a few "
+        f"proteins swing it); over the five big classes: "
+        f"**{_text(measured['big_classes_mcc2'])}**; multi-class MCC over all "
+        f"{measured['proteins']:,} proteins: **{_text(measured['multiclass_mcc'])}**. "
+        "Cleavage sites (CS) are exact, tolerance 0.",
     ]
     return "\n".join(rows)
 
 
-def _row(c: ClassScores) -> str:
-    low, high = c.interval
-    return (
-        f"| {c.organism} | {c.type} | {c.count:,} | {c.mcc1:.3f} "
-        f"| {c.mcc2:.3f} ({low:.3f} to {high:.3f}) | {_text(c.recall[0])} "
-        f"| {_text(c.precision[0])} |"
+def cross_validated(measured: dict[str, Any]) -> str:
+    """What a card says of a cross-validation, from its figures file."""
+    restricted = measured["restricted"]
+    return "\n".join(
+        [
+            f"Cross-validated with the same recipe, protocol '{measured['protocol']}': each "
+            "protein predicted by a model that saw neither it nor its homologues (partitions "
+            "share at most 30 % identity), all folds in one table.",
+            "",
+            table(measured["pooled"]),
+            "",
+            "With eukaryotes given NO_SP and SP alone, as `--organism eukarya` does: mean MCC2 "
+            f"{_text(restricted['mean_mcc2'])}, five big classes "
+            f"{_text(restricted['big_classes_mcc2'])}.",
+        ]
     )
 
 
@@ -73,5 +90,5 @@ def _number(value: float) -> float | None:
     return None if math.isnan(value) else round(value, 4)
 
 
-def _text(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.3f}"
+def _text(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
 
+from peft_sp.errors import OutputError
+from peft_sp.io.models import CONFIG
 from peft_sp.network.checkpoint import save_checkpoint
-from peft_sp.training.card import card, figures, table
+from peft_sp.training.card import card, cross_validated, figures, table
 from peft_sp.training.recipe import Recipe
 from peft_sp.training.trainer import Progress, Trained, train
 from peft_sp.version import __version__
@@ -20,31 +23,44 @@ CHECKPOINTS = "checkpoints"
 
 
 def run(
-    recipe: Recipe, directory: str | os.PathLike[str], progress: Progress | None = None
+    recipe: Recipe,
+    directory: str | os.PathLike[str],
+    progress: Progress | None = None,
+    measured: dict[str, Any] | None = None,
 ) -> Trained:
-    """Train a recipe and write the model's directory, its epochs' checkpoints inside.
+    """Train a recipe and write the model's directory.
 
-    Raises what `trainer.train` raises.
+    The epochs' checkpoints are inside until it is whole. measured: figures of a
+    cross-validation of the same recipe, for `config.json` and the card. Raises what
+    `trainer.train` raises,
+    and OutputError for a directory that already holds a model.
     """
     place = Path(directory)
+    if (place / CONFIG).exists():
+        raise OutputError(f"{place} already holds a model; give another directory or remove it")
     trained = train(recipe, place / CHECKPOINTS, progress=progress)
-    measured = {
+    metrics = {
         name: figures(scores)
         for name, scores in (("validation", trained.validation), ("test", trained.test))
         if scores is not None
     }
-    save_checkpoint(place, trained.model, recipe, about(recipe, measured))
-    (place / "README.md").write_text(_card(recipe, trained), encoding="utf-8")
+    if measured is not None:
+        metrics["cross_validation"] = {
+            key: measured[key] for key in ("protocol", "pooled", "restricted")
+        }
+    save_checkpoint(place, trained.model, recipe, about(recipe, metrics))
+    (place / "README.md").write_text(_card(recipe, trained, measured), encoding="utf-8")
+    shutil.rmtree(place / CHECKPOINTS)
     return trained
 
 
-def about(recipe: Recipe, measured: dict[str, Any]) -> dict[str, Any]:
+def about(recipe: Recipe, metrics: dict[str, Any]) -> dict[str, Any]:
     """What `config.json` says beside the network's settings."""
     return {
         "name": recipe.name,
         "description": recipe.description,
         "licence": recipe.licence,
-        "metrics": measured,
+        "metrics": metrics,
         "made": {
             "recipe": recipe.model_dump(mode="json", exclude={"data"}),
             "data": Path(recipe.data).name,
@@ -56,7 +72,7 @@ def about(recipe: Recipe, measured: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _card(recipe: Recipe, trained: Trained) -> str:
+def _card(recipe: Recipe, trained: Trained, measured: dict[str, Any] | None) -> str:
     parts = recipe.partitions
     learned = ", ".join(map(str, parts.train))
     sections = [
@@ -68,8 +84,10 @@ def _card(recipe: Recipe, trained: Trained) -> str:
     ]
     if trained.validation is not None:
         body = f"Partition {parts.validation}, by which the epoch was chosen.\n\n"
-        sections.append(("Validation", body + table(trained.validation)))
+        sections.append(("Validation", body + table(figures(trained.validation))))
     if trained.test is not None:
         body = f"Partition {parts.test}, never seen in training.\n\n"
-        sections.append(("Test", body + table(trained.test)))
+        sections.append(("Test", body + table(figures(trained.test))))
+    if measured is not None:
+        sections.append(("Accuracy", cross_validated(measured)))
     return card(recipe.name, recipe.description, sections)

@@ -1,0 +1,51 @@
+# Each target sets up what it needs: Python 3.11 or newer with pip is enough.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SHARED := $(abspath ../shared)
+
+# The full data sets and the real backbone are used where they are at hand.
+ifneq ($(wildcard $(SHARED)/data/train_set.fasta),)
+export PEFT_SP_SHARED ?= $(SHARED)
+endif
+
+.PHONY: help demo test test-slow lint format bench clean
+
+help:  ## Show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/.core  ## Predict a sample of a real proteome with the bundled model
+	$(BIN)/peft-sp predict examples/ecoli_300.faa -o demo-output
+	@head -n 6 demo-output/predictions.tsv | cut -f 1-4,9-13
+
+test: $(VENV)/.dev  ## Run the tests
+	$(BIN)/python -m pytest
+
+test-slow: $(VENV)/.dev  ## Run the tests that train real models (minutes)
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/.dev  ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.dev  ## Put the code into its style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev  ## Measure speed and memory
+	$(BIN)/python benchmarks/predict.py
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.core: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,dev]'
+	@touch $@ $(VENV)/.core
+
+clean:  ## Remove the environment and what was made in it
+	rm -rf $(VENV) demo-output .pytest_cache .ruff_cache .mypy_cache .hypothesis

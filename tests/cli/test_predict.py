@@ -1,0 +1,184 @@
+"""The command as a user meets it: files, exit codes, one clear line for each mistake."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from peft_sp.biology.grammar import TYPES
+from peft_sp.io.signalp6 import FILES
+
+pytestmark = pytest.mark.integration
+ALL_FILES = {*FILES, "predictions.tsv"}
+GOOD = ">a first\nMKKTAIAIAVALAGFATVAQAAPKDNTWYTGAKLGWSQYHDTGFINNN\n>b\nMSTNPKPQRKTKRNTNRRPQDVKF\n"
+
+
+def peft_sp(*arguments, stdin=b"", **options):
+    command = [sys.executable, "-m", "peft_sp.cli.main", *map(str, arguments)]
+    run = subprocess.run(command, input=stdin, capture_output=True, check=False, **options)
+    return run.returncode, run.stdout.decode(), run.stderr.decode()
+
+
+def rows(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+@pytest.fixture
+def good(tmp_path):
+    path = tmp_path / "good.faa"
+    path.write_text(GOOD)
+    return path
+
+
+def test_a_proteome_sample(ecoli, tmp_path):
+    out = tmp_path / "results"
+    code, output, errors = peft_sp("predict", ecoli, "-o", out)
+    assert code == 0 and errors == ""
+    assert "300 proteins" in output and str(out) in output.replace("\n", "")
+    assert {p.name for p in out.iterdir()} == ALL_FILES
+    table = rows(out / "predictions.tsv")
+    headers = [line[1:].split()[0] for line in ecoli.read_text().splitlines() if line[0] == ">"]
+    assert [row["id"] for row in table] == headers
+    positive = [row for row in table if row["type"] != "NO_SP"]
+    assert 20 < len(positive) < 80
+    for row in table:
+        shares = [float(row[f"p_{name.lower()}"]) for name in TYPES]
+        assert sum(shares) == pytest.approx(1, abs=1e-5)
+        assert max(shares) == float(row[f"p_{row['type'].lower()}"])
+    results = (out / "prediction_results.txt").read_text().splitlines()[2:]
+    assert [line.split("\t")[0].split()[0] for line in results] == headers
+    assert len((out / "output.gff3").read_text().splitlines()) == 1 + len(positive)
+    assert (out / "processed_entries.fasta").read_text().count(">") == len(positive)
+    summary = json.loads((out / "output.json").read_text())
+    assert summary["INFO"] == {"failedjobs": 0, "size": 300}
+    assert len(summary["SEQUENCES"]) == 300
+
+
+def test_eukarya(good, tmp_path):
+    code, _, _ = peft_sp("predict", good, "-o", tmp_path / "out", "--organism", "eukarya")
+    assert code == 0
+    head = (tmp_path / "out" / "prediction_results.txt").read_text().splitlines()[1]
+    assert head == "# ID\tPrediction\tOTHER\tSP(Sec/SPI)\tCS Position"
+
+
+def test_a_stream_in_and_out(good):
+    code, output, errors = peft_sp("predict", "-", "-o", "-", stdin=gzip.compress(GOOD.encode()))
+    assert (code, errors) == (0, "")
+    lines = output.splitlines()
+    assert lines[0].startswith("id\ttype\tp_no_sp")
+    assert [line.split("\t")[:2] for line in lines[1:]] == [["a", "SP"], ["b", "NO_SP"]]
+
+
+def test_several_files_are_one_input(good, tmp_path):
+    more = tmp_path / "more.faa"
+    more.write_text(">c\nMKT\n")
+    code, output, _ = peft_sp("predict", good, more, "-o", "-")
+    assert code == 0
+    assert [line.split("\t")[0] for line in output.splitlines()[1:]] == ["a", "b", "c"]
+
+
+BAD = {
+    "an empty file": (b"", "no records"),
+    "nucleotides": (b">a\n" + b"ACGTTGCA" * 30 + b"\n", "line 1, record 'a': these are nucl"),
+    "a duplicated id": (b">a\nMKT\n>a x\nMKV\n", "line 3, record 'a': this id stands already"),
+    "a digit": (b">a\nMKT\n>b\nMK1V\n", "line 3, record 'b': '1' at residue 3"),
+    "a truncated gzip": (gzip.compress(GOOD.encode() * 99)[:90], "cut off"),
+    "no FASTA": (b"id,sequence\na,MKT\n", "line 1: not FASTA"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_line_and_leaves_nothing(case, tmp_path):
+    content, problem = BAD[case]
+    path, out = tmp_path / "bad.faa", tmp_path / "out" / "deeper"
+    path.write_bytes(content)
+    code, output, errors = peft_sp("predict", path, "-o", out)
+    assert (code, output) == (2, "")
+    assert errors.count("\n") == 1 and problem in errors and str(path) in errors
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_other_mistakes_are_one_line_too(good, tmp_path):
+    (tmp_path / "file").write_text("")
+    cases = [
+        (("predict", tmp_path / "none.faa", "-o", tmp_path / "o"), "none.faa: no such file"),
+        (("predict", good, "-o", tmp_path / "file" / "o"), "cannot be written"),
+        (("predict", good, "-o", "/proc/o"), "cannot be written"),
+        (("predict", good, "-m", "no-model", "-o", tmp_path / "o"), "model 'no-model' is neither"),
+    ]
+    for arguments, problem in cases:
+        code, output, errors = peft_sp(*arguments)
+        assert (code, output) == (2, ""), arguments
+        assert errors.count("\n") == 1 and problem in errors, errors
+    assert {p.name for p in tmp_path.iterdir()} == {"good.faa", "file"}
+
+
+def test_usage_mistakes_exit_with_2(good):
+    for arguments in (("predict",), ("predict", good, "--organism", "fungi"), ("nonsense",)):
+        assert peft_sp(*arguments)[0] == 2
+
+
+def test_unusable_records_can_be_skipped(tmp_path):
+    path = tmp_path / "mixed.faa"
+    path.write_text(">a\nMKT\n>b\nM1\n>a\nMK*V\n")
+    code, output, errors = peft_sp("predict", path, "-o", tmp_path / "out", "--skip-invalid")
+    assert code == 0 and "2 proteins" in output
+    assert f"skipped: {path}, line 3, record 'b': '1' at residue 2" in errors
+    assert "1 sequences were changed" in errors
+    table = rows(tmp_path / "out" / "predictions.tsv")
+    assert [(row["id"], row["warnings"]) for row in table] == [
+        ("a", ""),
+        ("a", "1 inner stop(s) read as X; id stands more than once"),
+    ]
+    assert json.loads((tmp_path / "out" / "output.json").read_text())["INFO"] == {
+        "failedjobs": 1,
+        "size": 2,
+    }
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_run_leaves_nothing(number, ecoli, tmp_path):
+    big = tmp_path / "big.faa"
+    letters = "ACDEFGHIKLMNPQRSTVWY"
+    with big.open("w") as file:  # distinct windows, so that the run takes its time
+        for i in range(60_000):
+            tag = "".join(letters[i // 20**k % 20] for k in range(4))
+            file.write(f">p{i}\nM{tag}{'ACDEFGHIKL' * 6}\n")
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "peft_sp.cli.main", "predict", str(big), "-o", str(out)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 60
+        while not list(out.glob(".*.partial")) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert list(out.glob(".*.partial")), "it did not get to work"
+        process.send_signal(number)
+        process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert not out.exists()
+
+
+def test_a_reader_that_goes_away_is_no_error(ecoli):
+    command = f"{sys.executable} -m peft_sp.cli.main predict {ecoli} -o - | head -n 2"
+    run = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command], capture_output=True, check=False
+    )
+    assert (run.returncode, run.stderr) == (0, b"")
+
+
+def test_version_models_and_help():
+    code, output, _ = peft_sp("--version")
+    assert code == 0 and output.startswith("peft-sp 0.")
+    code, output, _ = peft_sp("models")
+    assert code == 0 and "fast" in output and "MIT" in output
+    for command in ("predict", "train", "evaluate", "models"):
+        code, output, _ = peft_sp(command, "--help", env={**os.environ, "COLUMNS": "100"})
+        assert code == 0 and "Example:" in output

@@ -1,0 +1,54 @@
+"""Training and evaluation as commands."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.cli.test_predict import peft_sp, rows
+
+pytestmark = pytest.mark.integration
+
+
+def test_from_labels_to_predictions(tmp_path, labelled_file, labelled, ecoli):
+    recipe = tmp_path / "small.toml"
+    recipe.write_text(
+        f'name = "small"\ndata = "{labelled_file}"\n[student]\nwidth = 16\nhidden = 8\n'
+        "[partitions]\ntrain = [1, 2]\ntest = 0\n[optimisation]\nepochs = 3\n"
+    )
+    model = tmp_path / "model"
+    changes = ["--set", "optimisation.epochs=2", "--set", "student.convolutions=1"]
+    code, output, errors = peft_sp("train", recipe, "-o", model, *changes)
+    assert code == 0, errors
+    assert "test partition" in output and "mean MCC2" in output
+    config = json.loads((model / "config.json").read_text())
+    assert config["made"]["recipe"]["optimisation"]["epochs"] == 2
+    assert "| NEGATIVE | LIPO |" in (model / "README.md").read_text()
+
+    figures = tmp_path / "figures.json"
+    arguments = ("evaluate", model, labelled_file, "--partition", "0", "--json", figures)
+    code, output, errors = peft_sp(*arguments)
+    assert code == 0, errors
+    found, expected = json.loads(figures.read_text()), config["metrics"]["test"]
+    assert found["mean_mcc2"] == pytest.approx(expected["mean_mcc2"], abs=1e-3)
+
+    code, _, errors = peft_sp("predict", ecoli, "-m", model, "-o", tmp_path / "out")
+    assert code == 0, errors
+    assert len(rows(tmp_path / "out" / "predictions.tsv")) == 300
+
+
+def test_mistakes_are_one_line(tmp_path, labelled_file):
+    recipe = tmp_path / "bad.toml"
+    recipe.write_text('name = "bad"\ndata = "x"\nspeed = 1\n[student]\nwidht = 3\n')
+    cases = [
+        (("train", recipe, "-o", tmp_path / "m"), "unknown option speed; unknown option student.w"),
+        (("train", tmp_path / "none.toml", "-o", tmp_path / "m"), "no such recipe"),
+        (("evaluate", "fast", tmp_path / "none.fasta"), "no such file"),
+        (("evaluate", "fast", labelled_file, "--json", "/proc/x"), "cannot be written"),
+    ]
+    for arguments, problem in cases:
+        code, _, errors = peft_sp(*arguments)
+        assert code == 2, arguments
+        assert errors.count("\n") == 1 and problem in errors, errors
+    assert list(tmp_path.iterdir()) == [recipe]
