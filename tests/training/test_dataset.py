@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from peft_sp.biology.alphabet import PAD, encode
+from peft_sp.biology.alphabet import PAD, RESIDUES, encode
 from peft_sp.biology.grammar import TYPES
 from peft_sp.biology.tagging import allowed_states, has_legal_path
 from peft_sp.errors import InputError
 from peft_sp.io.labelled import LabelledProtein
-from peft_sp.training.dataset import BalancedSampler, LabelledWindows
+from peft_sp.training.dataset import SIMILAR, BalancedSampler, LabelledWindows
 
 
 def test_batches_hold_what_the_records_say(labelled):
@@ -36,6 +36,18 @@ def test_windows_cut_short_keep_a_legal_path_and_their_signal_peptide(labelled):
             assert length >= min(len(p.sequence), (p.cleavage_site or 0) + 5)
             lengths.append(length)
     assert min(lengths) >= 20 and np.mean(lengths) < 60
+
+
+def test_substitution_keeps_to_its_kinds(labelled):
+    dataset = LabelledWindows(labelled, substitution=0.5)
+    torch.manual_seed(0)
+    found = dataset.__getitems__(list(range(len(labelled))))["residues"].numpy()
+    original = dataset.residues.numpy()[:, : found.shape[1]]
+    changed = found != original
+    assert 0.05 < changed[original != PAD].mean() < 0.5
+    kind_of = {RESIDUES.index(a): kind for kind in SIMILAR for a in kind}
+    for before, after in zip(original[changed].tolist(), found[changed].tolist(), strict=True):
+        assert kind_of[before] == kind_of[after]
 
 
 def test_labels_without_a_path_are_named():

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from peft_sp.biology.alphabet import PAD, encode
+from peft_sp.biology.alphabet import PAD, RESIDUES, encode
 from peft_sp.biology.grammar import TYPES, WINDOW, grammar
 from peft_sp.biology.tagging import allowed_states
 from peft_sp.errors import InputError
@@ -23,6 +23,20 @@ MATURE_RESIDUES = 5
 """Residues behind the cut that stay: the peptidase reads some of them."""
 
 
+SIMILAR = ("ILVM", "FWY", "DE", "NQ", "AS")
+"""Kinds whose members replace each other in signal peptides as a rule. Glycine, proline,
+cysteine, threonine and the basic residues, on which cuts and motifs turn, have none."""
+
+
+def similar_residues() -> Tensor:
+    """For each residue code, and for padding, the codes (26, 4) of its kind, itself included."""
+    table = np.repeat(np.arange(PAD + 1, dtype=np.uint8)[:, None], 4, axis=1)
+    for kind in SIMILAR:
+        codes = [RESIDUES.index(letter) for letter in kind]
+        table[codes] = np.resize(codes, 4)
+    return torch.from_numpy(table)
+
+
 class LabelledWindows(Dataset[Batch]):
     """Windows with their allowed states.
 
@@ -32,11 +46,18 @@ class LabelledWindows(Dataset[Batch]):
 
     truncation: share of the windows that are cut short at a random place behind the signal
     peptide, so that a network learns to do without what follows it, as it must for fragments.
+    substitution: share of the residues that are exchanged for one of their kind (`SIMILAR`).
     """
 
-    def __init__(self, proteins: Sequence[LabelledProtein], truncation: float = 0.0) -> None:
+    def __init__(
+        self,
+        proteins: Sequence[LabelledProtein],
+        truncation: float = 0.0,
+        substitution: float = 0.0,
+    ) -> None:
         self.proteins = proteins
-        self.truncation = truncation
+        self.truncation, self.substitution = truncation, substitution
+        self.similar = similar_residues()
         self.residues = torch.from_numpy(encode([p.sequence for p in proteins], WINDOW))
         allowed = np.zeros((len(proteins), WINDOW, grammar().size), dtype=bool)
         for row, p in enumerate(proteins):
@@ -61,6 +82,10 @@ class LabelledWindows(Dataset[Batch]):
 
     def __getitems__(self, indices: list[int]) -> Batch:
         residues = self.residues[indices]
+        if self.substitution:
+            choice = torch.randint(self.similar.shape[1], residues.shape)
+            other = self.similar[residues.long(), choice]
+            residues = torch.where(torch.rand(residues.shape) < self.substitution, other, residues)
         if self.truncation:
             lengths = self.lengths[indices]
             room = (lengths - self.shortest[indices] + 1) * torch.rand(len(indices))

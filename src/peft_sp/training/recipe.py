@@ -56,6 +56,9 @@ class Optimisation(Settings):
     truncation: float = Field(
         default=0.0, ge=0, le=1, description="share of windows cut short behind the signal peptide"
     )
+    substitution: float = Field(
+        default=0.0, ge=0, le=1, description="share of residues exchanged for one of their kind"
+    )
     region_weight: float = Field(default=0.5, ge=0, description="of the region term in the loss")
     average: float = Field(
         default=0.0,
