@@ -114,6 +114,7 @@ def _write(
         directory=output,
         mode=str(predictor.config.get("name", "")),
         failed=len(survey.skipped),
+        unique=survey.unique,
     )
     with OutputFiles(output) as files, _progress(survey.count) as advance:
         table = tables.TableWriter(files.open(tables.FILE))

@@ -185,10 +185,14 @@ def read_fasta(path: str | os.PathLike[str]) -> Iterator[Protein]:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What a first pass over the input found: usable records, and an error for each other."""
+    """What a first pass over the input found.
+
+    count: usable records; skipped: an error for each other; unique: no id stands twice.
+    """
 
     count: int
     skipped: tuple[InputError, ...]
+    unique: bool
 
 
 class FastaInput:
@@ -226,11 +230,10 @@ class FastaInput:
                 keys.append(_key(protein.id))
         if nucleotides == letters and letters >= _LONG_ENOUGH_TO_TELL // 2:
             raise InputError(_NUCLEOTIDE_HINT, path=self.names[0])
-        if not skip_invalid:
-            self._refuse_duplicates(keys)
+        unique = self._unique(keys, refuse=not skip_invalid)
         if not count:
             raise InputError("no record can be predicted", path=self.names[0])
-        return Survey(count, tuple(skipped))
+        return Survey(count, tuple(skipped), unique)
 
     def proteins(self, duplicates: bool = False) -> Iterator[Protein]:
         """The usable proteins in order; `duplicates`: warn of ids that stood before."""
@@ -256,11 +259,14 @@ class FastaInput:
             # Standard input is read from a copy; the message must not name that.
             raise InputError(error.problem, path=name, line=error.line) from None
 
-    def _refuse_duplicates(self, keys: array[int]) -> None:
+    def _unique(self, keys: array[int], refuse: bool) -> bool:
+        """Whether no id stands twice; if one does and `refuse`, raise InputError with its lines."""
         hashes = np.frombuffer(keys, dtype=np.uint64)
         distinct, counts = np.unique(hashes, return_counts=True)
         if len(distinct) == len(hashes):
-            return
+            return True
+        if not refuse:
+            return False
         twice = set(distinct[counts > 1].tolist())
         first: dict[str, tuple[str, int]] = {}
         for name, path in zip(self.names, self.paths, strict=True):
@@ -279,6 +285,7 @@ class FastaInput:
                         record=protein_id,
                     )
                 first[protein_id] = name, raw.line
+        return True
 
 
 @contextmanager

@@ -23,6 +23,7 @@ FILES = (
 _COLUMN = {
     d.name: d.signalp6_name + (f"({d.mechanism})" if d.mechanism else "") for d in DECLARATIONS
 }
+_NAME = {d.name: d.signalp6_name for d in DECLARATIONS}
 _LONG_NAME = {
     "NO_SP": "Other",
     "SP": "Signal Peptide (Sec/SPI)",
@@ -53,7 +54,8 @@ class Run:
     """What the files say of the run as a whole.
 
     tool: name and version, as in "SignalP-6.0"; count: sequences predicted; failed: sequences
-    that could not be; directory: as the user gave it.
+    that could not be; directory: as the user gave it; unique: no header stands twice, so that
+    none has to be remembered.
     """
 
     tool: str
@@ -63,6 +65,7 @@ class Run:
     mode: str
     failed: int = 0
     plots: str = "none"
+    unique: bool = False
     time: datetime | None = None
 
     @property
@@ -79,6 +82,7 @@ class SignalP6Writer:
         self._table, self._gff, self._regions, self._mature, self._json = map(files.open, FILES)
         self._chosen = [TYPES.index(name) for name in run.types]
         self._seen: dict[str, int] = {}
+        self._entries = 0
         time = (run.time or datetime.now()).strftime("%Y%m%d%H%M%S")
         organism = run.organism.capitalize()
         self._table.write(f"# {run.tool}\tOrganism: {organism}\tTimestamp: {time}\n")
@@ -94,7 +98,6 @@ class SignalP6Writer:
         name = prediction.protein.header
         probabilities = [prediction.probabilities[i] for i in self._chosen]
         site = prediction.cleavage_site
-        kind = next(d.signalp6_name for d in DECLARATIONS if d.name == prediction.type)
         cut, cut_text = "", ""
         if site is not None:
             chance = prediction.cleavage_probability or 0.0
@@ -112,12 +115,12 @@ class SignalP6Writer:
                     )
             self._mature.write(f">{name}\n{prediction.mature}\n")
         numbers = "\t".join(f"{p:.6f}" for p in probabilities)
-        self._table.write(f"{name}\t{kind}\t{numbers}\t{cut}\n")
+        self._table.write(f"{name}\t{_NAME[prediction.type]}\t{numbers}\t{cut}\n")
         self._json.write(self._json_entry(prediction, probabilities, cut_text))
 
     def finish(self) -> None:
         """Write what comes after the last prediction."""
-        self._json.write("\n  }," if self._seen else "},")
+        self._json.write("\n  }," if self._entries else "},")
         self._json.write(self._json_tail())
 
     def _path(self, name: str) -> str:
@@ -146,10 +149,12 @@ class SignalP6Writer:
         # Laid out by hand: the library's indenting encoder would take most of a fast run.
         header = prediction.protein.header
         times = self._seen.get(header, 0)
-        self._seen[header] = times + 1
+        if not self.run.unique:
+            self._seen[header] = times + 1
         key = f"{header}_{times + 1}" if times else header
         likelihood = _json_list([round(p, 4) for p in probabilities])
-        lead = ",\n" if len(self._seen) > 1 or times else "\n"
+        lead = ",\n" if self._entries else "\n"
+        self._entries += 1
         return (
             f"{lead}    {json.dumps(key)}: {{\n"
             f'      "Name": {json.dumps(header)},\n'
