@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -45,12 +46,13 @@ class LoRA(BaseModel):
         count = depth if self.layers == "all" else self.layers
         numbers = "|".join(str(index) for index in range(depth - count, depth))
         projections = r"attention\.(self\.(query|key|value)|output\.dense)"
-        return get_peft_model(
-            encoder,
-            LoraConfig(
-                r=self.rank,
-                lora_alpha=self.alpha,  # type: ignore[arg-type]  # peft divides by any number
-                lora_dropout=self.dropout,
-                target_modules=rf"encoder\.layer\.({numbers})\.{projections}",
-            ),
+        config = LoraConfig(
+            r=self.rank,
+            lora_alpha=self.alpha,  # type: ignore[arg-type]  # peft divides by any number
+            lora_dropout=self.dropout,
+            target_modules=rf"encoder\.layer\.({numbers})\.{projections}",
         )
+        with warnings.catch_warnings():
+            # peft asks transformers for attributes that the latter is renaming.
+            warnings.simplefilter("ignore", FutureWarning)
+            return get_peft_model(encoder, config)
