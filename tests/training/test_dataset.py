@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from peft_sp.biology.alphabet import PAD, RESIDUES, encode
-from peft_sp.biology.grammar import TYPES
+from peft_sp.biology.grammar import STATES, TYPES
 from peft_sp.biology.tagging import allowed_states, has_legal_path
 from peft_sp.errors import InputError
 from peft_sp.io.labelled import LabelledProtein
@@ -36,6 +36,28 @@ def test_windows_cut_short_keep_a_legal_path_and_their_signal_peptide(labelled):
             assert length >= min(len(p.sequence), (p.cleavage_site or 0) + 5)
             lengths.append(length)
     assert min(lengths) >= 20 and np.mean(lengths) < 60
+
+
+def test_chimeras_keep_their_signal_peptide_and_a_legal_path(labelled):
+    dataset = LabelledWindows(labelled, chimeras=1.0, truncation=0.5)
+    torch.manual_seed(0)
+    batch = dataset.__getitems__(list(range(len(labelled))))
+    exchanged = 0
+    for row, p in enumerate(labelled):
+        residues = batch["residues"][row]
+        length = int((residues != PAD).sum())
+        allowed = batch["allowed"][row, :length].numpy()
+        assert has_legal_path(allowed), p.accession
+        assert {STATES[s].type for s in np.flatnonzero(allowed.any(axis=0))} == {p.type}
+        site = p.cleavage_site or 0
+        original = dataset.residues[row]
+        assert torch.equal(residues[:site], original[:site])
+        np.testing.assert_array_equal(allowed[:site], dataset.allowed[row, :site])
+        same = torch.equal(residues[:length], original[:length])
+        exchanged += not same
+        assert same or p.type not in ("NO_SP", "PILIN")
+    assert exchanged > 100
+    assert torch.equal(dataset.residues, LabelledWindows(labelled).residues)
 
 
 def test_substitution_keeps_to_its_kinds(labelled):

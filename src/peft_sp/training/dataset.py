@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from peft_sp.biology.alphabet import PAD, RESIDUES, encode
-from peft_sp.biology.grammar import TYPES, WINDOW, grammar
+from peft_sp.biology.grammar import TOPOLOGY, TYPES, WINDOW, grammar, state
 from peft_sp.biology.tagging import allowed_states
 from peft_sp.errors import InputError
 from peft_sp.io.labelled import LabelledProtein
@@ -47,6 +47,8 @@ class LabelledWindows(Dataset[Batch]):
     truncation: share of the windows that are cut short at a random place behind the signal
     peptide, so that a network learns to do without what follows it, as it must for fragments.
     substitution: share of the residues that are exchanged for one of their kind (`SIMILAR`).
+    chimeras: share of the signal peptides that are set before the mature part of another protein
+    of the batch: what follows a signal peptide is no evidence of its type.
     """
 
     def __init__(
@@ -54,9 +56,10 @@ class LabelledWindows(Dataset[Batch]):
         proteins: Sequence[LabelledProtein],
         truncation: float = 0.0,
         substitution: float = 0.0,
+        chimeras: float = 0.0,
     ) -> None:
         self.proteins = proteins
-        self.truncation, self.substitution = truncation, substitution
+        self.truncation, self.substitution, self.chimeras = truncation, substitution, chimeras
         self.similar = similar_residues()
         self.residues = torch.from_numpy(encode([p.sequence for p in proteins], WINDOW))
         allowed = np.zeros((len(proteins), WINDOW, grammar().size), dtype=bool)
@@ -73,6 +76,13 @@ class LabelledWindows(Dataset[Batch]):
         fixed = (~beyond & (np.arange(WINDOW) < self.lengths.numpy()[:, None])) * np.arange(WINDOW)
         shortest = np.maximum(fixed.max(axis=1) + 1 + MATURE_RESIDUES, SHORTEST_FRAGMENT)
         self.shortest = torch.minimum(torch.from_numpy(shortest), self.lengths)
+        # Where the mature part may be exchanged from: behind the cysteine of a lipobox. Pilins
+        # keep theirs, which begins with the rest of their signal.
+        sites = [0 if p.type == "PILIN" else p.cleavage_site or 0 for p in proteins]
+        self.joints = torch.tensor([site + 2 if site else 0 for site in sites])
+        self.topology = torch.tensor(
+            [[state(name, place) for place in TOPOLOGY] for name in TYPES]
+        )  # (K, 3): state of each topology label
 
     def __len__(self) -> int:
         return len(self.proteins)
@@ -81,23 +91,57 @@ class LabelledWindows(Dataset[Batch]):
         return self.__getitems__([index])
 
     def __getitems__(self, indices: list[int]) -> Batch:
-        residues = self.residues[indices]
+        residues, allowed = self.residues[indices], self.allowed[indices]
+        lengths = self.lengths[indices]
+        if self.chimeras:
+            residues, allowed, lengths = self._chimeras(indices, residues, allowed, lengths)
         if self.substitution:
             choice = torch.randint(self.similar.shape[1], residues.shape)
             other = self.similar[residues.long(), choice]
             residues = torch.where(torch.rand(residues.shape) < self.substitution, other, residues)
         if self.truncation:
-            lengths = self.lengths[indices]
-            room = (lengths - self.shortest[indices] + 1) * torch.rand(len(indices))
+            shortest = torch.minimum(self.shortest[indices], lengths)
+            room = (lengths - shortest + 1) * torch.rand(len(indices))
             kept = torch.where(torch.rand(len(indices)) < self.truncation, room.long(), 0)
             cut = (lengths - kept)[:, None] <= torch.arange(WINDOW)
             residues = residues.masked_fill(cut, PAD)
         longest = int((residues != PAD).sum(1).max())
         return {
             "residues": residues[:, :longest],
-            "allowed": self.allowed[indices, :longest],
+            "allowed": allowed[:, :longest],
             "types": self.types[indices],
         }
+
+    def _chimeras(
+        self, indices: list[int], residues: Tensor, allowed: Tensor, lengths: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Exchange mature parts within a batch: residues (B, L), allowed (B, L, S), lengths."""
+        types, joints = self.types[indices], self.joints[indices]
+        able = torch.nonzero(joints).squeeze(1)
+        rows = able[torch.rand(len(able)) < self.chimeras]
+        if not len(rows):
+            return residues, allowed, lengths
+        partners = able[torch.randint(len(able), (len(rows),))]
+        places = torch.arange(WINDOW)
+        source = places - joints[rows, None] + joints[partners, None]  # (R, L)
+        behind = places >= joints[rows, None]
+        exists = behind & (source < lengths[partners, None])
+        source = source.clamp(0, WINDOW - 1)
+        mature = residues[partners].gather(1, source)
+        mature = torch.where(exists, mature, PAD)
+        # The partner's topology, in the states of the type that it now belongs to.
+        columns = self.topology[types[partners]][:, None].expand(-1, WINDOW, -1)
+        labels = allowed[partners].gather(2, columns)  # (R, L, 3)
+        labels = labels.gather(1, source[..., None].expand(-1, -1, len(TOPOLOGY)))
+        own = torch.zeros_like(allowed[rows])
+        own.scatter_(2, self.topology[types[rows]][:, None].expand(-1, WINDOW, -1), labels)
+        residues, allowed, lengths = residues.clone(), allowed.clone(), lengths.clone()
+        residues[rows] = torch.where(behind, mature, residues[rows])
+        allowed[rows] = torch.where(behind[..., None], own, allowed[rows])
+        lengths[rows] = torch.minimum(
+            joints[rows] + lengths[partners] - joints[partners], torch.tensor(WINDOW)
+        )
+        return residues, allowed, lengths
 
 
 def as_is(batch: Batch) -> Batch:

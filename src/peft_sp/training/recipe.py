@@ -59,6 +59,12 @@ class Optimisation(Settings):
     substitution: float = Field(
         default=0.0, ge=0, le=1, description="share of residues exchanged for one of their kind"
     )
+    chimeras: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="share of signal peptides set before another protein's mature part",
+    )
     region_weight: float = Field(default=0.5, ge=0, description="of the region term in the loss")
     average: float = Field(
         default=0.0,

@@ -136,7 +136,9 @@ class SignalPeptideTrainer(Trainer):
                 label_names=[],
             ),
             data_collator=as_is,  # type: ignore[arg-type]  # gets a batch, not a list
-            train_dataset=LabelledWindows(learned, options.truncation, options.substitution),
+            train_dataset=LabelledWindows(
+                learned, options.truncation, options.substitution, options.chimeras
+            ),
             eval_dataset=judged or None,  # `evaluate` reads it
         )
         self.remove_callback(transformers.PrinterCallback)
