@@ -191,5 +191,5 @@ def test_no_real_proteome_has_a_record_that_is_refused(shared):
 
 
 def test_clean_says_why():
-    with pytest.raises(UnusableRecordError, match="'É' at residue 3"):
+    with pytest.raises(UnusableRecordError, match="'é' at residue 3"):
         clean("a", "MKé")

@@ -116,10 +116,12 @@ def test_features_of_the_other_types(tmp_path, kind):
 
 
 def test_equal_headers_stay_apart_in_the_json(tmp_path):
-    protein = Protein("twin", "MKT")
-    both = [Prediction(protein, "NO_SP", (1.0, 0.0, 0.0, 0.0, 0.0, 0.0))] * 2
-    ours = write(tmp_path, both, organism="other")
-    assert list(json.loads(ours["output.json"])["SEQUENCES"]) == ["twin", "twin_2"]
+    headers = ["twin", "twin", "twin_2", "twin"]
+    shares = (1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    predictions = [Prediction(Protein(header, "MKT"), "NO_SP", shares) for header in headers]
+    ours = write(tmp_path, predictions, organism="other")
+    keys = list(json.loads(ours["output.json"])["SEQUENCES"])
+    assert keys == ["twin", "twin_2", "twin_2_2", "twin_3"]
 
 
 def test_headers_with_quotes_are_valid_json(tmp_path):

@@ -60,6 +60,8 @@ def _allow_signal_peptide(
     if type_name == "PILIN":
         motif_end = last + 1 + _PILIN_MOTIF
         membrane = labels.find("M", last)
+        if membrane < 0:
+            raise ValueError("a pilin needs residues labelled M behind its cleavage site")
         membrane_end = membrane + len(labels[membrane:]) - len(labels[membrane:].lstrip("M"))
         allowed[last + 1 : max(membrane_end, motif_end)] = False
         allow("P", 0, last + 1)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from typing import Annotated, Any, NoReturn
 
+import click
 import typer
 
 from peft_sp.cli import predict, train
@@ -46,18 +46,17 @@ def main() -> NoReturn:
     """Run a command. Exit 0 done, 1 our fault, 2 bad input or usage, as one line."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        app()
+        code = app(standalone_mode=False)
     except PeftSpError as error:
         print(f"peft-sp: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("peft-sp: interrupted; nothing was written", file=sys.stderr)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        print("peft-sp: interrupted", file=sys.stderr)
         sys.exit(130)
-    except BrokenPipeError:
-        # The reader of our standard output went away; keep the interpreter from saying so.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    sys.exit(0)
+    sys.exit(code or 0)
 
 
 def _terminate(number: int, _: Any) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ import typer
 
 from peft_sp.biology.grammar import TYPES
 from peft_sp.biology.prediction import MECHANISM_OF_TYPE, Prediction
+from peft_sp.errors import OutputError
 from peft_sp.inference.predictor import Predictor, load
 from peft_sp.io import models, signalp6, tables
 from peft_sp.io.fasta import Survey, open_input
@@ -60,7 +63,7 @@ def predict(
         str, typer.Option("--model", "-m", help="A model's name or directory.")
     ] = models.DEFAULT,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="Processor threads; default: all.")
+        int | None, typer.Option(min=1, help="Threads of the network; default: all.")
     ] = None,
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Windows a batch; default: what suits the model.")
@@ -90,12 +93,24 @@ def predict(
         proteins = source.proteins(duplicates=skip_invalid)
         predictions = predictor.predict(proteins, organism.value, batch_size)
         if output == STREAM:
-            table = tables.TableWriter(sys.stdout)
-            for prediction in predictions:
-                table.write(prediction)
+            _stream(predictions)
             return
         counts = _write(predictions, survey, output, organism.value, predictor)
     _summarise(counts, survey, output)
+
+
+def _stream(predictions: Iterator[Prediction]) -> None:
+    """Print the table; a reader that goes away, such as `head`, ends it without an error."""
+    try:
+        table = tables.TableWriter(sys.stdout)
+        for prediction in predictions:
+            table.write(prediction)
+        sys.stdout.flush()
+    except OSError as error:
+        # What is still buffered has nowhere to go; keep the interpreter from trying.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise OutputError(f"standard output: cannot be written ({error.strerror})") from None
 
 
 def _write(
@@ -139,16 +154,18 @@ def _progress(total: int) -> Iterator[Any]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.progress import TimeRemainingColumn as TimeLeft
 
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.speed:.0f}/s"), TimeLeft())
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeLeft())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=total)
-        pending = 0
+        task = bar.add_task("", total=total, rate="")
+        start = time.monotonic()
+        done = pending = 0
 
         def advance() -> None:
-            nonlocal pending
-            pending += 1
+            nonlocal done, pending
+            done, pending = done + 1, pending + 1
             if pending == 256:
-                bar.advance(task, pending)
+                rate = done / max(time.monotonic() - start, 1e-3)
+                bar.update(task, completed=done, rate=f"{rate:,.0f}/s")
                 pending = 0
 
         yield advance

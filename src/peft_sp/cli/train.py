@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
-from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from peft_sp.errors import MissingExtraError, OutputError
+from peft_sp.errors import InputError, MissingExtraError
+from peft_sp.io.output import write_text
 
 if TYPE_CHECKING:
     from peft_sp.training.metrics import Scores
-
-
-class Protocol(StrEnum):
-    """How a recipe is measured."""
-
-    deployed = "deployed"
-    published = "published"
+    from peft_sp.training.regions import RegionScores
 
 
 def add_to(app: typer.Typer) -> None:
@@ -67,9 +63,6 @@ def train(
 def crossvalidate(
     recipe: Annotated[str, typer.Argument(help="A recipe (TOML).")],
     output: Annotated[str, typer.Option("--output", "-o", help="Directory of the results.")],
-    protocol: Annotated[
-        Protocol, typer.Option(help="Three models on two partitions each, or six on one.")
-    ] = Protocol.deployed,
     changes: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe."),
@@ -93,7 +86,7 @@ def crossvalidate(
         print(f"fold {fold}", file=sys.stderr)
         return _report
 
-    result = protocols.crossvalidate(settings, output, protocol.value, progress)
+    result = protocols.crossvalidate(settings, output, progress)
     _print_scores("out-of-fold predictions, pooled", result.pooled)
     print(f"written to {output.rstrip('/')}/")
 
@@ -129,21 +122,19 @@ def evaluate(
 
     try:
         from peft_sp.training.card import figures
-        from peft_sp.training.metrics import Outcomes, score
+        from peft_sp.training.metrics import Outcomes, decode, score
+        from peft_sp.training.regions import region_scores
     except ImportError as error:
         raise MissingExtraError("evaluation", "train", error.name) from None
     proteins = partition(read_labelled(labelled), partitions or PARTITIONS)
-    outcomes = Outcomes.predicted(load(model, backbone=backbone).backend, proteins, restrict)
-    scores = score(outcomes, resamples)
+    if not proteins:
+        raise InputError("no proteins in the chosen partitions, of 0, 1 and 2", path=labelled)
+    decoded = decode(load(model, backbone=backbone).backend, proteins, restrict)
+    scores = score(Outcomes.of(proteins, decoded), resamples)
     _print_scores(f"{model} on {labelled}", scores)
+    _print_regions(region_scores([p.sequence for p in proteins], decoded))
     if json_file is not None:
-        import json
-        from pathlib import Path
-
-        try:
-            Path(json_file).write_text(json.dumps(figures(scores), indent=2) + "\n", "utf-8")
-        except OSError as error:
-            raise OutputError(f"{json_file}: cannot be written ({error.strerror})") from None
+        write_text(Path(json_file), json.dumps(figures(scores), indent=2) + "\n")
 
 
 def _report(log: dict[str, Any]) -> None:
@@ -187,3 +178,20 @@ def _print_scores(title: str, scores: Scores) -> None:
         f"big classes {scores.big_mcc2:.3f}, multi-class MCC {scores.multiclass_mcc:.3f}",
         highlight=False,
     )
+
+
+def _print_regions(regions: list[RegionScores]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title="regions of what is predicted", title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("type")
+    for column in ("proteins", "n length", "h length", "c length", "cos n/h", "cos h/c"):
+        table.add_column(column, justify="right")
+    for r in regions:
+        lengths = (r.n_length, r.h_length, r.c_length)
+        cosines = (r.n_h_cosine, r.h_c_cosine)
+        row = [*(f"{x:.1f}" for x in lengths), *(f"{x:.2f}" for x in cosines)]
+        table.add_row(r.type, f"{r.count:,}", *("-" if x == "nan" else x for x in row))
+    Console().print(table)

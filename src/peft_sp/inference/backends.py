@@ -60,18 +60,21 @@ class OnnxBackend:
 
 
 class TorchBackend:
-    """A model in PyTorch, on any device, in float32 or under bfloat16 autocast."""
+    """A model in PyTorch, in float32 or under bfloat16 autocast.
+
+    device: where it is moved to; None leaves it where it is.
+    """
 
     batch_size = 64
 
     def __init__(
-        self, model: SignalPeptideModel, device: str = "cpu", precision: str = "float32"
+        self, model: SignalPeptideModel, device: str | None = None, precision: str = "float32"
     ) -> None:
         import torch
 
         self._torch = torch
-        self._model = model.to(device)
-        self._device = torch.device(device)
+        self._model = model if device is None else model.to(device)
+        self._device = model.head.weight.device
         self._bf16 = precision == "bfloat16"
         crf = model.crf
         self.scores = CrfScores(

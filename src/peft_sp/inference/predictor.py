@@ -154,6 +154,8 @@ def load(
     directory = models.locate(model)
     config = models.read_config(directory)
     exported = directory / models.ONNX
+    if backbone is not None and "backbone" not in config:
+        raise ModelError(f"model '{model}' has no backbone; leave out --backbone")
     if exported.is_file():
         if device not in ("auto", "cpu"):
             raise ModelError(f"model '{model}' is exported for the CPU; leave out --device")

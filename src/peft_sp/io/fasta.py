@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -25,9 +26,11 @@ from peft_sp.errors import InputError
 
 STANDARD_INPUT = "-"
 _KNOWN = RESIDUES.encode()
-_NUCLEOTIDES = b"ACGTUN"
+_UNPRINTABLE = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]")
 _LOOKS_LIKE_NUCLEOTIDES = 0.95
 _LONG_ENOUGH_TO_TELL = 50
+_SAMPLE = 1000
+"""Records whose beginnings are looked at together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +54,12 @@ def clean(header: str, sequence: str, line: int = 0, comments: int = 0) -> Prote
     into X and removes gaps, with a warning each. Raises UnusableRecordError where nothing is
     left, or where something is no letter, or where the letters are nucleotides.
     """
-    header = header.strip().replace("\t", " ").replace("\0", "")
-    letters = "".join(sequence.split()).upper().removesuffix("*")
+    letters = "".join(sequence.split())
+    if not letters.isascii():
+        raise UnusableRecordError(
+            _not_an_amino_acid(next(x for x in letters if x > "\x7f"), letters)
+        )
+    letters = letters.upper().removesuffix("*")
     warnings = []
     if comments:
         warnings.append(f"{comments} line(s) with '#' left out")
@@ -68,19 +75,14 @@ def clean(header: str, sequence: str, line: int = 0, comments: int = 0) -> Prote
             warnings.append(f"{stops} inner stop(s) read as X")
         for letter in sorted(set(odd) - set("-.*")):
             if not ("A" <= letter <= "Z"):
-                place = sequence.upper().find(letter) + 1
-                raise UnusableRecordError(
-                    f"'{letter}' at residue {place} is no amino acid; remove it"
-                )
+                raise UnusableRecordError(_not_an_amino_acid(letter, sequence.upper()))
             warnings.append(f"{letters.count(letter)} {letter} read as X")
             letters = letters.replace(letter, UNKNOWN)
     if not letters:
         raise UnusableRecordError("the record has no residues; remove it or give its sequence")
-    if len(letters) >= _LONG_ENOUGH_TO_TELL and _nucleotides(letters) >= (
-        _LOOKS_LIKE_NUCLEOTIDES * len(letters)
-    ):
+    if len(letters) >= _LONG_ENOUGH_TO_TELL and _looks_like_nucleotides(letters):
         raise UnusableRecordError(_NUCLEOTIDE_HINT)
-    return Protein(header or "unnamed", letters, tuple(warnings), line)
+    return Protein(clean_header(header), letters, tuple(warnings), line)
 
 
 _NUCLEOTIDE_HINT = "these are nucleotides, not amino acids; translate them first"
@@ -91,9 +93,24 @@ def _unknown(letters: str) -> str:
     return letters.encode("utf-8", "replace").translate(None, _KNOWN).decode("utf-8", "replace")
 
 
-def _nucleotides(letters: str) -> int:
-    raw = letters.encode("latin-1", "replace")
-    return len(raw) - len(raw.translate(None, _NUCLEOTIDES))
+def _looks_like_nucleotides(letters: str) -> bool:
+    """Nearly all letters are bases, and of three or more kinds: some proteins repeat two."""
+    counts = [letters.count(base) for base in "ACGTUN"]
+    kinds = sum(count > len(letters) / 50 for count in counts[:5])
+    return kinds >= 3 and sum(counts) >= _LOOKS_LIKE_NUCLEOTIDES * len(letters)
+
+
+def _not_an_amino_acid(letter: str, sequence: str) -> str:
+    return f"{letter!r} at residue {sequence.find(letter) + 1} is no amino acid; remove it"
+
+
+def clean_header(header: str) -> str:
+    """A header on one line: control characters and line separators become spaces."""
+    return _UNPRINTABLE.sub(" ", header).strip() or "unnamed"
+
+
+def _id(header: str) -> str:
+    return clean_header(header).split(None, 1)[0]
 
 
 class _NumberedLines:
@@ -115,7 +132,7 @@ class _NumberedLines:
             if first == ">" or (first.isspace() and line.lstrip()[:1] == ">"):
                 self.starts.append(number)
                 self.comments.append(0)
-            elif first == "#" and self.comments:
+            elif self.comments and line.lstrip()[:1] == "#":
                 self.comments[-1] += 1
             yield line
 
@@ -160,18 +177,26 @@ def read_raw(path: str | os.PathLike[str]) -> Iterator[Raw]:
             line=(error.line or 0) + 1,
         ) from None
     except EOFError:
-        raise InputError(
-            f"the compressed file is cut off (after {count} whole records); fetch it again",
-            path=name,
-        ) from None
+        raise InputError(_damaged(name, count), path=name) from None
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror or error})", path=name) from None
     except Exception as error:  # decompressors have errors of their own
         if type(error).__module__.split(".")[0] not in ("zlib", "isal", "lzma", "zstd", "_lzma"):
             raise
-        raise InputError(f"cannot be decompressed ({error})", path=name) from None
+        raise InputError(_damaged(name, count), path=name) from None
     if not count:
         raise InputError("the file has no records", path=name)
+
+
+_MAGIC = {".gz": b"\x1f\x8b", ".bz2": b"BZh", ".xz": b"\xfd7zXZ", ".zst": b"\x28\xb5\x2f\xfd"}
+
+
+def _damaged(name: str, count: int) -> str:
+    magic = _MAGIC.get(Path(name).suffix, b"")
+    with open(name, "rb") as file:
+        if not file.read(len(magic)).startswith(magic):
+            return f"is named {Path(name).suffix} but not compressed so; rename it"
+    return f"the compressed file is cut off or damaged (after {count} records); fetch it again"
 
 
 def read_fasta(path: str | os.PathLike[str]) -> Iterator[Protein]:
@@ -212,7 +237,7 @@ class FastaInput:
         """
         count, skipped = 0, []
         keys = array("Q")
-        nucleotides = letters = 0
+        beginning: list[str] = []
         for name, path in zip(self.names, self.paths, strict=True):
             for raw in self._raw(name, path):
                 try:
@@ -224,11 +249,11 @@ class FastaInput:
                     skipped.append(located)
                     continue
                 count += 1
-                if count <= 1000:
-                    letters += len(protein.sequence)
-                    nucleotides += _nucleotides(protein.sequence)
+                if count <= _SAMPLE:
+                    beginning.append(protein.window)
                 keys.append(_key(protein.id))
-        if nucleotides == letters and letters >= _LONG_ENOUGH_TO_TELL // 2:
+        letters = "".join(beginning)
+        if len(letters) >= _LONG_ENOUGH_TO_TELL // 2 and _looks_like_nucleotides(letters):
             raise InputError(_NUCLEOTIDE_HINT, path=self.names[0])
         unique = self._unique(keys, refuse=not skip_invalid)
         if not count:
@@ -271,7 +296,7 @@ class FastaInput:
         first: dict[str, tuple[str, int]] = {}
         for name, path in zip(self.names, self.paths, strict=True):
             for raw in self._raw(name, path):
-                protein_id = (raw.header.split(None, 1) or [""])[0]
+                protein_id = _id(raw.header)
                 if _key(protein_id) not in twice:
                     continue
                 if protein_id in first:
@@ -290,15 +315,24 @@ class FastaInput:
 
 @contextmanager
 def open_input(names: Iterable[str | os.PathLike[str]]) -> Iterator[FastaInput]:
-    """FASTA files as one input; "-" is standard input, kept in a temporary file meanwhile."""
+    """FASTA files as one input; "-" is standard input.
+
+    What can be read only once, as standard input and pipes, is kept in a temporary file.
+    """
     given = [os.fspath(name) for name in names]
     with tempfile.TemporaryDirectory(prefix="peft-sp-") as folder:
-        paths = list(given)
-        if STANDARD_INPUT in given:
-            copy = Path(folder, "standard-input")
-            with copy.open("wb") as file:
-                shutil.copyfileobj(sys.stdin.buffer, file)
-            paths = [str(copy) if name == STANDARD_INPUT else name for name in given]
+        paths = []
+        for number, name in enumerate(given):
+            copy = Path(folder, str(number))
+            if name == STANDARD_INPUT:
+                with copy.open("wb") as file:
+                    shutil.copyfileobj(sys.stdin.buffer, file)
+            elif Path(name).exists() and not (Path(name).is_file() or Path(name).is_dir()):
+                with open(name, "rb") as pipe, copy.open("wb") as file:
+                    shutil.copyfileobj(pipe, file)
+            else:
+                copy = Path(name)
+            paths.append(str(copy))
         yield FastaInput(given, paths)
 
 
@@ -308,5 +342,4 @@ def _key(protein_id: str) -> int:
 
 
 def _located(error: UnusableRecordError, path: str, raw: Raw) -> InputError:
-    record = (raw.header.split(None, 1) or [""])[0]
-    return InputError(str(error), path=path, line=raw.line, record=record)
+    return InputError(str(error), path=path, line=raw.line, record=_id(raw.header))

@@ -64,13 +64,11 @@ def read_labelled(path: str | os.PathLike[str]) -> list[LabelledProtein]:
 def _records(lines: list[str], path: str) -> Iterator[LabelledProtein]:
     numbered = [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
     for at in range(0, len(numbered), 3):
-        number, header = numbered[at]
+        header = numbered[at][1]
         record = header.removeprefix(">").split("|")[0]
 
-        def fail(
-            problem: str, offset: int = 0, number: int = number, record: str = record
-        ) -> InputError:
-            return InputError(problem, path=path, line=number + offset, record=record)
+        def fail(problem: str, offset: int = 0, at: int = at, record: str = record) -> InputError:
+            return InputError(problem, path=path, line=numbered[at + offset][0], record=record)
 
         if not header.startswith(">"):
             raise fail("a header line that starts with '>' is expected here")

@@ -10,6 +10,7 @@ from typing import Any
 
 from peft_sp.biology.grammar import GRAMMAR_VERSION
 from peft_sp.errors import ModelError
+from peft_sp.io.output import write_text
 
 FORMAT_VERSION = 1
 DEFAULT = "fast"
@@ -56,4 +57,4 @@ def write_config(directory: Path, config: dict[str, Any]) -> None:
     """Write a model's settings, with the versions they are meant for."""
     config = {"format": FORMAT_VERSION, "grammar": GRAMMAR_VERSION, **config}
     text = json.dumps(config, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    (directory / CONFIG).write_text(text, encoding="utf-8")
+    write_text(directory / CONFIG, text)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import TextIO
@@ -11,7 +13,7 @@ from peft_sp.errors import OutputError
 
 
 class OutputFiles:
-    """The files of a run: written beside their final names, renamed together at the end.
+    """The files of a run: written in a hidden folder beside, moved together at the end.
 
     A context manager; if its body fails, nothing is left, not even a directory it made.
     Raises OutputError where the directory cannot be made or written.
@@ -27,16 +29,19 @@ class OutputFiles:
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
             self._made = missing
-            if not os.access(self.directory, os.W_OK):
-                raise PermissionError(13, "Permission denied")
+            # A folder of this run's own: another run into the same directory is not disturbed.
+            self._staging = Path(tempfile.mkdtemp(prefix=".peft-sp-", dir=self.directory))
         except OSError as error:
+            for folder in missing:
+                if folder.is_dir():
+                    folder.rmdir()
             raise self._error(error) from None
         return self
 
     def open(self, name: str) -> TextIO:
         """A text file that will be called `name`."""
         try:
-            file = self._partial(name).open("w", encoding="utf-8", newline="\n")
+            file = (self._staging / name).open("w", encoding="utf-8", newline="\n")
         except OSError as error:
             raise self._error(error) from None
         self._open[name] = file
@@ -57,12 +62,11 @@ class OutputFiles:
         if kind is None and failure is None:
             try:
                 for name in self._open:
-                    self._partial(name).replace(self.directory / name)
+                    (self._staging / name).replace(self.directory / name)
             except OSError as problem:
                 failure = problem
+        shutil.rmtree(self._staging, ignore_errors=True)
         if kind is not None or failure is not None:
-            for name in self._open:
-                self._partial(name).unlink(missing_ok=True)
             for folder in self._made:
                 try:
                     folder.rmdir()
@@ -73,10 +77,23 @@ class OutputFiles:
         if failure is not None and kind is None:
             raise self._error(failure) from None
 
-    def _partial(self, name: str) -> Path:
-        return self.directory / f".{name}.partial"
-
     def _error(self, error: OSError) -> OutputError:
         return OutputError(
             f"{self.directory}: cannot be written ({error.strerror}); choose another with -o"
         )
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file that appears whole. Raises OutputError."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise OutputError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file that appears whole. Raises OutputError."""
+    write_bytes(path, text.encode())

@@ -81,7 +81,7 @@ class SignalP6Writer:
         self.run = run
         self._table, self._gff, self._regions, self._mature, self._json = map(files.open, FILES)
         self._chosen = [TYPES.index(name) for name in run.types]
-        self._seen: dict[str, int] = {}
+        self._keys: set[str] = set()
         self._entries = 0
         time = (run.time or datetime.now()).strftime("%Y%m%d%H%M%S")
         organism = run.organism.capitalize()
@@ -145,13 +145,19 @@ class SignalP6Writer:
         }
         return json.dumps(tail, indent=2).removeprefix("{")
 
+    def _free_key(self, header: str) -> str:
+        """The header, with a number behind it where it stood before."""
+        key, number = header, 1
+        while key in self._keys:
+            number += 1
+            key = f"{header}_{number}"
+        self._keys.add(key)
+        return key
+
     def _json_entry(self, prediction: Prediction, probabilities: list[float], cut_text: str) -> str:
         # Laid out by hand: the library's indenting encoder would take most of a fast run.
         header = prediction.protein.header
-        times = self._seen.get(header, 0)
-        if not self.run.unique:
-            self._seen[header] = times + 1
-        key = f"{header}_{times + 1}" if times else header
+        key = header if self.run.unique else self._free_key(header)
         likelihood = _json_list([round(p, 4) for p in probabilities])
         lead = ",\n" if self._entries else "\n"
         self._entries += 1

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import torch
+import transformers
 from torch import Tensor, nn
 from transformers import AutoConfig, EsmConfig, EsmModel, EsmTokenizer
 
@@ -28,15 +29,21 @@ def locate(name: str) -> str:
 
     Raises ModelError for what looks like a path but is no directory.
     """
-    if name in NAMES:
-        return NAMES[name]
     if Path(name).is_dir():
         return name
+    published = {alias: hub for hub in NAMES.values() for alias in _aliases(hub)}
+    if name in NAMES or name in published:
+        return NAMES.get(name) or published[name]
     if name.count("/") == 1 and not name.startswith((".", "/", "~")):
         return name
     raise ModelError(
         f"backbone '{name}' is no directory, no hub id (owner/name) and none of " + ", ".join(NAMES)
     )
+
+
+def _aliases(hub: str) -> tuple[str, str]:
+    own = hub.split("/")[1]
+    return own, own.removesuffix("_UR50D")
 
 
 def read_config(name: str) -> EsmConfig:
@@ -55,6 +62,7 @@ def load_encoder(name: str) -> EsmModel:
     """The backbone's encoder in float32 with SDPA attention. Raises ModelError."""
     place = locate(name)
     read_config(name)
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         encoder = EsmModel.from_pretrained(
             place, add_pooling_layer=False, attn_implementation="sdpa", dtype=torch.float32

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import json
 import os
@@ -96,16 +97,22 @@ def load_checkpoint(
             )
         state = load_file(place / HEAD)
         if model.backbone_hash is not None:
-            from peft import set_peft_model_state_dict
+            from peft import get_peft_model_state_dict, set_peft_model_state_dict
 
             tuned = cast("Any", model.encoder).encoder
-            outcome: Any = set_peft_model_state_dict(tuned, load_file(place / ADAPTER))
-            if outcome.unexpected_keys:
-                raise KeyError(str(outcome.unexpected_keys[:4]))
+            adapter = load_file(place / ADAPTER)
+            expected_keys = set(get_peft_model_state_dict(tuned, save_embedding_layers=False))
+            if wrong := expected_keys ^ set(adapter):
+                raise KeyError(f"tensors that do not match: {sorted(wrong)[:4]}")
+            set_peft_model_state_dict(tuned, adapter)
             state.update(_contiguous(model.trainable_state(), ("encoder.",)))
         else:
             state.update(load_file(place / ENCODER))
         model.load_trainable_state(state)
+    except ModelError as error:
+        if backbone is None and "backbone" in config:
+            raise ModelError(f"{error}; --backbone says where this model's backbone is") from None
+        raise
     except (KeyError, OSError, RuntimeError, SafetensorError, ValidationError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ModelError(f"{place}: not a whole model ({reason})") from None
@@ -131,8 +138,7 @@ def export_onnx(model: SignalPeptideModel, path: str | os.PathLike[str]) -> None
     Any B, and L up to the window. Weights are inside the file. Raises ModelError if the
     exported network does not equal the original.
     """
-    training = model.training
-    model.eval()
+    model = copy.deepcopy(model).cpu().eval()
     example = torch.from_numpy(np.tile(np.arange(20, dtype=np.uint8), (3, 2)))
     free = {0: "batch", 1: "length"}
     # The newer exporter fixes the length of an LSTM from its second call in a process on.
@@ -149,7 +155,6 @@ def export_onnx(model: SignalPeptideModel, path: str | os.PathLike[str]) -> None
             dynamic_axes={"residues": free, "emissions": free},
         )
     _compare(model, path)
-    model.train(training)
 
 
 def _compare(model: SignalPeptideModel, path: str | os.PathLike[str]) -> None:

@@ -43,18 +43,18 @@ def table(measured: dict[str, Any]) -> str:
     for c in measured["classes"]:
         low, high = c["mcc2_interval"]
         rows.append(
-            f"| {c['organism']} | {c['type']} | {c['proteins']:,} | {_text(c['mcc1'])} "
-            f"| {_text(c['mcc2'])} ({_text(low)} to {_text(high)}) "
-            f"| {_text(c['cleavage_recall'][0])} | {_text(c['cleavage_precision'][0])} |"
+            f"| {c['organism']} | {c['type']} | {c['proteins']:,} | {as_text(c['mcc1'])} "
+            f"| {as_text(c['mcc2'])} ({as_text(low)} to {as_text(high)}) "
+            f"| {as_text(c['cleavage_recall'][0])} | {as_text(c['cleavage_precision'][0])} |"
         )
     low, high = measured["mean_mcc2_interval"]
     rows += [
         "",
         f"Mean MCC2 over the {len(measured['classes'])} classes: "
-        f"**{_text(measured['mean_mcc2'])}** ({_text(low)} to {_text(high)}; classes of a few "
-        f"proteins swing it); over the five big classes: "
-        f"**{_text(measured['big_classes_mcc2'])}**; multi-class MCC over all "
-        f"{measured['proteins']:,} proteins: **{_text(measured['multiclass_mcc'])}**. "
+        f"**{as_text(measured['mean_mcc2'])}** ({as_text(low)} to {as_text(high)}; classes of a "
+        f"few proteins swing it); over the five big classes: "
+        f"**{as_text(measured['big_classes_mcc2'])}**; multi-class MCC over all "
+        f"{measured['proteins']:,} proteins: **{as_text(measured['multiclass_mcc'])}**. "
         "Cleavage sites (CS) are exact, tolerance 0.",
     ]
     return "\n".join(rows)
@@ -72,8 +72,8 @@ def cross_validated(measured: dict[str, Any]) -> str:
             table(measured["pooled"]),
             "",
             "With eukaryotes given NO_SP and SP alone, as `--organism eukarya` does: mean MCC2 "
-            f"{_text(restricted['mean_mcc2'])}, five big classes "
-            f"{_text(restricted['big_classes_mcc2'])}.",
+            f"{as_text(restricted['mean_mcc2'])}, five big classes "
+            f"{as_text(restricted['big_classes_mcc2'])}.",
         ]
     )
 
@@ -90,5 +90,6 @@ def _number(value: float) -> float | None:
     return None if math.isnan(value) else round(value, 4)
 
 
-def _text(value: float | None) -> str:
+def as_text(value: float | None) -> str:
+    """A figure with three decimals, a dash where it is undefined."""
     return "–" if value is None else f"{value:.3f}"

@@ -35,6 +35,20 @@ BIG_CLASSES = (
 """The classes large enough for a figure that does not swing."""
 
 
+def decode(
+    backend: Backend, proteins: Sequence[LabelledProtein], restrict: bool = False
+) -> Decoded:
+    """Predictions of a network for labelled proteins, in order.
+
+    restrict: eukaryotes have NO_SP and SP alone, as with `--organism eukarya`.
+    """
+    allowed = np.ones((len(proteins), len(TYPES)), dtype=bool)
+    if restrict:
+        eukaryotes = [p.organism == "EUKARYA" for p in proteins]
+        allowed[eukaryotes] = np.isin(TYPES, EUKARYOTIC_TYPES)
+    return decode_windows(backend, [p.sequence for p in proteins], allowed)
+
+
 @dataclass(frozen=True)
 class Outcomes:
     """Annotation and prediction of N proteins, column by column.
@@ -66,16 +80,8 @@ class Outcomes:
     def predicted(
         backend: Backend, proteins: Sequence[LabelledProtein], restrict: bool = False
     ) -> Outcomes:
-        """Outcomes of running a network on labelled proteins.
-
-        restrict: eukaryotes have NO_SP and SP alone, as with `--organism eukarya`.
-        """
-        allowed = np.ones((len(proteins), len(TYPES)), dtype=bool)
-        if restrict:
-            eukaryotes = [p.organism == "EUKARYA" for p in proteins]
-            allowed[eukaryotes] = np.isin(TYPES, EUKARYOTIC_TYPES)
-        windows = [p.sequence for p in proteins]
-        return Outcomes.of(proteins, decode_windows(backend, windows, allowed))
+        """Outcomes of running a network on labelled proteins; restrict: see `decode`."""
+        return Outcomes.of(proteins, decode(backend, proteins, restrict))
 
     def take(self, rows: NDArray[Any]) -> Outcomes:
         """The outcomes of some rows, by index or mask."""

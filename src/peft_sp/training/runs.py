@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import shutil
@@ -13,6 +14,7 @@ import transformers
 
 from peft_sp.errors import OutputError
 from peft_sp.io.models import CONFIG
+from peft_sp.io.output import write_text
 from peft_sp.network.checkpoint import save_checkpoint
 from peft_sp.training.card import card, cross_validated, figures, table
 from peft_sp.training.recipe import Recipe
@@ -37,6 +39,7 @@ def run(
     """
     place = Path(directory)
     if (place / CONFIG).exists():
+        shutil.rmtree(place / CHECKPOINTS, ignore_errors=True)
         raise OutputError(f"{place} already holds a model; give another directory or remove it")
     trained = train(recipe, place / CHECKPOINTS, progress=progress)
     metrics = {
@@ -48,10 +51,17 @@ def run(
         metrics["cross_validation"] = {
             key: measured[key] for key in ("protocol", "pooled", "restricted")
         }
-    save_checkpoint(place, trained.model, recipe, about(recipe, metrics))
-    (place / "README.md").write_text(_card(recipe, trained, measured), encoding="utf-8")
-    shutil.rmtree(place / CHECKPOINTS)
+    if trained.writes:
+        write_text(place / "README.md", _card(recipe, trained, measured))
+        save_checkpoint(place, trained.model, recipe, about(recipe, metrics))
+        shutil.rmtree(place / CHECKPOINTS)
     return trained
+
+
+def data_hash(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of a file of labelled proteins."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def about(recipe: Recipe, metrics: dict[str, Any]) -> dict[str, Any]:
@@ -62,8 +72,10 @@ def about(recipe: Recipe, metrics: dict[str, Any]) -> dict[str, Any]:
         "licence": recipe.licence,
         "metrics": metrics,
         "made": {
-            "recipe": recipe.model_dump(mode="json", exclude={"data"}),
+            "recipe": recipe.model_dump(mode="json", exclude={"data", "partitions"}),
+            "partitions": recipe.partitions.model_dump(mode="json"),
             "data": Path(recipe.data).name,
+            "data_sha256": data_hash(recipe.data),
             "peft_sp": __version__,
             "torch": torch.__version__,
             "transformers": transformers.__version__,

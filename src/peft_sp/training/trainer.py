@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,27 +15,34 @@ import transformers
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import Trainer, TrainerCallback, TrainingArguments
-from transformers.trainer_utils import get_last_checkpoint
 
 from peft_sp.errors import InputError, OutputError
 from peft_sp.inference.backends import TorchBackend
 from peft_sp.io.labelled import LabelledProtein, partition, read_labelled
+from peft_sp.io.output import write_text
 from peft_sp.network.model import SignalPeptideModel, build_model, seed_everything
 from peft_sp.training.composition import region_term
 from peft_sp.training.dataset import BalancedSampler, Batch, LabelledWindows, as_is
 from peft_sp.training.metrics import Outcomes, Scores, score
 from peft_sp.training.recipe import Recipe
 
+LAST_WRITTEN = "trainer_state.json"
+"""What `transformers` writes into a checkpoint after everything else."""
+
 Progress = Callable[[dict[str, float]], None]
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A fitted model with what its recipe's partitions say of it; None where not asked for."""
+    """A fitted model with what its recipe's partitions say of it; None where not asked for.
+
+    writes: this process is the one of a distributed run that writes files.
+    """
 
     model: SignalPeptideModel
     validation: Scores | None
     test: Scores | None
+    writes: bool = True
 
 
 def train(
@@ -74,8 +82,7 @@ def train(
     trainer = SignalPeptideTrainer(model, recipe, directory, learned, judged)
     if progress is not None:
         trainer.add_callback(_Report(progress))
-    last = get_last_checkpoint(str(directory))  # type: ignore[no-untyped-call]
-    trainer.train(resume_from_checkpoint=last)
+    trainer.train(resume_from_checkpoint=_last_checkpoint(Path(directory)))
     # The average has been what was judged; where an epoch was chosen, it is already loaded.
     if trainer.average is not None and not judged:
         trainer.average.exchange(model)
@@ -84,6 +91,7 @@ def train(
         model,
         evaluate(model, judged, resamples=1000) if judged else None,
         evaluate(model, tested, resamples=1000) if tested else None,
+        trainer.is_world_process_zero(),
     )
 
 
@@ -222,7 +230,8 @@ class SignalPeptideTrainer(Trainer):
 
     def _load_best_model(self) -> None:
         """The weights of the chosen epoch: their average where one is kept."""
-        best = Path(str(self.state.best_model_checkpoint))
+        # By its name: the run may have been begun from another working directory.
+        best = Path(str(self.args.output_dir), Path(str(self.state.best_model_checkpoint)).name)
         name = "model" if self.average is None else "average"
         state = load_file(best / f"{name}.safetensors")
         state.pop("steps", None)
@@ -264,8 +273,9 @@ class MovingAverage:
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Go on from a checkpoint."""
-        self.steps = int(state.pop("steps"))
-        self.tensors = state
+        self.steps = int(state["steps"])
+        for name, tensor in self.tensors.items():
+            tensor.copy_(state[name])
 
 
 class _Averaging(TrainerCallback):
@@ -285,6 +295,15 @@ class _Report(TrainerCallback):
             self.progress({"step": state.global_step, "steps": state.max_steps, **logs})
 
 
+def _last_checkpoint(directory: Path) -> str | None:
+    """The last checkpoint that is whole; a kill may have left half of one, which is removed."""
+    found = sorted(directory.glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]))
+    whole = [place for place in found if (place / LAST_WRITTEN).exists()]
+    for place in set(found) - set(whole):
+        shutil.rmtree(place)
+    return str(whole[-1]) if whole else None
+
+
 def _claim(directory: Path, recipe: Recipe) -> None:
     """Write the recipe beside its checkpoints, or make sure that it is the one that is there."""
     text = recipe.model_dump_json(indent=2) + "\n"
@@ -298,6 +317,6 @@ def _claim(directory: Path, recipe: Recipe) -> None:
                     "remove it to start anew"
                 )
         else:
-            file.write_text(text, encoding="utf-8")
+            write_text(file, text)
     except OSError as error:
         raise OutputError(f"{directory}: cannot be written ({error.strerror})") from None
