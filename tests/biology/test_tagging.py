@@ -103,6 +103,7 @@ def test_hydrophobic_centre_takes_the_first_best_stretch():
         ("MKTAY", "SISOO", "SP", "not all S"),
         ("MKTAY", "IISOO", "NO_SP", "label S at residue 3"),
         ("MKTAYVVVVV", "SSOOOOOOOO", "SP", "no path of type SP"),
+        ("MKTAYVVVVV", "PPPPOOOOOO", "PILIN", "needs residues labelled M"),
     ],
 )
 def test_labels_that_do_not_fit_are_refused(sequence, labels, kind, problem):

@@ -6,10 +6,12 @@ import csv
 import gzip
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -157,21 +159,47 @@ def test_a_stopped_run_leaves_nothing(number, ecoli, tmp_path):
     command = [sys.executable, "-m", "peft_sp.cli.main", "predict", str(big), "-o", str(out)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         deadline = time.monotonic() + 60
-        while not list(out.glob(".*.partial")) and time.monotonic() < deadline:
+        while not list(out.glob(".*/*")) and time.monotonic() < deadline:
             time.sleep(0.02)
-        assert list(out.glob(".*.partial")), "it did not get to work"
+        assert list(out.glob(".*/*")), "it did not get to work"
         process.send_signal(number)
-        process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=60)
     assert process.returncode == 128 + number
+    assert number != signal.SIGINT or errors == b"peft-sp: interrupted\n"
     assert not out.exists()
 
 
-def test_a_reader_that_goes_away_is_no_error(ecoli):
-    command = f"{sys.executable} -m peft_sp.cli.main predict {ecoli} -o - | head -n 2"
+def test_a_reader_that_goes_away_is_no_error(tmp_path):
+    many = tmp_path / "many.faa"  # more output than a pipe holds
+    many.write_text("".join(f">p{i}\nMKKTAIAIAVALAGFATVAQA\n" for i in range(30_000)))
+    command = f"{sys.executable} -m peft_sp.cli.main predict {many} -o - | head -n 2"
     run = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command], capture_output=True, check=False
     )
     assert (run.returncode, run.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_device_is_one_line(ecoli):
+    command = [sys.executable, "-m", "peft_sp.cli.main", "predict", str(ecoli), "-o", "-"]
+    with open("/dev/full", "w") as full:
+        run = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert run.returncode == 2
+    assert run.stderr.decode().count("\n") == 1 and b"No space left" in run.stderr
+
+
+def test_a_terminal_sees_progress(ecoli, tmp_path):
+    command = [sys.executable, "-m", "peft_sp.cli.main", "predict", str(ecoli), "-o"]
+    seen = []
+
+    def read(descriptor):
+        seen.append(os.read(descriptor, 4096))
+        return seen[-1]
+
+    status = pty.spawn([*command, str(tmp_path / "out")], read)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert b"/300" in b"".join(seen) and b"Traceback" not in b"".join(seen)
+    assert {p.name for p in (tmp_path / "out").iterdir()} == ALL_FILES
 
 
 def test_version_models_and_help():

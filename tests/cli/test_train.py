@@ -30,6 +30,7 @@ def test_from_labels_to_predictions(tmp_path, labelled_file, labelled, ecoli):
     arguments = ("evaluate", model, labelled_file, "--partition", "0", "--json", figures)
     code, output, errors = peft_sp(*arguments)
     assert code == 0, errors
+    assert "regions of what is predicted" in output
     found, expected = json.loads(figures.read_text()), config["metrics"]["test"]
     assert found["mean_mcc2"] == pytest.approx(expected["mean_mcc2"], abs=1e-3)
 
@@ -45,6 +46,8 @@ def test_mistakes_are_one_line(tmp_path, labelled_file):
         (("train", recipe, "-o", tmp_path / "m"), "unknown option speed; unknown option student.w"),
         (("train", tmp_path / "none.toml", "-o", tmp_path / "m"), "no such recipe"),
         (("evaluate", "fast", tmp_path / "none.fasta"), "no such file"),
+        (("evaluate", "fast", labelled_file, "--partition", "7"), "no proteins in the chosen"),
+        (("evaluate", "fast", labelled_file, "--backbone", "x"), "has no backbone"),
         (("evaluate", "fast", labelled_file, "--json", "/proc/x"), "cannot be written"),
     ]
     for arguments, problem in cases:

@@ -2,6 +2,8 @@ import bz2
 import gzip
 import io
 import lzma
+import os
+import subprocess
 import sys
 
 import pytest
@@ -58,6 +60,7 @@ def test_real_proteome_sample(ecoli):
         ("\ufeff>a\nMKT\n", [("a", "MKT")]),
         (">Ωmega protein é\nMKT\n", [("Ωmega protein é", "MKT")]),
         (b">caf\xe9 protein\nMKT\n", [("caf\ufffd protein", "MKT")]),
+        (">a\x1b[2J\x0bb\x85c\u2028d\nMKT\n", [("a [2J b c d", "MKT")]),
         (">\nMKT\n", [("unnamed", "MKT")]),
     ],
 )
@@ -81,8 +84,10 @@ def test_what_is_changed_is_said(sequence, cleaned, warning):
     assert protein.warnings == (warning,)
 
 
-def test_a_comment_inside_a_record_is_said(write):
-    assert proteins(write(">a\nMKT\n#AAA\nAY\n"))[0].warnings == ("1 line(s) with '#' left out",)
+@pytest.mark.parametrize("comment", ["#AAA", "  #AAA", "# a remark"])
+def test_a_comment_inside_a_record_is_said(write, comment):
+    found = proteins(write(f">a\nMKT\n{comment}\nAY\n"))[0]
+    assert (found.sequence, found.warnings) == ("MKTAY", ("1 line(s) with '#' left out",))
 
 
 @pytest.mark.parametrize(
@@ -95,6 +100,10 @@ def test_a_comment_inside_a_record_is_said(write):
         (">a x\nMKT\n>a y\nMKT\n", "stands already at line 1", 3, "a"),
         (">a\nMKT\n>b\n" + "ACGT" * 30 + "\n", "these are nucleotides", 3, "b"),
         (">a\nACGTACGTACGT\n>b\nGGGCCCAAATTT\n>c\nACG\n", "these are nucleotides", None, None),
+        (">\nMKT\n>\nMKV\n", "stands already at line 1", 3, "unnamed"),
+        (">a\0b\nMKT\n>a b\nMKV\n", "stands already at line 1", 3, "a"),
+        (">a\nMKß\n", "'ß' at residue 3", 1, "a"),
+        (">a\nMK\x1bT\n", r"'\\x1b' at residue 3", 1, "a"),
         ("MKTAY\n", "not FASTA", 1, None),
         ("", "no records", None, None),
         ("\n\n", "no records", None, None),
@@ -147,9 +156,25 @@ def test_a_compressed_file_that_was_cut_off(write, ecoli, suffix):
         survey(path)
 
 
-def test_a_file_that_is_not_what_its_name_says(write):
-    with pytest.raises(InputError):
-        survey(write(b">a\nMKT\n", "in.faa.gz"))
+@pytest.mark.parametrize("suffix", ["gz", "xz", "bz2"])
+def test_a_file_that_is_not_what_its_name_says(write, suffix):
+    with pytest.raises(InputError, match=f"named .{suffix} but not compressed so"):
+        survey(write(b">a\nMKT\n", f"in.faa.{suffix}"))
+
+
+def test_two_residues_that_repeat_are_no_nucleotides():
+    assert clean("antifreeze glycoprotein", "AAT" * 50).sequence == "AAT" * 50
+    assert clean("spider silk", "GAGAGS" * 20)
+    with pytest.raises(UnusableRecordError, match="nucleotides"):
+        clean("rna", "AUGGCUUAA" * 10)
+
+
+def test_a_pipe_is_read_once(tmp_path, ecoli):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cp", str(ecoli), str(pipe)]), open_input([pipe]) as source:
+        assert source.survey().count == 300
+        assert len(list(source.proteins())) == 300
 
 
 def test_a_missing_file_and_a_directory(tmp_path):

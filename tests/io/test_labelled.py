@@ -33,6 +33,7 @@ def test_written_is_read_again(labelled, labelled_file, tmp_path):
         (">P1|EUKARYA|SP|0\nMK\nOO\n", "no residue is labelled so", 3),
         (">P1|EUKARYA|SP|0\nMK\n", "file ends before", 1),
         ("\n\n>P1|EUKARYA|NO_SP|0\n" + "M" * 71 + "\n" + "I" * 71 + "\n", "71 residues", 4),
+        (">P1|EUKARYA|SP|0\n\nMK\n\n\nLO\n", "type SP has not: L", 6),
         ("", "no records", None),
     ],
 )

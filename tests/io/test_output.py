@@ -20,6 +20,18 @@ def test_nothing_is_left_of_a_run_that_failed(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_two_runs_into_one_directory_do_not_disturb_each_other(tmp_path):
+    with OutputFiles(tmp_path) as first:
+        file = first.open("a.txt")
+        file.write("first " * 10_000)
+        with OutputFiles(tmp_path) as second:
+            second.open("a.txt").write("second")
+        assert (tmp_path / "a.txt").read_text() == "second"
+        file.write("first")
+    assert (tmp_path / "a.txt").read_text() == "first " * 10_000 + "first"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
 def test_earlier_results_survive_a_run_that_failed(tmp_path):
     (tmp_path / "a.txt").write_text("before")
     with pytest.raises(KeyboardInterrupt), OutputFiles(tmp_path) as files:

@@ -20,7 +20,8 @@ SEQUENCES = ["MKKTAIAIAVALAGFATVAQA", "MSTN", "M", "MKRXBZUOW" * 7]
 
 
 def test_short_names_hub_ids_and_directories(tiny_backbone):
-    assert locate("esm2-8M") == "facebook/esm2_t6_8M_UR50D"
+    for name in ("esm2-8M", "esm2_t6_8M", "esm2_t6_8M_UR50D", "facebook/esm2_t6_8M_UR50D"):
+        assert locate(name) == "facebook/esm2_t6_8M_UR50D"
     assert locate("someone/their-esm2") == "someone/their-esm2"
     assert locate(tiny_backbone) == tiny_backbone
     for wrong in ("esm2-9M", "./nowhere", "/no/where"):

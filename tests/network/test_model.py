@@ -1,9 +1,11 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
+from safetensors.torch import load_file, save_file
 
 from peft_sp.biology.alphabet import encode
 from peft_sp.errors import ModelError
@@ -130,6 +132,32 @@ def test_a_broken_directory_is_refused(damage, tmp_path):
         config.write_text(config.read_text().replace('"format": 1', '"format": 9'))
     with pytest.raises(ModelError):
         load_checkpoint(tmp_path)
+
+
+def test_an_adapter_that_is_not_whole_is_refused(tiny_backbone, tmp_path):
+    settings = ModelSettings(backbone=tiny_backbone, tuning=LoRA())
+    save_checkpoint(tmp_path, build_model(settings), settings, {})
+    adapter = load_file(tmp_path / "adapter_model.safetensors")
+    save_file(dict(list(adapter.items())[:3]), tmp_path / "adapter_model.safetensors")
+    with pytest.raises(ModelError, match="tensors that do not match"):
+        load_checkpoint(tmp_path)
+
+
+def test_a_backbone_that_moved_is_asked_for(tiny_backbone, tmp_path):
+    shutil.copytree(tiny_backbone, tmp_path / "backbone")
+    settings = ModelSettings(backbone=str(tmp_path / "backbone"), tuning=LoRA())
+    save_checkpoint(tmp_path / "model", build_model(settings), settings, {})
+    (tmp_path / "backbone").rename(tmp_path / "elsewhere")
+    with pytest.raises(ModelError, match="--backbone says where"):
+        load_checkpoint(tmp_path / "model")
+    load_checkpoint(tmp_path / "model", str(tmp_path / "elsewhere"))
+
+
+def test_predicting_leaves_a_model_where_it_is():
+    model = build_model(ModelSettings(student=STUDENT)).to("meta")
+    with pytest.raises(NotImplementedError):  # this device has no values to read scores from
+        TorchBackend(model)
+    assert model.head.weight.device.type == "meta"
 
 
 def test_onnx_equals_torch(tmp_path):

@@ -110,6 +110,17 @@ def test_lora_run_from_recipe_to_prediction(tiny_backbone, labelled, labelled_fi
     assert str(labelled_file.parent) not in json.dumps(config["made"])
 
 
+@pytest.mark.integration
+def test_a_run_killed_while_it_saved_goes_on_from_the_checkpoint_before(recipe, tmp_path):
+    whole = train(recipe, tmp_path / "whole")
+    with pytest.raises(KilledError):
+        train(recipe, tmp_path / "killed", progress=kill_at(40))
+    half = tmp_path / "killed" / "checkpoint-58"
+    half.mkdir()
+    (half / "optimizer.pt").write_bytes(b"half")
+    assert_equal(states(whole), states(train(recipe, tmp_path / "killed")))
+
+
 def test_a_directory_of_another_recipe_is_refused(recipe, tmp_path):
     with pytest.raises(KilledError):
         train(recipe, tmp_path, progress=kill_at(1))

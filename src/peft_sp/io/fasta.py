@@ -179,7 +179,9 @@ def read_raw(path: str | os.PathLike[str]) -> Iterator[Raw]:
     except EOFError:
         raise InputError(_damaged(name, count), path=name) from None
     except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror or error})", path=name) from None
+        # Decompressors raise it too, without a number of the system's.
+        problem = f"cannot be read ({error.strerror})" if error.errno else _damaged(name, count)
+        raise InputError(problem, path=name) from None
     except Exception as error:  # decompressors have errors of their own
         if type(error).__module__.split(".")[0] not in ("zlib", "isal", "lzma", "zstd", "_lzma"):
             raise
