@@ -26,6 +26,7 @@ from peft_sp.errors import InputError
 
 STANDARD_INPUT = "-"
 _KNOWN = RESIDUES.encode()
+_NUCLEOTIDES = b"ACGTUN"
 _UNPRINTABLE = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]")
 _LOOKS_LIKE_NUCLEOTIDES = 0.95
 _LONG_ENOUGH_TO_TELL = 50
@@ -95,9 +96,10 @@ def _unknown(letters: str) -> str:
 
 def _looks_like_nucleotides(letters: str) -> bool:
     """Nearly all letters are bases, and of three or more kinds: some proteins repeat two."""
-    counts = [letters.count(base) for base in "ACGTUN"]
-    kinds = sum(count > len(letters) / 50 for count in counts[:5])
-    return kinds >= 3 and sum(counts) >= _LOOKS_LIKE_NUCLEOTIDES * len(letters)
+    others = letters.encode().translate(None, _NUCLEOTIDES)
+    if len(others) > (1 - _LOOKS_LIKE_NUCLEOTIDES) * len(letters):
+        return False
+    return sum(letters.count(base) > len(letters) / 50 for base in "ACGTU") >= 3
 
 
 def _not_an_amino_acid(letter: str, sequence: str) -> str:

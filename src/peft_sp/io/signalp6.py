@@ -91,7 +91,7 @@ class SignalP6Writer:
         self._gff.write("## gff-version 3\n")
         self._regions.write("## gff-version 3\n")
         self._json.write(self._json_head())
-        self._types_json = _json_list([_LONG_NAME[name] for name in run.types])
+        self._types_json = _json_list([json.dumps(_LONG_NAME[name]) for name in run.types])
 
     def write(self, prediction: Prediction) -> None:
         """Add one prediction to every file."""
@@ -158,7 +158,7 @@ class SignalP6Writer:
         # Laid out by hand: the library's indenting encoder would take most of a fast run.
         header = prediction.protein.header
         key = header if self.run.unique else self._free_key(header)
-        likelihood = _json_list([round(p, 4) for p in probabilities])
+        likelihood = _json_list([repr(round(p, 4)) for p in probabilities])
         lead = ",\n" if self._entries else "\n"
         self._entries += 1
         return (
@@ -172,6 +172,7 @@ class SignalP6Writer:
         )
 
 
-def _json_list(values: list[str] | list[float]) -> str:
-    lines = ",\n".join(f"        {json.dumps(value)}" for value in values)
-    return f"[\n{lines}\n      ]"
+def _json_list(values: list[str]) -> str:
+    """A list, one value a line, of values that are JSON already."""
+    lines = ",\n        ".join(values)
+    return f"[\n        {lines}\n      ]"
