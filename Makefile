@@ -35,6 +35,7 @@ format: $(VENV)/.dev  ## Put the code into its style
 
 bench: $(VENV)/.dev  ## Measure speed and memory
 	$(BIN)/python benchmarks/predict.py
+	$(BIN)/python benchmarks/crf.py
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -1,0 +1,106 @@
+"""What the CRF costs: alone, and as a share of a training step.
+
+python benchmarks/crf.py [--backbone NAME_OR_DIRECTORY]
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from peft_sp.biology.alphabet import AMINO_ACIDS, encode
+from peft_sp.biology.grammar import TYPES, WINDOW, grammar
+from peft_sp.biology.tagging import allowed_states
+from peft_sp.inference.backends import TorchBackend
+from peft_sp.inference.decoding import Decoder
+from peft_sp.network.crf import ConstrainedCRF
+from peft_sp.network.model import build_model
+from peft_sp.network.settings import ModelSettings, StudentSettings
+from peft_sp.network.tuning import LoRA
+from peft_sp.training.composition import region_term
+
+LABELS = "S" * 22 + "O" * 48
+
+
+def seconds(work: Callable[[], object], runs: int = 7) -> float:
+    """Median seconds of a call, after one that is not counted."""
+    times = []
+    for _ in range(runs + 1):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times[1:])
+
+
+def windows(count: int) -> list[str]:
+    rng = np.random.default_rng(0)
+    return ["M" + "".join(rng.choice(list(AMINO_ACIDS), WINDOW - 1)) for _ in range(count)]
+
+
+def alone(batch: int) -> None:
+    rules = grammar()
+    crf = ConstrainedCRF(rules.transitions, rules.starts, rules.ends)
+    emissions = torch.randn(batch, WINDOW, rules.size)
+    mask = torch.ones(batch, WINDOW, dtype=torch.bool)
+    allowed = torch.from_numpy(allowed_states(windows(1)[0], LABELS, "SP")).expand_as(emissions)
+    decoder = Decoder(
+        rules, TorchBackend(build_model(ModelSettings(student=StudentSettings()))).scores
+    )
+    lengths = np.full(batch, WINDOW)
+
+    def loss_and_marginals() -> None:
+        with torch.no_grad():
+            crf.log_likelihood_and_marginals(emissions, mask, allowed)
+
+    print(
+        f"| loss and marginals, {batch} x {WINDOW} x {rules.size} | {1e3 * seconds(loss_and_marginals):.0f} ms |"
+    )
+    decoding = seconds(lambda: decoder.decode(emissions.numpy(), lengths))
+    print(f"| decoding, {batch} x {WINDOW} x {rules.size} | {1e3 * decoding:.0f} ms |")
+
+
+def in_training(name: str, settings: ModelSettings, batch: int) -> None:
+    model = build_model(settings).train()
+    chosen = windows(batch)
+    residues = torch.from_numpy(encode(chosen))
+    allowed = torch.from_numpy(np.stack([allowed_states(w, LABELS, "SP") for w in chosen]))
+    types = torch.full((batch,), TYPES.index("SP"))
+
+    def crf_part(emissions: torch.Tensor) -> torch.Tensor:
+        mask = torch.ones(emissions.shape[:2], dtype=torch.bool)
+        likelihood, marginals = model.crf.log_likelihood_and_marginals(emissions, mask, allowed)
+        return (0.5 * region_term(marginals, residues, types) - likelihood).mean()
+
+    def step() -> None:
+        model.zero_grad()
+        crf_part(model(residues).emissions).backward()
+
+    fixed = model(residues).emissions.detach().requires_grad_()
+    whole, part = seconds(step, 5), seconds(lambda: crf_part(fixed).backward(), 5)
+    print(
+        f"| training step, {name}, batch {batch} | {1e3 * whole:.0f} ms; CRF and region term "
+        f"{1e3 * part:.0f} ms, {part / whole:.1%} |"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--backbone")
+    options = parser.parse_args()
+    print(
+        f"{torch.get_num_threads()} threads, torch {torch.__version__}; medians.\n\n| what | time |\n|---|--:|"
+    )
+    alone(256)
+    in_training("fast", ModelSettings(student=StudentSettings()), 64)
+    if options.backbone:
+        settings = ModelSettings(backbone=options.backbone, tuning=LoRA())
+        in_training("LoRA", settings, 32)
+
+
+if __name__ == "__main__":
+    main()
