@@ -48,20 +48,18 @@ def alone(batch: int) -> None:
     emissions = torch.randn(batch, WINDOW, rules.size)
     mask = torch.ones(batch, WINDOW, dtype=torch.bool)
     allowed = torch.from_numpy(allowed_states(windows(1)[0], LABELS, "SP")).expand_as(emissions)
-    decoder = Decoder(
-        rules, TorchBackend(build_model(ModelSettings(student=StudentSettings()))).scores
-    )
+    small = build_model(ModelSettings(student=StudentSettings()))
+    decoder = Decoder(rules, TorchBackend(small).scores)
     lengths = np.full(batch, WINDOW)
 
     def loss_and_marginals() -> None:
         with torch.no_grad():
             crf.log_likelihood_and_marginals(emissions, mask, allowed)
 
-    print(
-        f"| loss and marginals, {batch} x {WINDOW} x {rules.size} | {1e3 * seconds(loss_and_marginals):.0f} ms |"
-    )
+    shape = f"{batch} x {WINDOW} x {rules.size}"
+    print(f"| loss and marginals, {shape} | {1e3 * seconds(loss_and_marginals):.0f} ms |")
     decoding = seconds(lambda: decoder.decode(emissions.numpy(), lengths))
-    print(f"| decoding, {batch} x {WINDOW} x {rules.size} | {1e3 * decoding:.0f} ms |")
+    print(f"| decoding, {shape} | {1e3 * decoding:.0f} ms |")
 
 
 def in_training(name: str, settings: ModelSettings, batch: int) -> None:
@@ -78,10 +76,10 @@ def in_training(name: str, settings: ModelSettings, batch: int) -> None:
 
     def step() -> None:
         model.zero_grad()
-        crf_part(model(residues).emissions).backward()
+        torch.autograd.backward(crf_part(model(residues).emissions))
 
     fixed = model(residues).emissions.detach().requires_grad_()
-    whole, part = seconds(step, 5), seconds(lambda: crf_part(fixed).backward(), 5)
+    whole, part = seconds(step, 5), seconds(lambda: torch.autograd.backward(crf_part(fixed)), 5)
     print(
         f"| training step, {name}, batch {batch} | {1e3 * whole:.0f} ms; CRF and region term "
         f"{1e3 * part:.0f} ms, {part / whole:.1%} |"
@@ -92,9 +90,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--backbone")
     options = parser.parse_args()
-    print(
-        f"{torch.get_num_threads()} threads, torch {torch.__version__}; medians.\n\n| what | time |\n|---|--:|"
-    )
+    print(f"{torch.get_num_threads()} threads, torch {torch.__version__}; medians.\n")
+    print("| what | time |\n|---|--:|")
     alone(256)
     in_training("fast", ModelSettings(student=StudentSettings()), 64)
     if options.backbone:
