@@ -69,8 +69,8 @@ def test_a_killed_run_ends_as_one_that_was_not(recipe, tmp_path, balance):
     assert kept.keys() == states(whole).keys()
     resumed = train(recipe, tmp_path / "killed")
     assert_equal(states(whole), states(resumed))
-    again = train(recipe, tmp_path / "again")
-    assert_equal(states(whole), states(again))
+    # A kill between the last epoch and the writing of the model loses nothing either.
+    assert_equal(states(whole), states(train(recipe, tmp_path / "whole")))
 
 
 @pytest.mark.integration

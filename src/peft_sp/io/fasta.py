@@ -28,6 +28,7 @@ STANDARD_INPUT = "-"
 _KNOWN = RESIDUES.encode()
 _NUCLEOTIDES = b"ACGTUN"
 _UNPRINTABLE = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]")
+_NUCLEOTIDE_HINT = "these are nucleotides, not amino acids; translate them first"
 _LOOKS_LIKE_NUCLEOTIDES = 0.95
 _LONG_ENOUGH_TO_TELL = 50
 _SAMPLE = 1000
@@ -57,9 +58,8 @@ def clean(header: str, sequence: str, line: int = 0, comments: int = 0) -> Prote
     """
     letters = "".join(sequence.split())
     if not letters.isascii():
-        raise UnusableRecordError(
-            _not_an_amino_acid(next(x for x in letters if x > "\x7f"), letters)
-        )
+        strange = next(letter for letter in letters if not letter.isascii())
+        raise UnusableRecordError(_not_an_amino_acid(strange, letters))
     letters = letters.upper().removesuffix("*")
     warnings = []
     if comments:
@@ -84,9 +84,6 @@ def clean(header: str, sequence: str, line: int = 0, comments: int = 0) -> Prote
     if len(letters) >= _LONG_ENOUGH_TO_TELL and _looks_like_nucleotides(letters):
         raise UnusableRecordError(_NUCLEOTIDE_HINT)
     return Protein(clean_header(header), letters, tuple(warnings), line)
-
-
-_NUCLEOTIDE_HINT = "these are nucleotides, not amino acids; translate them first"
 
 
 def _unknown(letters: str) -> str:

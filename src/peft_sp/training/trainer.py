@@ -115,34 +115,37 @@ class SignalPeptideTrainer(Trainer):
     ) -> None:
         self.recipe, self.judged, self.network = recipe, judged, model
         options = recipe.optimisation
+        args = TrainingArguments(
+            output_dir=os.fspath(directory),
+            num_train_epochs=options.epochs,
+            per_device_train_batch_size=options.batch_size,
+            learning_rate=options.learning_rate,
+            weight_decay=options.weight_decay,
+            max_grad_norm=options.clip,
+            warmup_steps=options.warmup,
+            lr_scheduler_type=(
+                "constant_with_warmup" if options.schedule == "constant" else options.schedule
+            ),
+            bf16=options.precision == "bfloat16",
+            seed=recipe.seed,
+            eval_strategy="epoch" if judged else "no",
+            save_strategy="epoch",
+            save_total_limit=2,
+            load_best_model_at_end=bool(judged),
+            metric_for_best_model="selection" if judged else None,
+            greater_is_better=True,
+            logging_steps=20,
+            report_to=[],
+            disable_tqdm=True,
+            remove_unused_columns=False,
+            dataloader_pin_memory=False,
+            label_names=[],
+        )
+        # Several devices are used by one process each (torchrun), never by one over all.
+        args._n_gpu = min(args.n_gpu, 1)
         super().__init__(
             model=model,
-            args=TrainingArguments(
-                output_dir=os.fspath(directory),
-                num_train_epochs=options.epochs,
-                per_device_train_batch_size=options.batch_size,
-                learning_rate=options.learning_rate,
-                weight_decay=options.weight_decay,
-                max_grad_norm=options.clip,
-                warmup_steps=options.warmup,
-                lr_scheduler_type=(
-                    "constant_with_warmup" if options.schedule == "constant" else options.schedule
-                ),
-                bf16=options.precision == "bfloat16",
-                seed=recipe.seed,
-                eval_strategy="epoch" if judged else "no",
-                save_strategy="epoch",
-                save_total_limit=2,
-                load_best_model_at_end=bool(judged),
-                metric_for_best_model="selection" if judged else None,
-                greater_is_better=True,
-                logging_steps=20,
-                report_to=[],
-                disable_tqdm=True,
-                remove_unused_columns=False,
-                dataloader_pin_memory=False,
-                label_names=[],
-            ),
+            args=args,
             data_collator=as_is,  # type: ignore[arg-type]  # gets a batch, not a list
             train_dataset=LabelledWindows(
                 learned, options.truncation, options.substitution, options.chimeras
