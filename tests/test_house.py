@@ -15,7 +15,7 @@ SOURCE = Path(peft_sp.__file__).parent
 FLOORS = [{"biology"}, {"io"}, {"network"}, {"inference"}, {"training", "service"}, {"cli"}]
 FLOOR = {folder: number for number, folders in enumerate(FLOORS) for folder in folders}
 EVERYWHERE = {"errors", "version"}
-HEAVY = {"torch", "transformers", "peft", "accelerate", "safetensors", "pydantic", "sklearn"}
+HEAVY = {"torch", "transformers", "peft", "accelerate", "safetensors", "sklearn"}
 LIGHT_FOLDERS = ("biology", "io", "inference", "cli")
 
 

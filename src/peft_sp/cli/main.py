@@ -6,7 +6,6 @@ import signal
 import sys
 from typing import Annotated, Any, NoReturn
 
-import click
 import typer
 
 from peft_sp.cli import predict, train
@@ -44,23 +43,19 @@ train.add_to(app)
 
 def main() -> NoReturn:
     """Run a command. Exit 0 done, 1 our fault, 2 bad input or usage, as one line."""
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
     try:
-        code = app(standalone_mode=False)
+        app()
     except PeftSpError as error:
         print(f"peft-sp: {error}", file=sys.stderr)
         sys.exit(2)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        print("peft-sp: interrupted", file=sys.stderr)
-        sys.exit(130)
-    sys.exit(code or 0)
+    sys.exit(0)
 
 
-def _terminate(number: int, _: Any) -> None:
-    """Leave as after Ctrl-C, so that files that are not whole are removed."""
+def _stop(number: int, _: Any) -> None:
+    """Leave through the context managers, so that files that are not whole are removed."""
+    print("peft-sp: stopped", file=sys.stderr)
     sys.exit(128 + number)
 
 
