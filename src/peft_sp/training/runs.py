@@ -90,8 +90,9 @@ def _card(recipe: Recipe, trained: Trained, measured: dict[str, Any] | None) -> 
     sections = [
         (
             "Training",
-            f"Partitions {learned} of `{Path(recipe.data).name}`; seed {recipe.seed}; the whole "
-            "recipe is in `config.json`.",
+            f"Partitions {learned} of `{Path(recipe.data).name}` (SHA-256 "
+            f"{data_hash(recipe.data)[:16]}...), seed {recipe.seed}; the whole recipe is in "
+            f"`config.json`. To train it again: `peft-sp train recipes/{recipe.name}.toml`.",
         )
     ]
     if trained.validation is not None:
