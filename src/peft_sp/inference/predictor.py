@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
@@ -62,13 +63,13 @@ class Predictor:
         allowed = np.isin(TYPES, MODES[organism])
         remembered: dict[str, Result] = {}
         stream = iter(proteins)
-        with ThreadPoolExecutor(1) as worker:
+        with ThreadPoolExecutor(self.backend.concurrency) as workers:
             while raw := list(islice(stream, CHUNK)):
                 chunk = [item if isinstance(item, Protein) else clean(*item) for item in raw]
                 windows = list(dict.fromkeys(protein.window for protein in chunk))
                 new = [window for window in windows if window not in remembered]
                 results = {w: remembered[w] for w in windows if w in remembered}
-                results.update(self._compute(new, allowed, worker, batch_size))
+                results.update(self._compute(new, allowed, workers, batch_size))
                 yield from (_prediction(p, results[p.window]) for p in chunk)
                 remembered.update(results)
                 for window in list(islice(remembered, max(len(remembered) - REMEMBERED, 0))):
@@ -78,10 +79,10 @@ class Predictor:
         self,
         windows: list[str],
         allowed: NDArray[np.bool_],
-        worker: ThreadPoolExecutor,
+        workers: ThreadPoolExecutor,
         batch_size: int | None,
     ) -> Iterator[tuple[str, Result]]:
-        """Results of distinct windows; the network runs a batch ahead of the decoder."""
+        """Results of distinct windows; the network runs some batches ahead of the decoder."""
         # Sorted by length, so that batches carry next to no padding.
         ordered = sorted(windows, key=len)
         size = batch_size or self.backend.batch_size
@@ -90,11 +91,12 @@ class Predictor:
         def run(batch: list[str]) -> NDArray[np.float32]:
             return self.backend.emissions(encode(batch))
 
-        ahead: list[Future[NDArray[np.float32]]] = [worker.submit(run, b) for b in batches[:2]]
-        for number, batch in enumerate(batches):
-            emissions = ahead.pop(0).result()
-            if number + 2 < len(batches):
-                ahead.append(worker.submit(run, batches[number + 2]))
+        queue = deque(batches)
+        ahead: deque[Future[NDArray[np.float32]]] = deque()
+        for batch in batches:
+            while queue and len(ahead) <= self.backend.concurrency:
+                ahead.append(workers.submit(run, queue.popleft()))
+            emissions = ahead.popleft().result()
             lengths = np.array([len(window) for window in batch])
             yield from zip(
                 batch, _results(self.decoder.decode(emissions, lengths, allowed)), strict=True
