@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import re
 import shlex
 import shutil
@@ -9,8 +11,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from peft_sp.biology.grammar import TYPES
+from peft_sp.io.labelled import read_labelled
+from peft_sp.io.models import bundled
+from peft_sp.training.card import figures
+from peft_sp.training.metrics import BIG_CLASSES, Outcomes, score
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -71,3 +79,43 @@ def test_links_lead_somewhere():
         for link in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
             if "://" not in link:
                 assert (path.parent / link).exists(), f"{path}: {link}"
+
+
+def test_accuracy_is_that_of_the_cross_validation_and_of_the_bundled_model():
+    results = ROOT / "docs" / "results" / "fast"
+    measured = json.loads((results / "metrics.json").read_text())
+    config = json.loads((bundled()["fast"] / "config.json").read_text())
+    assert config["metrics"]["cross_validation"]["pooled"] == measured["pooled"]
+    pooled = measured["pooled"]
+    for c in pooled["classes"]:
+        if (c["organism"], c["type"]) in BIG_CLASSES:
+            recall, precision = c["cleavage_recall"][0], c["cleavage_precision"][0]
+            row = f"| {c['organism']} {c['type']} | {c['proteins']:,} | {c['mcc2']:.3f} "
+            assert row in README
+            assert f"| {recall:.2f} | {precision:.2f} |" in README.split(row)[1].split("\n")[0]
+    for figure in ("mean_mcc2", "big_classes_mcc2", "multiclass_mcc"):
+        assert f"{pooled[figure]:.3f}" in README
+
+
+def test_out_of_fold_predictions_give_these_figures(shared):
+    """The committed predictions, scored anew against the labels."""
+    text = gzip.decompress((ROOT / "docs/results/fast/oof.tsv.gz").read_bytes()).decode()
+    rows = [line.split("\t") for line in text.splitlines()[1:]]
+    by_partition = sorted(
+        read_labelled(shared / "data" / "train_set.fasta"), key=lambda p: p.partition
+    )
+    assert [row[0] for row in rows] == [p.accession for p in by_partition]
+    outcomes = Outcomes(
+        np.array([p.organism for p in by_partition]),
+        np.array([TYPES.index(p.type) for p in by_partition]),
+        np.array([TYPES.index(row[8]) for row in rows]),
+        np.array([p.cleavage_site or 0 for p in by_partition]),
+        np.array([int(row[9] or 0) for row in rows]),
+        np.array([[float(x) for x in row[2:8]] for row in rows]),
+    )
+    found = figures(score(outcomes))
+    measured = json.loads((ROOT / "docs/results/fast/metrics.json").read_text())["pooled"]
+    assert found["mean_mcc2"] == measured["mean_mcc2"]
+    for mine, theirs in zip(found["classes"], measured["classes"], strict=True):
+        for figure in ("mcc1", "mcc2", "cleavage_recall", "cleavage_precision"):
+            assert mine[figure] == theirs[figure]
