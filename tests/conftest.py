@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+# Tiny networks: threads that share them wait for each other. Commands inherit it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 
 from peft_sp.io.labelled import LabelledProtein, read_labelled

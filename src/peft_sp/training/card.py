@@ -87,7 +87,7 @@ def card(name: str, description: str, sections: Sequence[tuple[str, str]]) -> st
 
 
 def _number(value: float) -> float | None:
-    return None if math.isnan(value) else round(value, 4)
+    return None if math.isnan(value) else round(value, 6)
 
 
 def as_text(value: float | None) -> str:
