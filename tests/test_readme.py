@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import re
 import shlex
 import shutil
@@ -58,6 +59,20 @@ def test_command(command, workplace):
         check=False,
     )
     assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.integration
+def test_the_output_shown_is_the_real_one(workplace):
+    run = subprocess.run(
+        [sys.executable, "-m", "peft_sp.cli.main", *shlex.split(commands()[0])[1:]],
+        cwd=workplace,
+        env={**os.environ, "COLUMNS": "80"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    shown = next(text for language, text in BLOCKS if language == "text")
+    assert [line.rstrip() for line in run.stdout.splitlines()] == shown.splitlines()
 
 
 @pytest.mark.integration
