@@ -145,3 +145,22 @@ def test_lora_on_the_real_backbone_learns(shared, tmp_path):
     )
     trained = train(recipe, tmp_path)
     assert next(c.mcc2 for c in trained.test.per_class if c.organism == "EUKARYA") > 0.85
+
+
+@pytest.mark.integration
+def test_bfloat16_trains_the_network_and_leaves_the_crf_in_full_precision(
+    tiny_backbone, labelled_file, tmp_path
+):
+    recipe = Recipe(
+        name="half",
+        data=str(labelled_file),
+        backbone=tiny_backbone,
+        tuning={"method": "lora", "rank": 2},
+        partitions={"train": [1], "test": 0},
+        optimisation={"epochs": 1, "batch_size": 32, "precision": "bfloat16"},
+    )
+    log = []
+    trained = train(recipe, tmp_path, progress=log.append)
+    assert all(torch.isfinite(t).all() for t in states(trained).values())
+    assert all(t.dtype == torch.float32 for t in states(trained).values())
+    assert trained.test is not None

@@ -127,6 +127,7 @@ class SignalPeptideTrainer(Trainer):
                 "constant_with_warmup" if options.schedule == "constant" else options.schedule
             ),
             bf16=options.precision == "bfloat16",
+            use_cpu=not (torch.cuda.is_available() or torch.backends.mps.is_available()),
             seed=recipe.seed,
             eval_strategy="epoch" if judged else "no",
             save_strategy="epoch",
