@@ -1,8 +1,8 @@
 """Speed and memory of the whole command `peft-sp predict`, with all files written.
 
-Prints a Markdown table. Every figure is the median of whole processes; beside the rate stands
-the rate of float32 matrix products on this machine in the same run, so that two machines, or a
-busy one and an idle one, can be compared.
+Prints a Markdown table: medians of whole processes, and the largest peak of memory. Beside the
+rate stands the rate of float32 matrix products on this machine in the same run, so that two
+machines, or a busy one and an idle one, can be compared.
 
     python benchmarks/predict.py [--fasta FILE] [--sizes 1 20000 100000] [--runs 3]
 """

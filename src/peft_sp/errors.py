@@ -6,6 +6,9 @@ fault of ours. The classes carry their data so that a caller can act on it.
 
 from __future__ import annotations
 
+_SHOWN = 60
+"""Letters of a record's name that a message shows."""
+
 
 class PeftSpError(Exception):
     """Base of every error with a cause outside the program."""
@@ -31,7 +34,7 @@ class InputError(PeftSpError):
         if line is not None:
             where.append(f"line {line}")
         if record is not None:
-            where.append(f"record '{record}'")
+            where.append(f"record '{record if len(record) <= _SHOWN else record[:_SHOWN] + '...'}'")
         super().__init__(": ".join([*([", ".join(where)] if where else []), problem]))
 
 

@@ -135,7 +135,7 @@ def test_unusable_records_can_be_skipped(tmp_path):
     code, output, errors = peft_sp("predict", path, "-o", tmp_path / "out", "--skip-invalid")
     assert code == 0 and "2 proteins" in output
     assert f"skipped: {path}, line 3, record 'b': '1' at residue 2" in errors
-    assert "1 sequences were changed" in errors
+    assert "proteins with a warning: 1;" in errors
     table = rows(tmp_path / "out" / "predictions.tsv")
     assert [(row["id"], row["warnings"]) for row in table] == [
         ("a", ""),

@@ -12,6 +12,9 @@ from peft_sp.cli import predict, train
 from peft_sp.errors import PeftSpError
 from peft_sp.version import __version__
 
+# Newer releases of typer carry a click of their own; this is the base of either one's errors.
+_UsageError: type[Any] = typer.BadParameter.__mro__[1]
+
 app = typer.Typer(
     name="peft-sp",
     help="Predict signal peptides: type, cleavage site and regions of every protein.",
@@ -46,11 +49,17 @@ def main() -> NoReturn:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
     try:
-        app()
+        code = app(standalone_mode=False)
     except PeftSpError as error:
         print(f"peft-sp: {error}", file=sys.stderr)
         sys.exit(2)
-    sys.exit(0)
+    except _UsageError as error:
+        # Without arguments typer has the whole help to say.
+        message = error.format_message()
+        hint = "" if "\n" in message else " (--help shows what there is)"
+        print(message if not hint else f"peft-sp: {message}{hint}", file=sys.stderr)
+        sys.exit(2)
+    sys.exit(code or 0)
 
 
 def _stop(number: int, _: Any) -> None:

@@ -175,7 +175,9 @@ def _summarise(counts: Counter[str], survey: Survey, output: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"{survey.count:,} proteins", title_justify="left")
+    table = Table(
+        title=f"{survey.count:,} protein{'' if survey.count == 1 else 's'}", title_justify="left"
+    )
     table.add_column("type")
     table.add_column("pathway")
     table.add_column("proteins", justify="right")
@@ -191,12 +193,12 @@ def _summarise(counts: Counter[str], survey: Survey, output: str) -> None:
         console.print(f"  {name}", highlight=False)
     if counts["warnings"]:
         print(
-            f"peft-sp: {counts['warnings']} sequences were changed while reading; see the "
-            f"column warnings in {Path(output, tables.FILE)}",
+            f"peft-sp: proteins with a warning: {counts['warnings']}; see the column warnings in "
+            f"{Path(output, tables.FILE)}",
             file=sys.stderr,
         )
     if survey.skipped:
-        print(f"peft-sp: {len(survey.skipped)} records skipped", file=sys.stderr)
+        print(f"peft-sp: records skipped: {len(survey.skipped)}", file=sys.stderr)
 
 
 def list_models() -> None:

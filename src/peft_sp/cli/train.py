@@ -118,7 +118,7 @@ def evaluate(
     Example: [bold]peft-sp evaluate my-model train_set.fasta --partition 0[/bold]
     """
     from peft_sp.inference.predictor import load
-    from peft_sp.io.labelled import PARTITIONS, partition, read_labelled
+    from peft_sp.io.labelled import PARTITIONS, data_hash, partition, read_labelled
 
     try:
         from peft_sp.training.card import figures
@@ -129,7 +129,16 @@ def evaluate(
     proteins = partition(read_labelled(labelled), partitions or PARTITIONS)
     if not proteins:
         raise InputError("no proteins in the chosen partitions, of 0, 1 and 2", path=labelled)
-    decoded = decode(load(model, backbone=backbone).backend, proteins, restrict)
+    predictor = load(model, backbone=backbone)
+    made = predictor.config.get("made", {})
+    learned = set(made.get("partitions", {}).get("train", ())) & {p.partition for p in proteins}
+    if learned and made.get("data_sha256") == data_hash(labelled):
+        print(
+            f"peft-sp: {model} learned from partition {', '.join(map(str, sorted(learned)))} of this "
+            "file: these figures say how well it remembers, not how well it predicts",
+            file=sys.stderr,
+        )
+    decoded = decode(predictor.backend, proteins, restrict)
     scores = score(Outcomes.of(proteins, decoded), resamples)
     _print_scores(f"{model} on {labelled}", scores)
     _print_regions(region_scores([p.sequence for p in proteins], decoded))
@@ -167,9 +176,9 @@ def _print_scores(title: str, scores: Scores) -> None:
             f"{c.count:,}",
             f"{c.mcc1:.3f}",
             f"{c.mcc2:.3f}",
-            f"{c.interval[0]:.3f}-{c.interval[1]:.3f}",
-            f"{c.recall[0]:.3f}",
-            f"{c.precision[0]:.3f}",
+            f"{c.interval[0]:.3f}-{c.interval[1]:.3f}".replace("nan-nan", "-"),
+            f"{c.recall[0]:.3f}".replace("nan", "-"),
+            f"{c.precision[0]:.3f}".replace("nan", "-"),
         )
     console = Console()
     console.print(table)

@@ -56,7 +56,8 @@ class Predictor:
 
         With organism "eukarya" only NO_SP and SP exist, and their probabilities are exact.
         Reads ahead by `CHUNK` proteins and never holds more. Raises ValueError for an unknown
-        organism, and fasta.UnusableRecordError (a ValueError) for a pair that is no protein.
+        organism, fasta.UnusableRecordError for a sequence that is none, TypeError for what is
+        neither a protein nor a pair.
         """
         if organism not in MODES:
             raise ValueError(f"organism is 'eukarya' or 'other', not '{organism}'")
@@ -65,7 +66,7 @@ class Predictor:
         stream = iter(proteins)
         with ThreadPoolExecutor(self.backend.concurrency) as workers:
             while raw := list(islice(stream, CHUNK)):
-                chunk = [item if isinstance(item, Protein) else clean(*item) for item in raw]
+                chunk = [_protein(item) for item in raw]
                 windows = list(dict.fromkeys(protein.window for protein in chunk))
                 new = [window for window in windows if window not in remembered]
                 results = {w: remembered[w] for w in windows if w in remembered}
@@ -101,6 +102,15 @@ class Predictor:
             yield from zip(
                 batch, _results(self.decoder.decode(emissions, lengths, allowed)), strict=True
             )
+
+
+def _protein(item: Protein | tuple[str, str]) -> Protein:
+    if isinstance(item, Protein):
+        return item
+    if isinstance(item, str) or len(item) != 2:
+        raise TypeError(f"proteins are (name, sequence) pairs, not {item!r}")
+    name, sequence = item
+    return clean(name, sequence)
 
 
 def decode_windows(

@@ -22,7 +22,7 @@ from dnaio.readers import FastaReader
 
 from peft_sp.biology.alphabet import RESIDUES, UNKNOWN
 from peft_sp.biology.prediction import Protein
-from peft_sp.errors import InputError
+from peft_sp.errors import InputError, PeftSpError
 
 STANDARD_INPUT = "-"
 _KNOWN = RESIDUES.encode()
@@ -45,7 +45,7 @@ class Raw:
     comments: int = 0
 
 
-class UnusableRecordError(ValueError):
+class UnusableRecordError(PeftSpError, ValueError):
     """Why a record cannot be predicted; the reader adds where it stands."""
 
 
@@ -60,7 +60,7 @@ def clean(header: str, sequence: str, line: int = 0, comments: int = 0) -> Prote
     if not letters.isascii():
         strange = next(letter for letter in letters if not letter.isascii())
         raise UnusableRecordError(_not_an_amino_acid(strange, letters))
-    letters = letters.upper().removesuffix("*")
+    letters = letters.upper().rstrip("*")
     warnings = []
     if comments:
         warnings.append(f"{comments} line(s) with '#' left out")
@@ -68,7 +68,7 @@ def clean(header: str, sequence: str, line: int = 0, comments: int = 0) -> Prote
     if odd:
         gaps = letters.count("-") + letters.count(".")
         if gaps:
-            letters = letters.replace("-", "").replace(".", "")
+            letters = letters.replace("-", "").replace(".", "").rstrip("*")
             warnings.append(f"{gaps} gap(s) removed")
         stops = letters.count("*")
         if stops:
@@ -170,11 +170,7 @@ def read_raw(path: str | os.PathLike[str]) -> Iterator[Raw]:
                 count += 1
                 yield record
     except FileFormatError as error:
-        raise InputError(
-            "not FASTA: a header line that starts with '>' is expected",
-            path=name,
-            line=(error.line or 0) + 1,
-        ) from None
+        raise InputError(_not_fasta(str(error)), path=name, line=(error.line or 0) + 1) from None
     except EOFError:
         raise InputError(_damaged(name, count), path=name) from None
     except OSError as error:
@@ -187,6 +183,18 @@ def read_raw(path: str | os.PathLike[str]) -> Iterator[Raw]:
         raise InputError(_damaged(name, count), path=name) from None
     if not count:
         raise InputError("the file has no records", path=name)
+
+
+_OTHER_FORMATS = {"@": "FASTQ", "LOCUS": "GenBank", "ID  ": "EMBL or UniProt text", "PK": "zip"}
+
+
+def _not_fasta(error: str) -> str:
+    """What is wrong with a first line that is no header, from dnaio's message, which quotes it."""
+    begins = error.partition("but got '")[2]
+    for start, name in _OTHER_FORMATS.items():
+        if begins.startswith(start):
+            return f"this looks like {name}; give protein FASTA"
+    return "not FASTA: a header line that starts with '>' is expected"
 
 
 _MAGIC = {".gz": b"\x1f\x8b", ".bz2": b"BZh", ".xz": b"\xfd7zXZ", ".zst": b"\x28\xb5\x2f\xfd"}
@@ -321,6 +329,8 @@ def open_input(names: Iterable[str | os.PathLike[str]]) -> Iterator[FastaInput]:
     What can be read only once, as standard input and pipes, is kept in a temporary file.
     """
     given = [os.fspath(name) for name in names]
+    if given.count(STANDARD_INPUT) > 1:
+        raise InputError("can be read only once; give '-' once", path=STANDARD_INPUT)
     with tempfile.TemporaryDirectory(prefix="peft-sp-") as folder:
         paths = []
         for number, name in enumerate(given):

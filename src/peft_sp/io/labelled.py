@@ -7,6 +7,7 @@ SSSSSSSSSSSSSSSSSSSSSSSOO...
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -97,6 +98,12 @@ def _records(lines: list[str], path: str) -> Iterator[LabelledProtein]:
         if type_name != TYPES[0] and LABEL_OF_TYPE[type_name] not in labels:
             raise fail(f"type {type_name} but no residue is labelled so", 2)
         yield LabelledProtein(accession, organism, type_name, int(partition), sequence, labels)
+
+
+def data_hash(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of a file of labelled proteins."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_labelled(path: str | os.PathLike[str], proteins: Iterable[LabelledProtein]) -> None:

@@ -21,6 +21,7 @@ from peft_sp.biology.alphabet import PAD, RESIDUES
 from peft_sp.biology.grammar import WINDOW
 from peft_sp.errors import ModelError
 from peft_sp.io import models
+from peft_sp.io.output import umask
 from peft_sp.network.model import SignalPeptideModel, build_model
 from peft_sp.network.settings import ModelSettings
 
@@ -69,7 +70,7 @@ def save_checkpoint(
         save_file(_contiguous(state, ("encoder.",)), place / ENCODER)
         export_onnx(model, place / models.ONNX)
     for file in place.glob("*.safetensors"):
-        file.chmod(0o666 & ~_umask())  # safetensors leaves them to their owner alone
+        file.chmod(0o666 & ~umask())  # safetensors leaves them to their owner alone
     models.write_config(place, config)
 
 
@@ -169,12 +170,6 @@ def _compare(model: SignalPeptideModel, path: str | os.PathLike[str]) -> None:
         difference = float(np.abs(found - expected).max())
         if difference > EXPORT_TOLERANCE:
             raise ModelError(f"{path}: the exported network is off by {difference:.1e}")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _contiguous(state: dict[str, Tensor], prefixes: tuple[str, ...]) -> dict[str, Tensor]:

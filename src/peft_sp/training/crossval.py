@@ -18,14 +18,14 @@ from typing import Any
 from peft_sp.biology.grammar import TYPES
 from peft_sp.errors import OutputError
 from peft_sp.inference.predictor import load
-from peft_sp.io.labelled import PARTITIONS, LabelledProtein, partition, read_labelled
+from peft_sp.io.labelled import PARTITIONS, LabelledProtein, data_hash, partition, read_labelled
 from peft_sp.io.models import CONFIG, read_config
 from peft_sp.io.output import write_bytes, write_text
 from peft_sp.network.backbone import load_encoder, weights_hash
 from peft_sp.training.card import as_text, cross_validated, figures
 from peft_sp.training.metrics import Outcomes, Scores, score
 from peft_sp.training.recipe import Partitions, Recipe
-from peft_sp.training.runs import data_hash, run
+from peft_sp.training.runs import run
 from peft_sp.training.trainer import Progress
 
 PROTOCOL = "deployed"
@@ -73,6 +73,8 @@ def crossvalidate(
     that was stopped goes on. progress: gives a fold's name, gets its log. Raises what
     `runs.run` raises, and OutputError for a fold of another recipe.
     """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise OutputError("crossval runs in one process; give torchrun the folds with 'train'")
     place = Path(directory)
     proteins, digest = read_labelled(recipe.data), data_hash(recipe.data)
     outcomes, restricted, rows = [], [], []
@@ -185,6 +187,8 @@ def report(content: dict[str, Any]) -> str:
     lines = [
         f"# Cross-validation of {content['recipe']['name']}",
         "",
+        content["recipe"]["description"],
+        "",
         f"{len(models)} models; no window is learned from and tested on. Intervals: bootstrap "
         f"over proteins, {RESAMPLES:,} resamples.",
         "",
@@ -194,14 +198,13 @@ def report(content: dict[str, Any]) -> str:
         "",
         "## Fold by fold",
         "",
-        "| fold | proteins | mean MCC2 | five big classes | multi-class MCC |",
-        "|---|--:|--:|--:|--:|",
+        "| fold | proteins | classes | their mean MCC2 | five big classes | multi-class MCC |",
+        "|---|--:|--:|--:|--:|--:|",
     ]
     for name, fold in models.items():
         lines.append(
-            f"| {name} | {fold['proteins']:,} | {as_text(fold['mean_mcc2'])} "
-            f"| {as_text(fold['big_classes_mcc2'])} | {as_text(fold['multiclass_mcc'])} |"
+            f"| {name} | {fold['proteins']:,} | {len(fold['classes'])} "
+            f"| {as_text(fold['mean_mcc2'])} | {as_text(fold['big_classes_mcc2'])} | {as_text(fold['multiclass_mcc'])} |"
         )
-    mean = sum(fold["mean_mcc2"] for fold in models.values()) / len(models)
-    lines += ["", f"Mean of the folds' mean MCC2: {mean:.3f}.", ""]
+    lines.append("")
     return "\n".join(lines)

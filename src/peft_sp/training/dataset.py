@@ -25,7 +25,7 @@ MATURE_RESIDUES = 5
 
 SIMILAR = ("ILVM", "FWY", "DE", "NQ", "AS")
 """Kinds whose members replace each other in signal peptides as a rule. Glycine, proline,
-cysteine, threonine and the basic residues, on which cuts and motifs turn, have none."""
+cysteine, threonine and the basic residues have none and stay."""
 
 
 def similar_residues() -> Tensor:
@@ -46,7 +46,7 @@ class LabelledWindows(Dataset[Batch]):
 
     truncation: share of the windows that are cut short at a random place behind the signal
     peptide, so that a network learns to do without what follows it, as it must for fragments.
-    substitution: share of the residues that are exchanged for one of their kind (`SIMILAR`).
+    substitution: share of the residues that are drawn anew from their kind (`SIMILAR`).
     chimeras: share of the signal peptides that are set before the mature part of another protein
     of the batch: what follows a signal peptide is no evidence of its type.
     """
@@ -102,8 +102,8 @@ class LabelledWindows(Dataset[Batch]):
         if self.truncation:
             shortest = torch.minimum(self.shortest[indices], lengths)
             room = (lengths - shortest + 1) * torch.rand(len(indices))
-            kept = torch.where(torch.rand(len(indices)) < self.truncation, room.long(), 0)
-            cut = (lengths - kept)[:, None] <= torch.arange(WINDOW)
+            dropped = torch.where(torch.rand(len(indices)) < self.truncation, room.long(), 0)
+            cut = (lengths - dropped)[:, None] <= torch.arange(WINDOW)
             residues = residues.masked_fill(cut, PAD)
         longest = int((residues != PAD).sum(1).max())
         return {

@@ -7,6 +7,9 @@ Figures are given per organism group and type that occur in the data, e.g. (EUKA
 - Cleavage sites, within w residues: recall = found / annotated sites of the type, precision
   = found / predicted sites, where the sites of other types count as none and predictions
   count only where the predicted type is this type or NO_SP. Undefined is NaN, never 0.
+
+MCC is 0 where one side has a single class, as usual. Bootstrap resamples that happen to hold
+none of a class say nothing of it and are left out of its interval.
 """
 
 from __future__ import annotations
@@ -148,9 +151,10 @@ def mcc(
 def _mcc_of(
     true: NDArray[np.bool_], predicted: NDArray[np.bool_], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """MCC under each row of weights (R, N)."""
+    """MCC under each row of weights (R, N); NaN where the class does not occur."""
     cells = [true & predicted, ~true & predicted, true & ~predicted, ~true & ~predicted]
-    return mcc(*(weights @ cell for cell in cells))
+    found = mcc(*(weights @ cell for cell in cells))
+    return np.where(weights @ true > 0, found, np.nan)
 
 
 def score(outcomes: Outcomes, resamples: int = 0, seed: int = 0) -> Scores:
@@ -197,7 +201,7 @@ def score(outcomes: Outcomes, resamples: int = 0, seed: int = 0) -> Scores:
         len(outcomes.type),
         float(np.mean([s.mcc1 for s in per_class])) if per_class else 0.0,
         float(table[:, 0].mean()),
-        _interval(table[:, 1:].mean(axis=0)),
+        _interval(np.nanmean(table[:, 1:], axis=0) if resamples else table[0, 1:]),
         float(np.mean(big)) if big else float("nan"),
         multiclass_mcc(outcomes),
         tuple(per_class),
@@ -229,5 +233,5 @@ def cleavage_scores(group: Outcomes, kind: int) -> tuple[tuple[float, ...], tupl
 def _interval(draws: NDArray[np.float64]) -> tuple[float, float]:
     if not len(draws):
         return (float("nan"), float("nan"))
-    low, high = np.quantile(draws, (0.025, 0.975))
+    low, high = np.nanquantile(draws, (0.025, 0.975))
     return (float(low), float(high))

@@ -57,7 +57,7 @@ class Optimisation(Settings):
         default=0.0, ge=0, le=1, description="share of windows cut short behind the signal peptide"
     )
     substitution: float = Field(
-        default=0.0, ge=0, le=1, description="share of residues exchanged for one of their kind"
+        default=0.0, ge=0, le=1, description="share of residues drawn anew from their kind"
     )
     chimeras: float = Field(
         default=0.0,

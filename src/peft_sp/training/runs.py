@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 import shutil
@@ -13,6 +12,7 @@ import torch
 import transformers
 
 from peft_sp.errors import OutputError
+from peft_sp.io.labelled import data_hash
 from peft_sp.io.models import CONFIG
 from peft_sp.io.output import write_text
 from peft_sp.network.checkpoint import save_checkpoint
@@ -58,12 +58,6 @@ def run(
     return trained
 
 
-def data_hash(path: str | os.PathLike[str]) -> str:
-    """SHA-256 of a file of labelled proteins."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def about(recipe: Recipe, metrics: dict[str, Any]) -> dict[str, Any]:
     """What `config.json` says beside the network's settings."""
     return {
@@ -92,7 +86,8 @@ def _card(recipe: Recipe, trained: Trained, measured: dict[str, Any] | None) -> 
             "Training",
             f"Partitions {learned} of `{Path(recipe.data).name}` (SHA-256 "
             f"{data_hash(recipe.data)[:16]}...), seed {recipe.seed}; the whole recipe is in "
-            f"`config.json`. To train it again: `peft-sp train recipes/{recipe.name}.toml`.",
+            f"`config.json`. To train it again: `peft-sp train recipes/{recipe.name}.toml "
+            f"--set data={Path(recipe.data).name} -o {recipe.name}-again`.",
         )
     ]
     if trained.validation is not None:

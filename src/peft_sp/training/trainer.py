@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -18,7 +19,7 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from peft_sp.errors import InputError, OutputError
 from peft_sp.inference.backends import TorchBackend
-from peft_sp.io.labelled import LabelledProtein, partition, read_labelled
+from peft_sp.io.labelled import LabelledProtein, data_hash, partition, read_labelled
 from peft_sp.io.output import write_text
 from peft_sp.network.model import SignalPeptideModel, build_model, seed_everything
 from peft_sp.training.composition import region_term
@@ -103,7 +104,7 @@ def evaluate(
 
 
 class SignalPeptideTrainer(Trainer):
-    """`transformers.Trainer` over `LabelledWindows`, judged by MCC of type and cleavage site."""
+    """`transformers.Trainer` over `LabelledWindows`; epochs are judged by `Scores.selection`."""
 
     def __init__(
         self,
@@ -310,15 +311,18 @@ def _last_checkpoint(directory: Path) -> str | None:
 
 def _claim(directory: Path, recipe: Recipe) -> None:
     """Write the recipe beside its checkpoints, or make sure that it is the one that is there."""
-    text = recipe.model_dump_json(indent=2) + "\n"
+    # The data by their content: a path may be written in many ways, and its file may change.
+    settings = recipe.model_dump(mode="json", exclude={"data"})
+    content = {**settings, "data_sha256": data_hash(recipe.data)}
+    text = json.dumps(content, indent=2) + "\n"
     file = directory / "recipe.json"
     try:
         directory.mkdir(parents=True, exist_ok=True)
         if file.exists():
             if file.read_text(encoding="utf-8") != text:
                 raise OutputError(
-                    f"{directory} holds a run of another recipe; give another directory, or "
-                    "remove it to start anew"
+                    f"{directory} holds a run of another recipe or of other data; give "
+                    "another directory, or remove it to start anew"
                 )
         else:
             write_text(file, text)
