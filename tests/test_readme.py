@@ -105,7 +105,9 @@ def test_accuracy_is_that_of_the_cross_validation_and_of_the_bundled_model():
     for c in pooled["classes"]:
         if (c["organism"], c["type"]) in BIG_CLASSES:
             recall, precision = c["cleavage_recall"][0], c["cleavage_precision"][0]
+            low, high = c["mcc2_interval"]
             row = f"| {c['organism']} {c['type']} | {c['proteins']:,} | {c['mcc2']:.3f} "
+            row += f"({low:.3f} to {high:.3f}) "
             assert row in README
             assert f"| {recall:.2f} | {precision:.2f} |" in README.split(row)[1].split("\n")[0]
     for figure in ("mean_mcc2", "big_classes_mcc2", "multiclass_mcc"):

@@ -55,7 +55,7 @@ def main() -> NoReturn:
         sys.exit(2)
     except _UsageError as error:
         # Without arguments typer has the whole help to say.
-        message = error.format_message()
+        message = error.format_message().replace("Value error, ", "")
         hint = "" if "\n" in message else " (--help shows what there is)"
         print(message if not hint else f"peft-sp: {message}{hint}", file=sys.stderr)
         sys.exit(2)

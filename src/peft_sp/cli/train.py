@@ -133,9 +133,10 @@ def evaluate(
     made = predictor.config.get("made", {})
     learned = set(made.get("partitions", {}).get("train", ())) & {p.partition for p in proteins}
     if learned and made.get("data_sha256") == data_hash(labelled):
+        numbers = ", ".join(map(str, sorted(learned)))
         print(
-            f"peft-sp: {model} learned from partition {', '.join(map(str, sorted(learned)))} of this "
-            "file: these figures say how well it remembers, not how well it predicts",
+            f"peft-sp: {model} learned from partition {numbers} of this file: these figures say "
+            "how well it remembers, not how well it predicts",
             file=sys.stderr,
         )
     decoded = decode(predictor.backend, proteins, restrict)

@@ -202,9 +202,8 @@ def report(content: dict[str, Any]) -> str:
         "|---|--:|--:|--:|--:|--:|",
     ]
     for name, fold in models.items():
-        lines.append(
-            f"| {name} | {fold['proteins']:,} | {len(fold['classes'])} "
-            f"| {as_text(fold['mean_mcc2'])} | {as_text(fold['big_classes_mcc2'])} | {as_text(fold['multiclass_mcc'])} |"
-        )
+        shown = ("mean_mcc2", "big_classes_mcc2", "multiclass_mcc")
+        cells = [f"{fold['proteins']:,}", str(len(fold["classes"]))]
+        lines.append(" | ".join(["| " + name, *cells, *(as_text(fold[x]) for x in shown)]) + " |")
     lines.append("")
     return "\n".join(lines)
