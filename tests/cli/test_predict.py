@@ -126,7 +126,8 @@ def test_other_mistakes_are_one_line_too(good, tmp_path):
 
 def test_usage_mistakes_exit_with_2(good):
     for arguments in (("predict",), ("predict", good, "--organism", "fungi"), ("nonsense",)):
-        assert peft_sp(*arguments)[0] == 2
+        code, _, errors = peft_sp(*arguments)
+        assert code == 2 and errors.startswith("peft-sp: ") and errors.count("\n") == 1
 
 
 def test_unusable_records_can_be_skipped(tmp_path):

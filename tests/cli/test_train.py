@@ -30,7 +30,9 @@ def test_from_labels_to_predictions(tmp_path, labelled_file, labelled, ecoli):
     arguments = ("evaluate", model, labelled_file, "--partition", "0", "--json", figures)
     code, output, errors = peft_sp(*arguments)
     assert code == 0, errors
-    assert "regions of what is predicted" in output
+    assert "regions of what is predicted" in output and errors == ""
+    code, _, errors = peft_sp("evaluate", model, labelled_file, "--partition", "1")
+    assert code == 0 and "learned from partition 1 of this file" in errors
     found, expected = json.loads(figures.read_text()), config["metrics"]["test"]
     assert found["mean_mcc2"] == pytest.approx(expected["mean_mcc2"], abs=1e-3)
 

@@ -5,7 +5,7 @@ import pytest
 
 from peft_sp.biology.grammar import TYPES, WINDOW
 from peft_sp.biology.prediction import Protein, Region
-from peft_sp.errors import ModelError
+from peft_sp.errors import ModelError, PeftSpError
 from peft_sp.inference import predictor as module
 from peft_sp.inference.decoding import CrfScores
 from peft_sp.inference.predictor import Predictor, decode_windows, load
@@ -145,6 +145,17 @@ def test_decoded_windows_are_in_order():
         alone = decode_windows(backend, [window])
         np.testing.assert_allclose(together.type_probabilities[row], alone.type_probabilities[0])
         np.testing.assert_array_equal(together.paths[row, : len(window)], alone.paths[0])
+
+
+@pytest.mark.parametrize("wrong", ["MKKL", ("name", "MKKL", 3), ["MKKL"]])
+def test_what_is_no_pair_is_refused(wrong):
+    with pytest.raises(TypeError, match="pairs"):
+        list(Predictor(Counting()).predict([wrong]))
+
+
+def test_a_pair_that_is_no_protein_is_an_error_of_ours():
+    with pytest.raises(PeftSpError, match="'1' at residue 2"):
+        list(Predictor(Counting()).predict([("a", "M1")]))
 
 
 def test_wrong_organisms_and_models(fast, tmp_path):

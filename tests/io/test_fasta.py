@@ -54,6 +54,7 @@ def test_real_proteome_sample(ecoli):
         (">a b c\nmktay\n", [("a b c", "MKTAY")]),
         (">a\nMK TAY\n", [("a", "MKTAY")]),
         (">a\nMKTAY*\n", [("a", "MKTAY")]),
+        (">a\nMKTAY**\n", [("a", "MKTAY")]),
         (">a\tb\nMKTAY\n", [("a b", "MKTAY")]),
         (">a\nMUOBZX\n", [("a", "MUOBZX")]),
         ("# made by hand\n>a\nMKT\n", [("a", "MKT")]),
@@ -75,6 +76,7 @@ def test_input_as_it_comes(write, content, expected):
     [
         ("MK*TAY", "MKXTAY", "1 inner stop(s) read as X"),
         ("MK-TA.Y--", "MKTAY", "4 gap(s) removed"),
+        ("MKTAY*---", "MKTAY", "3 gap(s) removed"),
         ("MJTAYJ", "MXTAYX", "2 J read as X"),
     ],
 )
@@ -105,6 +107,8 @@ def test_a_comment_inside_a_record_is_said(write, comment):
         (">a\nMKß\n", "'ß' at residue 3", 1, "a"),
         (">a\nMK\x1bT\n", r"'\\x1b' at residue 3", 1, "a"),
         ("MKTAY\n", "not FASTA", 1, None),
+        ("@r1\nACGT\n+\nIIII\n", "looks like FASTQ", 1, None),
+        ("LOCUS       X 100 bp\n", "looks like GenBank", 1, None),
         ("", "no records", None, None),
         ("\n\n", "no records", None, None),
     ],
@@ -190,6 +194,17 @@ def test_standard_input(monkeypatch, ecoli):
     with open_input(["-"]) as source:
         assert source.survey().count == 300
         assert len(list(source.proteins())) == 300
+
+
+def test_standard_input_is_given_once():
+    with pytest.raises(InputError, match="give '-' once"), open_input(["-", "-"]):
+        pass
+
+
+def test_messages_stay_short(write):
+    with pytest.raises(InputError) as caught:
+        survey(write(f">{'x' * 100_000}\nM1\n"))
+    assert len(str(caught.value)) < 300
 
 
 def test_errors_in_standard_input_name_it(monkeypatch):
