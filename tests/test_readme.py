@@ -114,6 +114,14 @@ def test_accuracy_is_that_of_the_cross_validation_and_of_the_bundled_model():
         assert f"{pooled[figure]:.3f}" in README
 
 
+def test_figures_of_lora_are_those_of_its_run():
+    measured = json.loads((ROOT / "docs" / "results" / "lora-8M" / "metrics.json").read_text())
+    found = {(c["organism"], c["type"]): c["mcc2"] for c in measured["test"]["classes"]}
+    text = " ".join(README.split())
+    assert f"eukaryotic SP MCC2 {found['EUKARYA', 'SP']:.3f}," in text
+    assert f"Gram-negative LIPO {found['NEGATIVE', 'LIPO']:.3f}," in text
+
+
 def test_out_of_fold_predictions_give_these_figures(shared):
     """The committed predictions, scored anew against the labels."""
     text = gzip.decompress((ROOT / "docs/results/fast/oof.tsv.gz").read_bytes()).decode()

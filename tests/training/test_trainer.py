@@ -101,6 +101,7 @@ def test_lora_run_from_recipe_to_prediction(tiny_backbone, labelled, labelled_fi
     assert not (tmp_path / "model" / "checkpoints").exists()
     with pytest.raises(OutputError, match="already holds a model"):
         run(recipe, tmp_path / "model")
+    assert (tmp_path / "model" / "README.md").read_text().startswith("# tiny-lora\n")
     predictor = load(tmp_path / "model")
     tested = partition(labelled, [0])
     outcomes = Outcomes.predicted(predictor.backend, tested)

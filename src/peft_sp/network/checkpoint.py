@@ -21,7 +21,7 @@ from peft_sp.biology.alphabet import PAD, RESIDUES
 from peft_sp.biology.grammar import WINDOW
 from peft_sp.errors import ModelError
 from peft_sp.io import models
-from peft_sp.io.output import umask
+from peft_sp.io.output import umask, write_text
 from peft_sp.network.model import SignalPeptideModel, build_model
 from peft_sp.network.settings import ModelSettings
 
@@ -37,6 +37,7 @@ def save_checkpoint(
     model: SignalPeptideModel,
     settings: ModelSettings,
     about: dict[str, Any],
+    card: str = "",
 ) -> None:
     """Write a model's directory.
 
@@ -44,7 +45,7 @@ def save_checkpoint(
     `peft` reads too; a student leaves its tensors and, for prediction without torch,
     `model.onnx`. Both leave `head.safetensors` (head and CRF) and, last, `config.json`:
     a directory without it is no model. about: what else the settings file says (name,
-    metrics, how it was made).
+    metrics, how it was made); card: the text of its README.md.
     """
     place = Path(directory)
     place.mkdir(parents=True, exist_ok=True)
@@ -71,6 +72,8 @@ def save_checkpoint(
         export_onnx(model, place / models.ONNX)
     for file in place.glob("*.safetensors"):
         file.chmod(0o666 & ~umask())  # safetensors leaves them to their owner alone
+    # After peft, which would put a card of its own there.
+    write_text(place / "README.md", card)
     models.write_config(place, config)
 
 

@@ -14,7 +14,6 @@ import transformers
 from peft_sp.errors import OutputError
 from peft_sp.io.labelled import data_hash
 from peft_sp.io.models import CONFIG
-from peft_sp.io.output import write_text
 from peft_sp.network.checkpoint import save_checkpoint
 from peft_sp.training.card import card, cross_validated, figures, table
 from peft_sp.training.recipe import Recipe
@@ -52,8 +51,8 @@ def run(
             key: measured[key] for key in ("protocol", "pooled", "restricted")
         }
     if trained.writes:
-        write_text(place / "README.md", _card(recipe, trained, measured))
-        save_checkpoint(place, trained.model, recipe, about(recipe, metrics))
+        card = _card(recipe, trained, measured)
+        save_checkpoint(place, trained.model, recipe, about(recipe, metrics), card)
         shutil.rmtree(place / CHECKPOINTS)
     return trained
 
