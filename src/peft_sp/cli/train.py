@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from peft_sp.training.regions import RegionScores
 
 
+RecipeFile = Annotated[str, typer.Argument(help="A recipe (TOML).")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe."),
+]
+
+
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     app.command()(train)
@@ -26,12 +33,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="A recipe (TOML).")],
+    recipe: RecipeFile,
     output: Annotated[str, typer.Option("--output", "-o", help="Directory of the model.")],
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe."),
-    ] = None,
+    changes: Changes = None,
     crossval: Annotated[
         str | None, typer.Option(help="Directory of a finished cross-validation of the recipe.")
     ] = None,
@@ -52,6 +56,7 @@ def train(
     except ImportError as error:
         raise MissingExtraError("training", "train", error.name) from None
     settings = recipes.read_recipe(recipe, changes)
+    _report_repeats(settings.data)
     measured = None if crossval is None else protocols.read_figures(crossval, settings)
     trained = runs.run(settings, output, _report, measured)
     for title, scores in (("validation", trained.validation), ("test", trained.test)):
@@ -61,12 +66,9 @@ def train(
 
 
 def crossvalidate(
-    recipe: Annotated[str, typer.Argument(help="A recipe (TOML).")],
+    recipe: RecipeFile,
     output: Annotated[str, typer.Option("--output", "-o", help="Directory of the results.")],
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe."),
-    ] = None,
+    changes: Changes = None,
 ) -> None:
     """Measure a recipe: models that are tested on the partition they never saw.
 
@@ -81,6 +83,7 @@ def crossvalidate(
     except ImportError as error:
         raise MissingExtraError("training", "train", error.name) from None
     settings = recipes.read_recipe(recipe, changes)
+    _report_repeats(settings.data)
 
     def progress(fold: str) -> Callable[[dict[str, Any]], None]:
         print(f"fold {fold}", file=sys.stderr)
@@ -145,6 +148,20 @@ def evaluate(
     _print_regions(region_scores([p.sequence for p in proteins], decoded))
     if json_file is not None:
         write_text(Path(json_file), json.dumps(figures(scores), indent=2) + "\n")
+
+
+def _report_repeats(data: str) -> None:
+    """Say on standard error how often windows repeat, and how many of these disagree."""
+    from peft_sp.io.labelled import read_labelled, repeats
+
+    found = repeats(read_labelled(data))
+    if found.groups:
+        print(
+            f"{found.groups} windows stand more than once; of these, {len(found.labels_differ)} "
+            f"differ in labels, {len(found.types_differ)} in type, and "
+            f"{len(found.partitions_differ)} lie across partitions",
+            file=sys.stderr,
+        )
 
 
 def _report(log: dict[str, Any]) -> None:

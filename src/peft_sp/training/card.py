@@ -69,7 +69,7 @@ def cross_validated(measured: dict[str, Any]) -> str:
             "protein predicted by a model that learned from the other partitions, which SignalP "
             "6.0's authors separated by homology (nominally at most 30 % identity). Windows that "
             "are identical to a tested one were left out of training; near-identical ones, of "
-            "which these data have a dozen across partitions, were not. All folds in one table.",
+            "which a few stand in two partitions, were not. All folds in one table.",
             "",
             table(measured["pooled"]),
             "",
