@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 # Tiny networks: threads that share them wait for each other. Commands inherit it.
@@ -42,12 +43,28 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A random ESM-2 of two layers on disk, with the real vocabulary."""
+def tiny_backbone_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], str]:
+    """Random narrow ESM-2s of any depth on disk, with the real vocabulary."""
+    made: dict[int, str] = {}
+
+    def of(depth: int) -> str:
+        if depth not in made:
+            made[depth] = _tiny_backbone(tmp_path_factory.mktemp("tiny_esm2"), depth)
+        return made[depth]
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def tiny_backbone(tiny_backbone_of: Callable[[int], str]) -> str:
+    """A random ESM-2 of two layers."""
+    return tiny_backbone_of(2)
+
+
+def _tiny_backbone(folder: Path, depth: int) -> str:
     import torch
     from transformers import EsmConfig, EsmModel, EsmTokenizer
 
-    folder = tmp_path_factory.mktemp("tiny_esm2")
     tokens = ["<cls>", "<pad>", "<eos>", "<unk>", *"LAGVSERTIDPKQNFYMHWCXBUZO", ".", "-"]
     (folder / "vocab.txt").write_text("\n".join([*tokens, "<null_1>", "<mask>"]) + "\n")
     EsmTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
@@ -55,7 +72,7 @@ def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> str:
     config = EsmConfig(
         vocab_size=33,
         hidden_size=32,
-        num_hidden_layers=2,
+        num_hidden_layers=depth,
         num_attention_heads=4,
         intermediate_size=64,
         pad_token_id=1,

@@ -44,7 +44,7 @@ def test_hidden_states_equal_the_reference_library(tiny_backbone):
     """Our tokens, masks and trimming give what its tokenizer and model give."""
     tokenizer = EsmTokenizer.from_pretrained(tiny_backbone)
     reference = EsmModel.from_pretrained(tiny_backbone, add_pooling_layer=False).eval()
-    ours = Backbone(load_encoder(tiny_backbone).eval(), token_ids(tiny_backbone), 32)
+    ours = Backbone(load_encoder(tiny_backbone).eval(), token_ids(tiny_backbone))
     with torch.no_grad():
         together = ours(torch.from_numpy(encode(SEQUENCES)))
         for row, sequence in enumerate(SEQUENCES):

@@ -10,46 +10,94 @@ import torch
 from peft_sp.biology.alphabet import encode
 from peft_sp.errors import RecipeError
 from peft_sp.network.backbone import Backbone, load_encoder, read_config, token_ids
+from peft_sp.network.checkpoint import load_checkpoint, save_checkpoint
 from peft_sp.network.model import build_model
 from peft_sp.network.settings import ModelSettings
-from peft_sp.network.tuning import LoRA
+from peft_sp.network.tuning import IA3, Adapter, Frozen, Full, LoRA, Prompt
 
-METHODS = [LoRA(rank=4, dropout=0.0), LoRA(layers=1, rank=2, alpha=16, dropout=0.0)]
+LORAS = [
+    LoRA(rank=4, dropout=0.0),
+    LoRA(layers=1, rank=2, alpha=16, dropout=0.0),
+    LoRA(rank=4, dropout=0.0, dora=True),
+    LoRA(rank=4, dropout=0.0, rslora=True),
+]
+UNCHANGED = [*LORAS, IA3(), IA3(layers=1), Adapter(), Adapter(layers=1, bottleneck=12), Frozen()]
+UNCHANGED += [Full()]
+PROMPTS = [
+    Prompt(length=3),
+    Prompt(length=30, mlp=8),
+    Prompt(length=2, position="all"),
+    Prompt(length=2, position="last", mlp=4),
+    Prompt(length=2, position="topmost", layers=2),
+]
 IMPOSSIBLE = [
     (LoRA(layers=3), "tuning.layers is 3; the backbone has 2 layers"),
     (LoRA(layers=0), "tuning.layers is 0"),
     (LoRA(rank=33), "tuning.rank is 33, more than the backbone's width of 32"),
+    (IA3(layers=3), "tuning.layers is 3"),
+    (Adapter(layers=5), "tuning.layers is 5"),
+    (Adapter(bottleneck=32), "tuning.bottleneck is 32, no narrower"),
+    (Prompt(layers=1), 'goes with position = "topmost" alone'),
+    (Prompt(position="topmost"), "tuning.layers is missing"),
+    (Prompt(position="topmost", layers=3), "takes 1 to 2"),
 ]
 RESIDUES = torch.from_numpy(encode(["MKKTAIAIAVALAGFATVAQA", "MSTN", "M", "MKRXBZUOW" * 7]))
+
+
+def name_of(method):
+    default = type(method)()
+    changed = [str(v) for k, v in method if v != getattr(default, k)]
+    return "-".join([method.method, *changed])
 
 
 def settings_of(backbone, method):
     return ModelSettings(backbone=backbone, tuning=method)
 
 
-@pytest.fixture(params=METHODS, ids=lambda m: f"{m.method}-{m.layers}")
+def model_of(backbone, method):
+    torch.manual_seed(5)
+    return build_model(settings_of(backbone, method)).eval()
+
+
+def perturb(model):
+    """As if trained: every trainable tensor moved."""
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for group in model.parameter_groups():
+            for parameter in group:
+                parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
+
+
+@pytest.fixture(params=[*UNCHANGED, *PROMPTS], ids=name_of)
 def method(request):
     return request.param
 
 
 @pytest.fixture
 def model(tiny_backbone, method):
-    torch.manual_seed(5)
-    return build_model(settings_of(tiny_backbone, method)).eval()
+    return model_of(tiny_backbone, method)
 
 
-def test_starts_unchanged(model, tiny_backbone):
-    tokens = token_ids(tiny_backbone)
-    plain = Backbone(load_encoder(tiny_backbone).eval(), tokens, 32)
+@pytest.fixture
+def plain(tiny_backbone):
+    return Backbone(load_encoder(tiny_backbone).eval(), token_ids(tiny_backbone))
+
+
+def test_starts_unchanged_where_promised(model, method, plain):
     with torch.no_grad():
-        torch.testing.assert_close(model.encoder(RESIDUES), plain(RESIDUES))
+        tuned, original = model.encoder(RESIDUES), plain(RESIDUES)
+    assert tuned.shape == original.shape
+    if method in UNCHANGED:
+        torch.testing.assert_close(tuned, original)
+    else:
+        assert not torch.allclose(tuned[0, :21], original[0, :21], atol=1e-3)
 
 
-def test_trains_its_own_parameters_and_no_others(model):
+def test_trains_its_own_parameters_and_no_others(model, method):
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
-    optimiser = torch.optim.SGD([p for group in model.parameter_groups() for p in group], lr=0.1)
+    optimiser = torch.optim.Adam([p for group in model.parameter_groups() for p in group], 0.01)
     generator = torch.Generator().manual_seed(0)
-    for _ in range(2):  # LoRA's first step moves only the half that starts at zero
+    for _ in range(3):  # a first step moves only what is not multiplied by a zero
         optimiser.zero_grad()
         output = model(RESIDUES)
         noise = torch.randn(output.emissions.shape, generator=generator)
@@ -59,16 +107,67 @@ def test_trains_its_own_parameters_and_no_others(model):
     moved = {n for n, p in model.named_parameters() if not torch.equal(p.detach(), before[n])}
     expected = {name for name, p in model.named_parameters() if p.requires_grad}
     assert moved == expected
-    assert any(".lora_" in name for name in moved)
     assert {"head.weight", "head.bias", "crf.transitions", "crf.starts", "crf.ends"} <= moved
-    assert not any("embeddings" in name or "intermediate" in name for name in moved)
+    own = {n for n in moved if n.startswith("encoder.")}
+    marks = {
+        "lora": (".lora_",),
+        "ia3": (".ia3_l",),
+        "adapter": (".bottleneck.",),
+        "prompt": ("encoder.prompts.",),
+        "frozen": (),
+        "full": ("encoder.",),
+    }[method.method]
+    assert bool(own) == bool(marks)
+    assert all(any(mark in name for mark in marks) for name in own)
+    if method.method == "full":
+        assert any("word_embeddings" in n for n in own) and any("layer.0" in n for n in own)
 
 
-def test_perturbed_weights_equal_merged_weights(model):
+def test_layers_below_the_first_trained_one_are_untouched(model, method, plain):
+    count = method.untouched(2)
+    if method.method == "full":
+        assert count == 0  # and its embeddings change, too
+        return
+    perturb(model)
     with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if ".lora_" in name:
-                parameter.add_(0.1 * torch.randn_like(parameter))
+        torch.testing.assert_close(
+            model.encoder.lower(RESIDUES, count), plain.lower(RESIDUES, count)
+        )
+        # And the next one, if there is one, is not.
+        if count < 2 and method.method != "prompt":
+            lower = plain.lower(RESIDUES, count + 1)
+            assert not torch.allclose(model.encoder.lower(RESIDUES, count + 1), lower, atol=1e-4)
+
+
+def test_saved_and_loaded_it_predicts_the_same(model, method, tiny_backbone, tmp_path):
+    perturb(model)
+    save_checkpoint(tmp_path, model, settings_of(tiny_backbone, method), {"name": "x"})
+    loaded = load_checkpoint(tmp_path)
+    with torch.no_grad():
+        expected = model(RESIDUES).emissions
+        assert torch.equal(loaded(RESIDUES).emissions, expected)
+    files = {p.name for p in tmp_path.glob("*.safetensors")}
+    own = {"full": {"encoder.safetensors"}, "frozen": set()}
+    adapter = {"adapter_model.safetensors"}
+    assert files == {"head.safetensors", *own.get(method.method, adapter)}
+    assert (tmp_path / "adapter_config.json").exists() == (method.method in ("lora", "ia3"))
+
+
+def test_batch_mates_change_nothing(model):
+    perturb(model)
+    lengths = (RESIDUES != 25).sum(1).tolist()
+    with torch.no_grad():
+        together = model(RESIDUES).emissions
+        for row, length in enumerate(lengths):
+            alone = model(RESIDUES[row : row + 1, :length]).emissions[0]
+            torch.testing.assert_close(together[row, :length], alone, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("method", LORAS, ids=name_of)
+def test_perturbed_weights_equal_merged_weights(tiny_backbone, method):
+    model = model_of(tiny_backbone, method)
+    perturb(model)
+    with torch.no_grad():
         tuned = model.encoder(RESIDUES)
         merged = copy.deepcopy(model.encoder)
         merged.encoder = merged.encoder.merge_and_unload()
@@ -84,9 +183,75 @@ def test_only_the_last_layers_are_tuned(tiny_backbone):
     assert len(names) == 8
 
 
+def test_an_adapter_stands_before_the_residual_sum(tiny_backbone, plain):
+    model = model_of(tiny_backbone, Adapter(layers=1, bottleneck=4))
+    layer = model.encoder.esm.encoder.layer[1]
+    for block in (layer.attention.output, layer.output):
+        # With a gain of zero the bottleneck adds its LayerNorm's bias to what it gets.
+        torch.nn.init.ones_(block.dense.bottleneck.norm.bias)
+    original = plain.esm.encoder.layer[1]
+    hidden = torch.randn(2, 5, 32)
+    narrow = torch.randn(2, 5, 64)
+    with torch.no_grad():
+        for adapted, block, inner in (
+            (layer.attention.output, original.attention.output, hidden),
+            (layer.output, original.output, narrow),
+        ):
+            torch.testing.assert_close(adapted(inner, hidden), block(inner, hidden) + 1.0)
+
+
+def test_a_first_prompt_starts_as_tokens_each_drawn_once(tiny_backbone, plain):
+    table = plain.esm.embeddings.word_embeddings.weight[plain.residue_tokens]
+    vectors = model_of(tiny_backbone, Prompt(length=25)).encoder.prompts.vectors[0]
+    drawn = torch.cdist(vectors, table).argmin(1)
+    assert sorted(drawn.tolist()) == list(range(25))
+
+
+def test_a_prompt_is_replaced_at_each_prompted_layer(tiny_backbone, monkeypatch):
+    """What became of the vectors of one layer is not seen by the layers above."""
+    model = model_of(tiny_backbone, Prompt(length=2, position="all")).encoder
+    seen = {}
+    for number, layer in enumerate(model.esm.encoder.layer):
+        forward = layer.forward
+
+        def spy(hidden, number=number, forward=forward, **rest):
+            seen[number] = hidden
+            return forward(hidden, **rest)
+
+        monkeypatch.setattr(layer, "forward", spy)
+    with torch.no_grad():
+        model(RESIDUES)
+    for number, hidden in seen.items():
+        assert hidden.shape[1] == 2 + 1 + 63 + 1
+        expected = model.prompts.vectors[number].expand(4, -1, -1)
+        assert torch.equal(hidden[:, :2], expected)
+
+
 @pytest.mark.parametrize(("method", "problem"), IMPOSSIBLE)
 def test_impossible_settings_are_refused(tiny_backbone, method, problem):
     config = read_config(tiny_backbone)
     assert method.problems(config)
     with pytest.raises(RecipeError, match=problem):
         build_model(settings_of(tiny_backbone, method))
+
+
+def test_training_all_of_a_coarse_backbone_is_refused(tiny_backbone):
+    settings = ModelSettings(backbone=tiny_backbone, tuning=Full(), backbone_precision="bfloat16")
+    with pytest.raises(RecipeError, match="too coarse"):
+        build_model(settings)
+
+
+@pytest.mark.parametrize("method", [LoRA(rank=4), Adapter(), Prompt(position="all"), IA3()])
+def test_a_frozen_backbone_in_bfloat16(tiny_backbone, method, plain):
+    settings = ModelSettings(backbone=tiny_backbone, tuning=method, backbone_precision="bfloat16")
+    model = build_model(settings).eval()
+    frozen = {p.dtype for p in model.parameters() if not p.requires_grad}
+    trained = {p.dtype for p in model.parameters() if p.requires_grad}
+    assert (frozen, trained) == ({torch.bfloat16}, {torch.float32})
+    model(RESIDUES).emissions.sum().backward()
+    assert all(p.grad is not None for p in model.parameter_groups()[0])
+    if method in UNCHANGED:
+        with torch.no_grad():
+            torch.testing.assert_close(
+                model.encoder(RESIDUES).float(), plain(RESIDUES), atol=0.2, rtol=0.1
+            )

@@ -82,9 +82,10 @@ class TorchBackend:
         self._device = model.head.weight.device
         self._bf16 = precision == "bfloat16"
         crf = model.crf
-        self.scores = CrfScores(
-            *(p.detach().cpu().numpy().copy() for p in (crf.transitions, crf.starts, crf.ends))
+        transitions, starts, ends = (
+            p.detach().cpu().numpy().copy() for p in (crf.transitions, crf.starts, crf.ends)
         )
+        self.scores = CrfScores(transitions, starts, ends)
 
     def emissions(self, residues: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Residues (B, L) codes, padded -> emissions (B, L, S)."""

@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -171,8 +172,11 @@ def load(
     if exported.is_file():
         if device not in ("auto", "cpu"):
             raise ModelError(f"model '{model}' is exported for the CPU; leave out --device")
-        return Predictor(OnnxBackend(exported, threads), config)
-    return Predictor(_torch_backend(directory, device, threads, backbone), config)
+        found: Backend = OnnxBackend(exported, threads)
+    else:
+        found = _torch_backend(directory, device, threads, backbone)
+    found.scores = replace(found.scores, temperature=models.temperature(config))
+    return Predictor(found, config)
 
 
 def _torch_backend(

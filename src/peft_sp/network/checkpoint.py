@@ -8,7 +8,7 @@ import json
 import os
 import warnings
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -24,6 +24,9 @@ from peft_sp.io import models
 from peft_sp.io.output import umask, write_text
 from peft_sp.network.model import SignalPeptideModel, build_model
 from peft_sp.network.settings import ModelSettings
+
+if TYPE_CHECKING:
+    from peft import PeftModel
 
 ADAPTER = "adapter_model.safetensors"
 ENCODER = "encoder.safetensors"
@@ -41,11 +44,13 @@ def save_checkpoint(
 ) -> None:
     """Write a model's directory.
 
-    A tuned backbone leaves `adapter_model.safetensors` with `adapter_config.json`, which
-    `peft` reads too; a student leaves its tensors and, for prediction without torch,
-    `model.onnx`. Both leave `head.safetensors` (head and CRF) and, last, `config.json`:
-    a directory without it is no model. about: what else the settings file says (name,
-    metrics, how it was made); card: the text of its README.md.
+    A tuned backbone leaves `adapter_model.safetensors` (LoRA and IA3 with
+    `adapter_config.json`, so that `peft` reads them too; a frozen backbone leaves none). What
+    was trained whole leaves `encoder.safetensors`: a student, which adds `model.onnx` for
+    prediction without torch, and a fully fine-tuned backbone. All leave `head.safetensors`
+    (head and CRF) and, last, `config.json`: a directory without it is no model. about: what
+    else the settings file says (name, metrics, how it was made); card: the text of its
+    README.md.
     """
     place = Path(directory)
     place.mkdir(parents=True, exist_ok=True)
@@ -58,18 +63,19 @@ def save_checkpoint(
     }
     state = model.trainable_state()
     save_file(_contiguous(state, ("head.", "crf.")), place / HEAD)
+    encoder = _contiguous(state, ("encoder.",))
     if model.backbone_hash is not None:
-        from peft import PeftModel
-
         config["backbone"] = {"name": settings.backbone, "sha256": model.backbone_hash}
-        tuned = cast("PeftModel", cast("Any", model.encoder).encoder)
+    if settings.tuning is None:
+        save_file(encoder, place / ENCODER)
+        export_onnx(model, place / models.ONNX)
+    elif (tuned := _peft_model(model)) is not None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tuned.save_pretrained(str(place), save_embedding_layers=False)
         _sort_keys(place / "adapter_config.json")
-    else:
-        save_file(_contiguous(state, ("encoder.",)), place / ENCODER)
-        export_onnx(model, place / models.ONNX)
+    elif encoder:
+        save_file(encoder, place / _encoder_file(settings))
     for file in place.glob("*.safetensors"):
         file.chmod(0o666 & ~umask())  # safetensors leaves them to their owner alone
     # After peft, which would put a card of its own there.
@@ -100,18 +106,17 @@ def load_checkpoint(
                 "--backbone to the right one"
             )
         state = load_file(place / HEAD)
-        if model.backbone_hash is not None:
+        if (tuned := _peft_model(model)) is not None:
             from peft import get_peft_model_state_dict, set_peft_model_state_dict
 
-            tuned = cast("Any", model.encoder).encoder
             adapter = load_file(place / ADAPTER)
             expected_keys = set(get_peft_model_state_dict(tuned, save_embedding_layers=False))
             if wrong := expected_keys ^ set(adapter):
                 raise KeyError(f"tensors that do not match: {sorted(wrong)[:4]}")
             set_peft_model_state_dict(tuned, adapter)
             state.update(_contiguous(model.trainable_state(), ("encoder.",)))
-        else:
-            state.update(load_file(place / ENCODER))
+        elif model.parameter_groups()[0]:
+            state.update(load_file(place / _encoder_file(settings)))
         model.load_trainable_state(state)
     except ModelError as error:
         if backbone is None and "backbone" in config:
@@ -173,6 +178,17 @@ def _compare(model: SignalPeptideModel, path: str | os.PathLike[str]) -> None:
         difference = float(np.abs(found - expected).max())
         if difference > EXPORT_TOLERANCE:
             raise ModelError(f"{path}: the exported network is off by {difference:.1e}")
+
+
+def _peft_model(model: SignalPeptideModel) -> PeftModel | None:
+    """What `peft` has wrapped the backbone in, None where another method adapts it."""
+    inner = getattr(model.encoder, "encoder", None)
+    return cast("PeftModel", inner) if hasattr(inner, "peft_config") else None
+
+
+def _encoder_file(settings: ModelSettings) -> str:
+    whole = settings.tuning is None or settings.tuning.method == "full"
+    return ENCODER if whole else ADAPTER
 
 
 def _contiguous(state: dict[str, Tensor], prefixes: tuple[str, ...]) -> dict[str, Tensor]:

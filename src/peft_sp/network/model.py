@@ -49,7 +49,8 @@ class SignalPeptideModel(nn.Module):
 
     def forward(self, residues: Tensor, allowed: Tensor | None = None) -> Output:
         """Residues (B, L) int codes, `PAD` behind each end; allowed states (B, L, S) bool."""
-        emissions = self.head(self.dropout(self.encoder(residues)))
+        hidden = self.encoder(residues)
+        emissions = self.head(self.dropout(hidden.to(self.head.weight.dtype)))
         mask = residues != PAD
         if allowed is None:
             return Output(emissions, mask)
@@ -98,14 +99,21 @@ def build_model(settings: ModelSettings) -> SignalPeptideModel:
 
     assert settings.backbone is not None and settings.tuning is not None
     config = read_config(settings.backbone)
-    if problems := settings.tuning.problems(config):
+    problems = settings.tuning.problems(config)
+    if settings.tuning.method == "full" and settings.backbone_precision != "float32":
+        problems.append(
+            'backbone_precision "bfloat16" is too coarse for parameters that are trained, and '
+            'method = "full" trains the backbone'
+        )
+    if problems:
         raise RecipeError(f"backbone '{settings.backbone}'", problems)
     encoder = load_encoder(settings.backbone)
     fingerprint = weights_hash(encoder)
-    width = int(config.hidden_size)
-    tuned = settings.tuning.apply(encoder)
-    backbone = Backbone(tuned, token_ids(settings.backbone), width)
-    return SignalPeptideModel(backbone, width, settings.head.dropout, fingerprint)
+    if settings.backbone_precision == "bfloat16":
+        encoder.bfloat16()
+    backbone = Backbone(encoder.requires_grad_(False), token_ids(settings.backbone))
+    settings.tuning.apply(backbone)
+    return SignalPeptideModel(backbone, backbone.width, settings.head.dropout, fingerprint)
 
 
 def seed_everything(seed: int) -> None:

@@ -5,7 +5,7 @@ Every class refuses options it does not know. `network/model.py` builds what the
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -47,6 +47,10 @@ class ModelSettings(Settings):
     """A whole network: either a backbone with a tuning method, or a student."""
 
     backbone: str | None = Field(default=None, description="ESM-2 name, hub id or directory")
+    backbone_precision: Literal["float32", "bfloat16"] = Field(
+        default="float32",
+        description="of the frozen weights in memory; bfloat16 halves them, for large backbones",
+    )
     tuning: Annotated[Tuning, Field(discriminator="method")] | None = None
     student: StudentSettings | None = None
     head: HeadSettings = HeadSettings()
@@ -57,6 +61,8 @@ class ModelSettings(Settings):
             raise ValueError("give either backbone or [student], and not both")
         if self.student is not None and self.tuning is not None:
             raise ValueError("[tuning] adapts a backbone; a [student] trains all its parameters")
+        if self.student is not None and self.backbone_precision != "float32":
+            raise ValueError("backbone_precision is of a backbone; a [student] has none")
         if self.backbone is not None and self.tuning is None:
             raise ValueError('a backbone needs [tuning], e.g. method = "lora"')
         return self

@@ -1,13 +1,12 @@
-"""Ways to adapt a backbone with few parameters: one method a file, all of one shape.
+"""Ways to adapt a backbone with few parameters: one a file, all of the shape of `Method`."""
 
-A method is a settings class with `method` (its name in recipes), `problems(config)` (what
-does not fit the backbone, as sentences) and `apply(encoder)` (the encoder with what is to be
-trained added and everything else frozen).
-"""
+from peft_sp.network.tuning.adapter import Adapter
+from peft_sp.network.tuning.baseline import Frozen, Full
+from peft_sp.network.tuning.lora import IA3, LoRA
+from peft_sp.network.tuning.method import Method
+from peft_sp.network.tuning.prompt import Prompt
 
-from peft_sp.network.tuning.lora import LoRA
+Tuning = LoRA | IA3 | Adapter | Prompt | Frozen | Full
+"""Any tuning method; `method` tells which."""
 
-Tuning = LoRA
-"""Any tuning method; becomes a union as methods are added."""
-
-__all__ = ["LoRA", "Tuning"]
+__all__ = ["IA3", "Adapter", "Frozen", "Full", "LoRA", "Method", "Prompt", "Tuning"]

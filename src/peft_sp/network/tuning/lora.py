@@ -1,36 +1,39 @@
-"""Low-rank adaptation (Hu et al. 2021) of attention projections, through `peft`."""
+"""Low-rank adaptation (Hu et al. 2021) and IA3 (Liu et al. 2022), through `peft`."""
 
 from __future__ import annotations
 
 import warnings
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from peft_sp.network.tuning.method import LastLayersMethod
 
 if TYPE_CHECKING:
-    from peft import PeftModel
-    from transformers import EsmConfig, EsmModel
+    from peft import PeftConfig
+    from transformers import EsmConfig
+
+    from peft_sp.network.backbone import Backbone
 
 
-class LoRA(BaseModel):
-    """Low-rank updates of query, key, value and output projections of the last N layers."""
+class LoRA(LastLayersMethod):
+    """Low-rank updates of query, key, value and output projections of the last N layers.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    The updates start at zero. dora: the size of each updated weight row is trained apart
+    from its direction (Liu et al. 2024); rslora: updates are scaled by alpha / sqrt(rank)
+    (Kalajdzievski 2023) instead of alpha / rank.
+    """
 
     method: Literal["lora"] = "lora"
-    layers: int | Literal["all"] = Field(default="all", description="the last N layers")
     rank: int = Field(default=8, ge=1)
     alpha: float = Field(default=8.0, gt=0, description="updates are scaled by alpha / rank")
     dropout: float = Field(default=0.1, ge=0, lt=1)
+    dora: bool = False
+    rslora: bool = False
 
     def problems(self, config: EsmConfig) -> list[str]:
-        """What of these settings the backbone cannot have, one sentence each."""
-        found = []
-        if self.layers != "all" and not 1 <= self.layers <= config.num_hidden_layers:
-            found.append(
-                f"tuning.layers is {self.layers}; the backbone has {config.num_hidden_layers} "
-                f'layers, so give 1 to {config.num_hidden_layers}, or "all"'
-            )
+        """Layers that are not there, or a rank that saves nothing."""
+        found = super().problems(config)
         if self.rank > config.hidden_size:
             found.append(
                 f"tuning.rank is {self.rank}, more than the backbone's width of "
@@ -38,21 +41,55 @@ class LoRA(BaseModel):
             )
         return found
 
-    def apply(self, encoder: EsmModel) -> PeftModel:
-        """The encoder with low-rank updates; they start at zero and only they are trained."""
-        from peft import LoraConfig, get_peft_model
+    def apply(self, backbone: Backbone) -> None:
+        """Wrap the encoder by `peft`, which adds the low-rank updates."""
+        from peft import LoraConfig
 
-        depth = encoder.config.num_hidden_layers
-        count = depth if self.layers == "all" else self.layers
-        numbers = "|".join(str(index) for index in range(depth - count, depth))
-        projections = r"attention\.(self\.(query|key|value)|output\.dense)"
-        config = LoraConfig(
-            r=self.rank,
-            lora_alpha=self.alpha,  # type: ignore[arg-type]  # peft divides by any number
-            lora_dropout=self.dropout,
-            target_modules=rf"encoder\.layer\.({numbers})\.{projections}",
+        _wrap(
+            backbone,
+            LoraConfig(
+                r=self.rank,
+                lora_alpha=self.alpha,  # type: ignore[arg-type]  # peft divides by any number
+                lora_dropout=self.dropout,
+                use_dora=self.dora,
+                use_rslora=self.rslora,
+                target_modules=_modules(
+                    self.numbers(backbone.depth),
+                    r"attention\.(self\.(query|key|value)|output\.dense)",
+                ),
+            ),
         )
-        with warnings.catch_warnings():
-            # peft asks transformers for attributes that the latter is renaming.
-            warnings.simplefilter("ignore", FutureWarning)
-            return get_peft_model(encoder, config)
+
+
+class IA3(LastLayersMethod):
+    """Trained factors of keys, values and inner feed-forward activations, all 1 at the start."""
+
+    method: Literal["ia3"] = "ia3"
+
+    def apply(self, backbone: Backbone) -> None:
+        """Wrap the encoder by `peft`, which adds the factors."""
+        from peft import IA3Config
+
+        numbers = self.numbers(backbone.depth)
+        _wrap(
+            backbone,
+            IA3Config(
+                target_modules=_modules(numbers, r"(attention\.self\.(key|value)|output\.dense)"),
+                feedforward_modules=_modules(numbers, r"output\.dense"),
+            ),
+        )
+
+
+def _modules(numbers: range, names: str) -> str:
+    """A pattern for `peft` of modules in some layers; it matches whole names."""
+    layers = "|".join(map(str, numbers))
+    return rf"encoder\.layer\.({layers})\.{names}"
+
+
+def _wrap(backbone: Backbone, config: PeftConfig) -> None:
+    from peft import get_peft_model
+
+    with warnings.catch_warnings():
+        # peft asks transformers for attributes that the latter is renaming.
+        warnings.simplefilter("ignore", FutureWarning)
+        backbone.encoder = get_peft_model(backbone.esm, config)

@@ -1,0 +1,82 @@
+"""Adapter tuning (Houlsby et al. 2019): bottlenecks inside the layers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from peft_sp.network.tuning.method import LastLayersMethod
+
+if TYPE_CHECKING:
+    from transformers import EsmConfig
+
+    from peft_sp.network.backbone import Backbone
+
+
+class Adapter(LastLayersMethod):
+    """A bottleneck after the attention and one after the feed-forward block of the last N layers.
+
+    Each stands before its block's own residual sum (Zeng et al. 2023).
+    """
+
+    method: Literal["adapter"] = "adapter"
+    bottleneck: int | None = Field(
+        default=None, ge=1, description="width of the bottleneck; by default half the backbone's"
+    )
+
+    def problems(self, config: EsmConfig) -> list[str]:
+        """Layers that are not there, or a bottleneck that is none."""
+        found = super().problems(config)
+        if self.bottleneck is not None and self.bottleneck >= config.hidden_size:
+            found.append(
+                f"tuning.bottleneck is {self.bottleneck}, no narrower than the backbone's width "
+                f"of {config.hidden_size}"
+            )
+        return found
+
+    def apply(self, backbone: Backbone) -> None:
+        """Put the bottlenecks behind the two output projections of each layer."""
+        width = self.bottleneck or backbone.width // 2
+        for number in self.numbers(backbone.depth):
+            layer: Any = backbone.esm.encoder.layer[number]
+            for block in (layer.attention.output, layer.output):
+                block.dense = Adapted(block.dense, Bottleneck(backbone.width, width))
+
+
+class Bottleneck(nn.Module):
+    """x -> x + LayerNorm(up(relu(down(x)))), and x itself before any training.
+
+    The published code starts its projections at random and its LayerNorm at one, so that the
+    pre-trained network is disturbed from the first step. Here the LayerNorm's gain starts at zero
+    and the projections at random. (A zero `up` would do as well for the output, but a LayerNorm
+    of zeros has gradients as large as 1 / sqrt(its epsilon).)
+    """
+
+    def __init__(self, width: int, bottleneck: int) -> None:
+        super().__init__()
+        self.down = nn.Linear(width, bottleneck)
+        self.up = nn.Linear(bottleneck, width)
+        self.norm = nn.LayerNorm(width)
+        nn.init.zeros_(self.norm.weight)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Hidden states (..., D) -> (..., D), in their own precision."""
+        inner = hidden.to(self.down.weight.dtype)
+        update: Tensor = self.norm(self.up(torch.relu(self.down(inner))))
+        return hidden + update.to(hidden.dtype)
+
+
+class Adapted(nn.Module):
+    """A frozen projection with a bottleneck behind it."""
+
+    def __init__(self, dense: nn.Module, bottleneck: Bottleneck) -> None:
+        super().__init__()
+        self.dense, self.bottleneck = dense, bottleneck
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Hidden states (..., D) -> (..., D)."""
+        output: Tensor = self.bottleneck(self.dense(hidden))
+        return output
