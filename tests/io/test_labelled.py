@@ -3,7 +3,7 @@ from collections import Counter
 import pytest
 
 from peft_sp.errors import InputError
-from peft_sp.io.labelled import partition, read_labelled, repeats, write_labelled
+from peft_sp.io.labelled import partition, read_labelled, repeats, subset, write_labelled
 
 
 def test_sample(labelled):
@@ -66,3 +66,24 @@ def test_the_whole_training_set(shared):
         avoid = {p.sequence for p in partition(proteins, [test])}
         learned = partition(proteins, {0, 1, 2} - {test}, avoid)
         assert not avoid & {p.sequence for p in learned}
+
+
+def test_a_subset_takes_at_most_so_many_of_each_class(labelled):
+    def classes(proteins):
+        return Counter((p.organism, p.type, p.partition) for p in proteins)
+
+    distinct = {p.sequence: p for p in labelled}
+    drawn = subset(labelled, 3, seed=1)
+    expected = {k: min(3, n) for k, n in classes(distinct.values()).items()}
+    assert classes(drawn) == expected
+    assert subset(labelled, 3, seed=1) == drawn != subset(labelled, 3, seed=2)
+    places = [labelled.index(p) for p in drawn]
+    assert places == sorted(places)
+    # What else there is does not matter to a class.
+    eukaryotes = [p for p in labelled if p.organism == "EUKARYA"]
+    assert subset(eukaryotes, 3, seed=1) == [p for p in drawn if p.organism == "EUKARYA"]
+
+
+def test_a_subset_holds_a_repeated_window_once(labelled):
+    again = [*labelled[:20], *labelled[:20]]
+    assert subset(again, 50, seed=1) == labelled[:20]

@@ -4,7 +4,12 @@ import json
 import pytest
 
 from peft_sp.errors import OutputError
+from peft_sp.inference.predictor import load
+from peft_sp.io.models import read_config
+from peft_sp.training.calibration import fit_temperature
 from peft_sp.training.crossval import crossvalidate, folds, read_figures
+from peft_sp.training.examination import Examination, read_examination
+from peft_sp.training.metrics import Outcomes
 from peft_sp.training.recipe import Recipe
 from peft_sp.training.runs import run
 
@@ -19,9 +24,23 @@ def recipe_of(labelled_file, **values):
     )
 
 
-def test_the_protocol():
+def table_of(folder):
+    text = gzip.decompress((folder / "oof.tsv.gz").read_bytes()).decode()
+    return [line.split("\t") for line in text.splitlines()]
+
+
+def test_the_protocols():
     deployed = [(f.partitions.train, f.partitions.test) for f in folds()]
     assert deployed == [((1, 2), 0), ((0, 2), 1), ((0, 1), 2)]
+    published = [f.partitions for f in folds("published")]
+    assert [(p.train, p.validation, p.test) for p in published] == [
+        ((2,), 1, 0),
+        ((1,), 2, 0),
+        ((2,), 0, 1),
+        ((0,), 2, 1),
+        ((1,), 0, 2),
+        ((0,), 1, 2),
+    ]
 
 
 @pytest.mark.integration
@@ -31,8 +50,7 @@ def test_every_protein_is_predicted_once_by_a_model_that_never_saw_it(
     recipe = recipe_of(labelled_file)
     result = crossvalidate(recipe, tmp_path / "cv")
     assert result.pooled.count == len(labelled)
-    table = gzip.decompress((tmp_path / "cv" / "oof.tsv.gz").read_bytes()).decode().splitlines()
-    rows = [line.split("\t") for line in table[1:]]
+    rows = table_of(tmp_path / "cv")[1:]
     expected = [
         (p.accession, str(p.partition)) for n in (0, 1, 2) for p in labelled if p.partition == n
     ]
@@ -53,8 +71,79 @@ def test_every_protein_is_predicted_once_by_a_model_that_never_saw_it(
     run(recipe, tmp_path / "model", measured=measured)
     config = json.loads((tmp_path / "model" / "config.json").read_text())
     assert config["metrics"]["cross_validation"]["pooled"] == measured["pooled"]
+    pooled = measured["calibration"]["pooled_temperature"]
+    assert config["calibration"]["temperature"] == pooled
+    assert load(tmp_path / "model").backend.scores.temperature == pooled
     assert "protocol 'deployed'" in (tmp_path / "model" / "README.md").read_text()
     with pytest.raises(OutputError, match="was made with other settings"):
         read_figures(tmp_path / "cv", recipe_of(labelled_file, seed=2))
     with pytest.raises(OutputError, match="no figures of a cross-validation"):
         read_figures(tmp_path, recipe)
+
+
+@pytest.mark.integration
+def test_a_fold_is_calibrated_by_the_others(labelled_file, tmp_path):
+    result = crossvalidate(recipe_of(labelled_file), tmp_path)
+    kept = {name: read_examination(tmp_path / name / "examination.npz") for name in names(tmp_path)}
+    for name in kept:
+        others = Outcomes.concatenate([e.outcomes for n, e in kept.items() if n != name])
+        expected = fit_temperature(others.probabilities, others.true_type)
+        config = read_config(tmp_path / name)
+        assert config["calibration"]["temperature"] == pytest.approx(expected, abs=1e-6)
+    found = result.content["calibration"]
+    assert found["before"] != found["after"]
+
+    # An examination that was lost is made again, and says the same.
+    (tmp_path / "test-1" / "examination.npz").unlink()
+    again = crossvalidate(recipe_of(labelled_file), tmp_path)
+    assert again.content == result.content
+
+    (tmp_path / "test-1" / "examination.npz").write_bytes(b"half")
+    with pytest.raises(OutputError, match="not readable"):
+        crossvalidate(recipe_of(labelled_file), tmp_path)
+
+
+@pytest.mark.integration
+def test_the_published_protocol(labelled, labelled_file, tmp_path):
+    """Six models, each protein twice, means over models, and no intervals."""
+    result = crossvalidate(recipe_of(labelled_file), tmp_path, protocol="published")
+    rows = table_of(tmp_path)
+    assert rows[0][-1] == "model"
+    assert len(rows) == 2 * len(labelled) + 1
+    assert {row[-1] for row in rows[1:]} == set(names(tmp_path)) and len(names(tmp_path)) == 6
+    content = result.content
+    assert content["pooled"]["mean_mcc2_interval"] == [None, None]
+    per_model = [fold["mean_mcc2"] for fold in content["folds"].values()]
+    found = content["mean_over_models"]["mean_mcc2"]
+    assert (found["mean"], found["models"]) == (pytest.approx(sum(per_model) / 6, abs=1e-6), 6)
+    for name in names(tmp_path):
+        fitted_on = read_config(tmp_path / name)["calibration"]["fitted_on"]
+        assert fitted_on == f"validation partition {name[-1]}"
+
+
+@pytest.mark.integration
+def test_the_report_stands_on_its_own(labelled_file, tmp_path):
+    crossvalidate(recipe_of(labelled_file), tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    for heading in ("Pooled out-of-fold", "Beside the published", "posterior and Viterbi"):
+        assert heading in text
+    for line in text.splitlines():
+        if line.startswith("!["):
+            assert (tmp_path / line.split("(")[-1].rstrip(")")).stat().st_size > 1000
+    assert "nan" not in text and "None" not in text
+
+
+def test_an_examination_is_kept_as_it_is(labelled_file, tmp_path):
+    crossvalidate(recipe_of(labelled_file), tmp_path)
+    found = read_examination(tmp_path / "test-0" / "examination.npz")
+    together = Examination.concatenate([found, found])
+    size = len(found.lengths)
+    assert together.viterbi.take(slice(size, None)).site.tolist() == found.viterbi.site.tolist()
+    # A posterior's type and the best path's agree more often than not; both have sites.
+    same = found.viterbi.type == found.outcomes.type
+    assert same.mean() > 0.5
+    assert ((found.viterbi.site > 0) == (found.viterbi.type > 0)).all()
+
+
+def names(folder):
+    return sorted(p.name for p in folder.glob("test-*"))

@@ -94,3 +94,15 @@ def test_balancing_evens_out_the_classes():
     for balance, expected in ((0.5, 4112 / 17), (1.0, 4112 / 2)):
         drawn = Counter(proteins[i].type for i in BalancedSampler(proteins, balance, seed=1))
         assert drawn["TAT"] == pytest.approx(expected, rel=0.2)
+
+
+def test_with_rare_the_common_classes_keep_their_proportions():
+    sizes = {"NO_SP": 2000, "SP": 500, "PILIN": 10}
+    proteins = [
+        LabelledProtein(f"{kind}{i}", "NEGATIVE", kind, 0, "M" * 30, "I" * 30)
+        for kind, size in sizes.items()
+        for i in range(size)
+    ]
+    drawn = Counter(proteins[i].type for i in BalancedSampler(proteins, 0.5, seed=1, rare=250))
+    assert drawn["NO_SP"] / drawn["SP"] == pytest.approx(4, rel=0.15)
+    assert drawn["PILIN"] == pytest.approx(50, rel=0.4)  # five times as often as it stands there

@@ -1,12 +1,14 @@
 import json
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from peft_sp.errors import InputError, OutputError, RecipeError
 from peft_sp.inference.predictor import load
-from peft_sp.io.labelled import partition
+from peft_sp.io.labelled import partition, read_labelled
+from peft_sp.training.calibration import fit_temperature, temper
 from peft_sp.training.card import figures
 from peft_sp.training.metrics import Outcomes, score
 from peft_sp.training.recipe import Recipe
@@ -83,7 +85,7 @@ def test_the_epoch_is_chosen_by_validation(recipe, tmp_path):
     trained = train(recipe, tmp_path, progress=log.append)
     judged = [entry["eval_selection"] for entry in log if "eval_selection" in entry]
     assert len(judged) == 2
-    assert trained.validation.selection == pytest.approx(max(judged))
+    assert trained.validation.scores.selection == pytest.approx(max(judged))
 
 
 @pytest.mark.integration
@@ -105,7 +107,7 @@ def test_lora_run_from_recipe_to_prediction(tiny_backbone, labelled, labelled_fi
     predictor = load(tmp_path / "model")
     tested = partition(labelled, [0])
     outcomes = Outcomes.predicted(predictor.backend, tested)
-    assert figures(score(outcomes, 1000)) == figures(trained.test)
+    assert figures(score(outcomes, 1000)) == figures(trained.test.scores)
     pairs = [(p.accession, p.sequence) for p in tested]
     predictions = list(predictor.predict(pairs))
     assert [p.cleavage_site or 0 for p in predictions] == outcomes.site.tolist()
@@ -145,7 +147,7 @@ def test_lora_on_the_real_backbone_learns(shared, tmp_path):
         optimisation={"epochs": 0.5, "batch_size": 32, "warmup": 0.3},
     )
     trained = train(recipe, tmp_path)
-    assert next(c.mcc2 for c in trained.test.per_class if c.organism == "EUKARYA") > 0.85
+    assert next(c.mcc2 for c in trained.test.scores.per_class if c.organism == "EUKARYA") > 0.85
 
 
 @pytest.mark.integration
@@ -165,3 +167,80 @@ def test_bfloat16_trains_the_network_and_leaves_the_crf_in_full_precision(
     assert all(torch.isfinite(t).all() for t in states(trained).values())
     assert all(t.dtype == torch.float32 for t in states(trained).values())
     assert trained.test is not None
+
+
+def tuned(tiny_backbone, labelled_file, method, **options):
+    return Recipe(
+        name="tiny",
+        data=str(labelled_file),
+        backbone=tiny_backbone,
+        tuning=method,
+        partitions={"train": [1], "validation": 2, "test": 0},
+        optimisation={"epochs": 1, "batch_size": 32, **options},
+    )
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("method", "files"),
+    [
+        ({"method": "frozen"}, ["layer-2.npy"]),
+        ({"method": "adapter", "layers": 1}, ["layer-1.npy"]),
+        ({"method": "lora"}, []),
+    ],
+    ids=lambda m: m["method"] if isinstance(m, dict) else "",
+)
+def test_frozen_layers_are_computed_once_and_kept(
+    tiny_backbone, labelled_file, tmp_path, method, files
+):
+    recipe = tuned(tiny_backbone, labelled_file, method)
+    first = train(recipe, tmp_path / "first", kept=tmp_path / "kept")
+    found = list((tmp_path / "kept").rglob("*.npy"))
+    assert [p.name for p in found] == files
+    # All of the windows, and found again by the next run, which ends the same.
+    before = [p.stat().st_mtime_ns for p in found]
+    second = train(recipe, tmp_path / "second", kept=tmp_path / "kept")
+    assert [p.stat().st_mtime_ns for p in found] == before
+    assert_equal(states(first), states(second))
+    # Rounding to bfloat16 is all that differs from a run without it.
+    plain = states(train(recipe, tmp_path / "plain"))
+    for name, tensor in states(first).items():
+        torch.testing.assert_close(tensor, plain[name], atol=0.02, rtol=0.05)
+    assert first.model.encoder.kept is None
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("option", [{"keep_frozen": False}, {"truncation": 0.5}], ids=str)
+def test_windows_that_vary_are_not_kept(tiny_backbone, labelled_file, tmp_path, option):
+    recipe = tuned(tiny_backbone, labelled_file, {"method": "frozen"}, **option)
+    train(recipe, tmp_path / "run", kept=tmp_path / "kept")
+    assert not (tmp_path / "kept").exists()
+
+
+@pytest.mark.integration
+def test_gradient_checkpointing_changes_no_result(tiny_backbone, labelled_file, tmp_path):
+    method = {"method": "lora", "dropout": 0.1}
+    plain = train(tuned(tiny_backbone, labelled_file, method), tmp_path / "plain")
+    recipe = tuned(tiny_backbone, labelled_file, method, gradient_checkpointing=True)
+    lean = train(recipe, tmp_path / "lean")
+    for name, tensor in states(plain).items():
+        torch.testing.assert_close(tensor, states(lean)[name], atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.integration
+def test_a_validation_partition_gives_the_temperature(tiny_backbone, labelled_file, tmp_path):
+    recipe = tuned(tiny_backbone, labelled_file, {"method": "frozen"})
+    trained = run(recipe, tmp_path / "model")
+    config = json.loads((tmp_path / "model" / "config.json").read_text())
+    outcomes = trained.validation.outcomes
+    expected = fit_temperature(outcomes.probabilities, outcomes.true_type)
+    assert config["calibration"]["temperature"] == pytest.approx(expected, abs=1e-6)
+    assert config["calibration"]["fitted_on"] == "validation partition 2"
+    # Loaded, it is part of every probability and of no type.
+    loaded = load(tmp_path / "model").backend
+    assert loaded.scores.temperature == pytest.approx(expected, abs=1e-6)
+    found = Outcomes.predicted(loaded, partition(read_labelled(labelled_file), [0]))
+    assert np.array_equal(found.type, trained.test.outcomes.type)
+    np.testing.assert_allclose(
+        found.probabilities, temper(trained.test.outcomes.probabilities, expected), atol=1e-5
+    )

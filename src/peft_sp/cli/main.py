@@ -8,7 +8,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from peft_sp.cli import predict, train
+from peft_sp.cli import predict, subset, train, tune
 from peft_sp.errors import PeftSpError
 from peft_sp.version import __version__
 
@@ -42,6 +42,8 @@ def root(
 
 predict.add_to(app)
 train.add_to(app)
+subset.add_to(app)
+tune.add_to(app)
 
 
 def main() -> NoReturn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,16 @@ Changes = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe."),
 ]
 
+Kept = Annotated[
+    str | None,
+    typer.Option(
+        "--frozen-cache",
+        metavar="DIR|none",
+        help="Where layers that are not trained leave what they compute, for the next time; "
+        "by default in the user's cache.",
+    ),
+]
+
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
@@ -39,6 +50,7 @@ def train(
     crossval: Annotated[
         str | None, typer.Option(help="Directory of a finished cross-validation of the recipe.")
     ] = None,
+    frozen_cache: Kept = None,
 ) -> None:
     """Train a model from a recipe. A run that was stopped goes on from its last epoch.
 
@@ -58,40 +70,80 @@ def train(
     settings = recipes.read_recipe(recipe, changes)
     _report_repeats(settings.data)
     measured = None if crossval is None else protocols.read_figures(crossval, settings)
-    trained = runs.run(settings, output, _report, measured)
-    for title, scores in (("validation", trained.validation), ("test", trained.test)):
-        if scores is not None:
-            _print_scores(f"{title} partition", scores)
+    trained = runs.run(settings, output, _report, measured, kept_in(frozen_cache))
+    for title, found in (("validation", trained.validation), ("test", trained.test)):
+        if found is not None:
+            _print_scores(f"{title} partition", found.scores)
     print(f"model written to {output.rstrip('/')}/")
 
 
 def crossvalidate(
-    recipe: RecipeFile,
+    recipes: Annotated[list[str], typer.Argument(metavar="RECIPE...", help="Recipes (TOML).")],
     output: Annotated[str, typer.Option("--output", "-o", help="Directory of the results.")],
     changes: Changes = None,
+    protocol: Annotated[
+        str,
+        typer.Option(
+            help="deployed: three models, each learns from two partitions; published: six, each "
+            "learns from one, and another chooses its epoch."
+        ),
+    ] = "deployed",
+    frozen_cache: Kept = None,
 ) -> None:
-    """Measure a recipe: models that are tested on the partition they never saw.
+    """Measure recipes: models that are tested on the partition they never saw.
 
-    Writes oof.tsv.gz (out-of-fold predictions), metrics.json and report.md. A run that was
-    stopped goes on where it was.
+    Writes oof.tsv.gz (out-of-fold predictions), metrics.json, report.md and, with matplotlib,
+    pictures. Several recipes get a directory each, by their names, and comparison.md beside
+    them. A run that was stopped goes on where it was.
 
     Example: [bold]peft-sp crossval recipes/fast.toml --set data=train_set.fasta -o fast-cv[/bold]
     """
     try:
         from peft_sp.training import crossval as protocols
-        from peft_sp.training import recipe as recipes
+        from peft_sp.training import recipe as read
+        from peft_sp.training.report import comparison
     except ImportError as error:
         raise MissingExtraError("training", "train", error.name) from None
-    settings = recipes.read_recipe(recipe, changes)
-    _report_repeats(settings.data)
+    if protocol not in ("deployed", "published"):
+        raise typer.BadParameter(f"--protocol is deployed or published, not '{protocol}'")
+    chosen = [read.read_recipe(recipe, changes) for recipe in recipes]
+    names = [settings.name for settings in chosen]
+    if repeated := [name for name in names if names.count(name) > 1]:
+        raise typer.BadParameter(
+            f"two of the recipes are named '{repeated[0]}'; each needs its own name"
+        )
+    for data in dict.fromkeys(settings.data for settings in chosen):
+        _report_repeats(data)
+    contents = []
+    for settings in chosen:
+        place = Path(output) if len(chosen) == 1 else Path(output) / settings.name
 
-    def progress(fold: str) -> Callable[[dict[str, Any]], None]:
-        print(f"fold {fold}", file=sys.stderr)
-        return _report
+        def progress(fold: str, name: str = settings.name) -> Callable[[dict[str, Any]], None]:
+            print(f"{name}, fold {fold}", file=sys.stderr)
+            return _report
 
-    result = protocols.crossvalidate(settings, output, progress)
-    _print_scores("out-of-fold predictions, pooled", result.pooled)
+        result = protocols.crossvalidate(
+            settings,
+            place,
+            progress,
+            protocol=protocol,  # type: ignore[arg-type]  # checked above
+            kept=kept_in(frozen_cache),
+        )
+        contents.append(result.content)
+        _print_scores(f"{settings.name}: out-of-fold predictions, pooled", result.pooled)
+        if not result.pictures:
+            print("no pictures; they need: pip install 'peft-sp[plot]'", file=sys.stderr)
+    if len(chosen) > 1:
+        write_text(Path(output) / "comparison.md", comparison(contents))
     print(f"written to {output.rstrip('/')}/")
+
+
+def kept_in(choice: str | None) -> str | None:
+    """The folder for what frozen layers compute; None where it shall not be kept."""
+    if choice == "none":
+        return None
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return choice or str(Path(cache) / "peft-sp" / "frozen")
 
 
 def evaluate(

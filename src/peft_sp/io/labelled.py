@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import random
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from peft_sp.biology.alphabet import RESIDUES
 from peft_sp.biology.grammar import ORGANISM_GROUPS, TOPOLOGY, TYPES, WINDOW
 from peft_sp.biology.tagging import LABEL_OF_TYPE, cleavage_site
 from peft_sp.errors import InputError
+from peft_sp.io.output import write_text
 
 PARTITIONS = (0, 1, 2)
 
@@ -107,11 +109,31 @@ def data_hash(path: str | os.PathLike[str]) -> str:
 
 
 def write_labelled(path: str | os.PathLike[str], proteins: Iterable[LabelledProtein]) -> None:
-    """Write records in the three-line format."""
-    with open(path, "w", encoding="utf-8", newline="\n") as file:
-        for p in proteins:
-            file.write(f">{p.accession}|{p.organism}|{p.type}|{p.partition}\n")
-            file.write(f"{p.sequence}\n{p.labels}\n")
+    """Write records in the three-line format. The file appears only when whole."""
+    write_text(Path(path), "".join(map(as_text, proteins)))
+
+
+def as_text(p: LabelledProtein) -> str:
+    """One record in the three-line format."""
+    header = f">{p.accession}|{p.organism}|{p.type}|{p.partition}"
+    return f"{header}\n{p.sequence}\n{p.labels}\n"
+
+
+def subset(proteins: Iterable[LabelledProtein], count: int, seed: int) -> list[LabelledProtein]:
+    """At most `count` proteins of each organism group, type and partition, in their order.
+
+    Drawn at random; of records with the same window only the first may be drawn. The draw of
+    a class does not depend on what else is there.
+    """
+    distinct = list({p.sequence: p for p in reversed(list(proteins))}.values())[::-1]
+    classes: dict[tuple[str, str, int], list[int]] = defaultdict(list)
+    for place, p in enumerate(distinct):
+        classes[p.organism, p.type, p.partition].append(place)
+    chosen: list[int] = []
+    for key, members in classes.items():
+        generator = random.Random(f"{seed} {key}")
+        chosen += generator.sample(members, min(count, len(members)))
+    return [distinct[place] for place in sorted(chosen)]
 
 
 def partition(

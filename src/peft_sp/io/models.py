@@ -58,3 +58,14 @@ def write_config(directory: Path, config: dict[str, Any]) -> None:
     config = {"format": FORMAT_VERSION, "grammar": GRAMMAR_VERSION, **config}
     text = json.dumps(config, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     write_text(directory / CONFIG, text)
+
+
+def temperature(config: dict[str, Any]) -> float:
+    """The temperature that a model's settings give for its type probabilities, 1 without one.
+
+    Raises ModelError for one that is no positive number.
+    """
+    found = config.get("calibration", {}).get("temperature", 1.0)
+    if not isinstance(found, int | float) or not 0 < found < float("inf"):
+        raise ModelError(f"calibration.temperature is {found!r}; it must be a positive number")
+    return float(found)

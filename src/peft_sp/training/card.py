@@ -44,15 +44,15 @@ def table(measured: dict[str, Any]) -> str:
         low, high = c["mcc2_interval"]
         rows.append(
             f"| {c['organism']} | {c['type']} | {c['proteins']:,} | {as_text(c['mcc1'])} "
-            f"| {as_text(c['mcc2'])} ({as_text(low)} to {as_text(high)}) "
+            f"| {as_text(c['mcc2'])}{_interval(low, high)} "
             f"| {as_text(c['cleavage_recall'][0])} | {as_text(c['cleavage_precision'][0])} |"
         )
     low, high = measured["mean_mcc2_interval"]
     rows += [
         "",
         f"Mean MCC2 over the {len(measured['classes'])} classes: "
-        f"**{as_text(measured['mean_mcc2'])}** ({as_text(low)} to {as_text(high)}; classes of a "
-        f"few proteins swing it); over the five big classes: "
+        f"**{as_text(measured['mean_mcc2'])}**{_interval(low, high)}, which classes of a few "
+        f"proteins swing; over the five big classes: "
         f"**{as_text(measured['big_classes_mcc2'])}**; multi-class MCC over all "
         f"{measured['proteins']:,} proteins: **{as_text(measured['multiclass_mcc'])}**. "
         "Cleavage sites (CS) are exact, tolerance 0.",
@@ -60,24 +60,40 @@ def table(measured: dict[str, Any]) -> str:
     return "\n".join(rows)
 
 
+_PROTOCOLS = {
+    "deployed": "each protein predicted by a model that learned from the other partitions, which "
+    "SignalP 6.0's authors separated by homology (nominally at most 30 % identity). Windows that "
+    "are identical to a tested one were left out of training; near-identical ones, of which a "
+    "few stand in two partitions, were not. All folds in one table.",
+    "published": "each protein predicted by two models that learned from one other partition "
+    "(SignalP 6.0's authors separated them by homology, nominally at most 30 % identity), the "
+    "third being the one by which the epoch was chosen. Windows that are identical to a tested or "
+    "validating one were left out of training. All six models' predictions in one table, "
+    "without intervals, since each protein stands there twice.",
+}
+
+
 def cross_validated(measured: dict[str, Any]) -> str:
     """What a card says of a cross-validation, from its figures file."""
-    restricted = measured["restricted"]
-    return "\n".join(
-        [
-            f"Cross-validated with the same recipe, protocol '{measured['protocol']}': each "
-            "protein predicted by a model that learned from the other partitions, which SignalP "
-            "6.0's authors separated by homology (nominally at most 30 % identity). Windows that "
-            "are identical to a tested one were left out of training; near-identical ones, of "
-            "which a few stand in two partitions, were not. All folds in one table.",
+    restricted, protocol = measured["restricted"], measured["protocol"]
+    lines = [
+        f"Cross-validated with the same recipe, protocol '{protocol}': {_PROTOCOLS[protocol]}",
+        "",
+        table(measured["pooled"]),
+        "",
+        "With eukaryotes given NO_SP and SP alone, as `--organism eukarya` does: mean MCC2 "
+        f"{as_text(restricted['mean_mcc2'])}, five big classes "
+        f"{as_text(restricted['big_classes_mcc2'])}.",
+    ]
+    if "calibration" in measured:
+        found = measured["calibration"]
+        ece = [found[when]["expected_calibration_error"] for when in ("before", "after")]
+        lines += [
             "",
-            table(measured["pooled"]),
-            "",
-            "With eukaryotes given NO_SP and SP alone, as `--organism eukarya` does: mean MCC2 "
-            f"{as_text(restricted['mean_mcc2'])}, five big classes "
-            f"{as_text(restricted['big_classes_mcc2'])}.",
+            f"Expected calibration error of the type probability: {as_text(ece[0])} as trained, "
+            f"{as_text(ece[1])} at temperatures fitted on proteins that the figure is not of.",
         ]
-    )
+    return "\n".join(lines)
 
 
 def card(name: str, description: str, sections: Sequence[tuple[str, str]]) -> str:
@@ -90,6 +106,10 @@ def card(name: str, description: str, sections: Sequence[tuple[str, str]]) -> st
 
 def _number(value: float) -> float | None:
     return None if math.isnan(value) else round(value, 6)
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "" if low is None else f" ({as_text(low)} to {as_text(high)})"
 
 
 def as_text(value: float | None) -> str:

@@ -1,8 +1,10 @@
-"""Cross-validation over the three homology partitions, resumable, and its report.
+"""Cross-validation over the three homology partitions, resumable, in two protocols.
 
-The deployed protocol: for each test partition one model learns from the other two, with
-settings that were fixed before. Three models, and each protein is predicted once, by a model
-that never saw it.
+deployed: for each test partition one model learns from the other two, with settings that were
+fixed before. Three models, and each protein is predicted once, by a model that never saw it.
+published: for each ordered pair of a test and a validation partition one model learns from the
+one that is left, its epoch chosen by the validation partition. Six models, each protein
+predicted twice, and figures are means over the models.
 """
 
 from __future__ import annotations
@@ -11,28 +13,41 @@ import gzip
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import ValidationError
 
 from peft_sp.biology.grammar import TYPES
-from peft_sp.errors import OutputError
+from peft_sp.errors import MissingExtraError, OutputError
 from peft_sp.inference.predictor import load
 from peft_sp.io.labelled import PARTITIONS, LabelledProtein, data_hash, partition, read_labelled
-from peft_sp.io.models import CONFIG, read_config
+from peft_sp.io.models import CONFIG, read_config, temperature, write_config
 from peft_sp.io.output import write_bytes, write_text
 from peft_sp.network.backbone import load_encoder, weights_hash
-from peft_sp.training.card import as_text, cross_validated, figures
+from peft_sp.training.calibration import Reliability, fit_temperature, reliability, temper
+from peft_sp.training.card import figures
+from peft_sp.training.examination import (
+    RESAMPLES,
+    Examination,
+    examine,
+    read_examination,
+    write_examination,
+)
 from peft_sp.training.metrics import Outcomes, Scores, score
+from peft_sp.training.pictures import draw
 from peft_sp.training.recipe import Partitions, Recipe
-from peft_sp.training.runs import run
+from peft_sp.training.regions import region_lengths
+from peft_sp.training.report import mean_over_models, report
+from peft_sp.training.runs import calibration, run
 from peft_sp.training.trainer import Progress
 
-PROTOCOL = "deployed"
+Protocol = Literal["deployed", "published"]
 OUT_OF_FOLD = "oof.tsv.gz"
 FIGURES = "metrics.json"
 REPORT = "report.md"
-RESAMPLES = 1000
+EXAMINATION = "examination.npz"
 
 
 @dataclass(frozen=True)
@@ -44,21 +59,46 @@ class Fold:
 
 
 @dataclass(frozen=True)
+class FoldResult:
+    """A fold's model and what it says of its test partition; temperature: for that model."""
+
+    fold: Fold
+    proteins: list[LabelledProtein]
+    examination: Examination
+    temperature: float
+    parameters: dict[str, int]
+
+    @property
+    def tempered(self) -> Outcomes:
+        """The outcomes with probabilities at the fold's temperature."""
+        found = self.examination.outcomes
+        return replace(found, probabilities=temper(found.probabilities, self.temperature))
+
+
+@dataclass(frozen=True)
 class CrossValidation:
-    """Pooled scores: over all folds' predictions in one table; restricted: with eukaryotes
-    given NO_SP and SP alone, as `--organism eukarya` does; per_fold in the order of `folds`.
-    """
+    """Scores of all folds' predictions in one table, and what `metrics.json` holds."""
 
     pooled: Scores
-    restricted: Scores
-    per_fold: tuple[Scores, ...]
+    content: dict[str, Any]
+    pictures: bool
 
 
-def folds() -> list[Fold]:
-    """The models that the protocol trains."""
+def folds(protocol: Protocol = "deployed") -> list[Fold]:
+    """The models that a protocol trains."""
+    if protocol == "deployed":
+        return [
+            Fold(f"test-{t}", Partitions(train=tuple(p for p in PARTITIONS if p != t), test=t))
+            for t in PARTITIONS
+        ]
     return [
-        Fold(f"test-{t}", Partitions(train=tuple(p for p in PARTITIONS if p != t), test=t))
+        Fold(
+            f"test-{t}-validation-{v}",
+            Partitions(train=tuple(set(PARTITIONS) - {t, v}), validation=v, test=t),
+        )
         for t in PARTITIONS
+        for v in PARTITIONS
+        if v != t
     ]
 
 
@@ -66,39 +106,61 @@ def crossvalidate(
     recipe: Recipe,
     directory: str | os.PathLike[str],
     progress: Callable[[str], Progress] | None = None,
+    *,
+    protocol: Protocol = "deployed",
+    kept: str | os.PathLike[str] | None = None,
 ) -> CrossValidation:
-    """Train and test the protocol's models, then write predictions, figures and a report.
+    """Train and test the protocol's models, then write predictions, figures, report, pictures.
 
     Each fold is a model directory; those that are whole are not trained again, so that a run
-    that was stopped goes on. progress: gives a fold's name, gets its log. Raises what
-    `runs.run` raises, and OutputError for a fold of another recipe.
+    that was stopped goes on. progress: gives a fold's name, gets its log. kept: see
+    `trainer.train`. Raises what `runs.run` raises, and OutputError for a fold of another recipe.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise OutputError("crossval runs in one process; give torchrun the folds with 'train'")
     place = Path(directory)
     proteins, digest = read_labelled(recipe.data), data_hash(recipe.data)
-    outcomes, restricted, rows = [], [], []
-    for fold in folds():
+    results = []
+    for fold in folds(protocol):
         settings = recipe.model_copy(update={"partitions": fold.partitions})
         model = place / fold.name
+        assert fold.partitions.test is not None
+        tested = partition(proteins, [fold.partitions.test])
         if (model / CONFIG).exists():
             _check(model, settings, digest)
         else:
-            run(settings, model, progress(fold.name) if progress else None)
-        assert fold.partitions.test is not None
-        tested = partition(proteins, [fold.partitions.test])
-        backend = load(model, backbone=recipe.backbone).backend
-        found = Outcomes.predicted(backend, tested)
-        outcomes.append(found)
-        restricted.append(Outcomes.predicted(backend, tested, restrict=True))
-        rows += _rows(tested, found)
-    result = CrossValidation(
-        score(Outcomes.concatenate(outcomes), RESAMPLES),
-        score(Outcomes.concatenate(restricted), RESAMPLES),
-        tuple(score(found, RESAMPLES) for found in outcomes),
-    )
-    _write(place, recipe, result, rows)
-    return result
+            log = progress(fold.name) if progress else None
+            trained = run(settings, model, log, kept=kept)
+            assert trained.test is not None
+            write_examination(trained.test, model / EXAMINATION)
+        if not (model / EXAMINATION).exists():
+            backend = load(model, backbone=recipe.backbone).backend
+            backend.scores = replace(backend.scores, temperature=1.0)
+            write_examination(examine(backend, tested), model / EXAMINATION)
+        config = read_config(model)
+        found = read_examination(model / EXAMINATION)
+        results.append(FoldResult(fold, tested, found, temperature(config), config["parameters"]))
+    if protocol == "deployed":
+        results = _calibrated(results, place)
+    return _conclude(place, recipe, protocol, results)
+
+
+def _calibrated(results: list[FoldResult], place: Path) -> list[FoldResult]:
+    """Each fold's temperature from the other folds' predictions, also in its `config.json`.
+
+    Two thirds of the data trained a fold's model, so that none is left to fit it on; the other
+    folds' models were made in the same way and tested on proteins that it is not tested on.
+    """
+    changed = []
+    for result in results:
+        others = Outcomes.concatenate([r.examination.outcomes for r in results if r is not result])
+        found = fit_temperature(others.probabilities, others.true_type)
+        config = read_config(place / result.fold.name)
+        block = calibration(found, "the other folds' test partitions")
+        if config.get("calibration") != block["calibration"]:
+            write_config(place / result.fold.name, {**config, **block})
+        changed.append(replace(result, temperature=temperature(block)))
+    return changed
 
 
 def read_figures(directory: str | os.PathLike[str], recipe: Recipe) -> dict[str, Any]:
@@ -119,9 +181,18 @@ def read_figures(directory: str | os.PathLike[str], recipe: Recipe) -> dict[str,
 
 
 def _identity(values: dict[str, Any]) -> dict[str, Any]:
-    """The settings that must be equal of two runs of a recipe on different partitions."""
-    apart = ("partitions", "data", "description", "backbone")
-    return {key: value for key, value in values.items() if key not in apart}
+    """The settings that must be equal of two runs of a recipe on different partitions.
+
+    Options that came after the run have the value that they have when left out.
+    """
+    apart = ("partitions", "data", "description", "backbone", "search")
+    own = {key: value for key, value in values.items() if key not in apart}
+    backbone = "-" if own.get("student") is None else None
+    try:
+        full = Recipe.model_validate({**own, "data": "-", "backbone": backbone})
+    except ValidationError:
+        return own
+    return full.model_dump(mode="json", exclude=set(apart))
 
 
 def _sources(recipe: Recipe) -> dict[str, str | None]:
@@ -140,70 +211,89 @@ def _check(model: Path, settings: Recipe, digest: str) -> None:
         raise OutputError(f"{model} holds a model of another recipe; give another directory")
 
 
-def _rows(proteins: Sequence[LabelledProtein], found: Outcomes) -> list[str]:
-    return [
-        "\t".join(
-            (
-                protein.accession,
-                str(protein.partition),
-                *(f"{share:.6f}" for share in shares),
-                TYPES[kind],
-                str(site or ""),
-            )
-        )
-        for protein, shares, kind, site in zip(
-            proteins,
-            found.probabilities.tolist(),
-            found.type.tolist(),
-            found.site.tolist(),
-            strict=True,
-        )
-    ]
-
-
-def _write(place: Path, recipe: Recipe, result: CrossValidation, rows: list[str]) -> None:
-    head = ("accession", "partition", *(f"p_{t.lower()}" for t in TYPES), "type", "cleavage_site")
-    text = "\n".join(["\t".join(head), *rows]) + "\n"
-    # Without a time stamp, so that the same predictions give the same file.
-    write_bytes(place / OUT_OF_FOLD, gzip.compress(text.encode(), mtime=0))
-    content = {
-        "protocol": PROTOCOL,
-        "recipe": recipe.model_dump(mode="json", exclude={"data", "backbone", "partitions"}),
+def _conclude(
+    place: Path, recipe: Recipe, protocol: Protocol, results: Sequence[FoldResult]
+) -> CrossValidation:
+    """Write what the folds add up to."""
+    together = Examination.concatenate([r.examination for r in results])
+    # Each protein twice is not twice as much to be sure of: no intervals then.
+    resamples = RESAMPLES if protocol == "deployed" else 0
+    pooled, outcomes = score(together.outcomes, resamples), together.outcomes
+    tempered = Outcomes.concatenate([r.tempered for r in results])
+    before = reliability(outcomes.probabilities, outcomes.true_type)
+    after = reliability(tempered.probabilities, tempered.true_type)
+    per_fold = {r.fold.name: figures(r.examination.scores) for r in results}
+    content: dict[str, Any] = {
+        "protocol": protocol,
+        "recipe": recipe.model_dump(
+            mode="json", exclude={"data", "backbone", "partitions", "search"}
+        ),
         "sources": _sources(recipe),
-        "pooled": figures(result.pooled),
-        "restricted": figures(result.restricted),
-        "folds": {
-            fold.name: figures(scores)
-            for fold, scores in zip(folds(), result.per_fold, strict=True)
+        "parameters": results[0].parameters,
+        "pooled": figures(pooled),
+        "restricted": figures(score(together.restricted, resamples)),
+        "viterbi": figures(score(together.viterbi)),
+        "calibration": {
+            "temperatures": {r.fold.name: round(r.temperature, 6) for r in results},
+            "pooled_temperature": round(
+                fit_temperature(outcomes.probabilities, outcomes.true_type), 6
+            ),
+            "before": _reliability_figures(before),
+            "after": _reliability_figures(after),
         },
+        "mean_over_models": mean_over_models(per_fold),
+        "folds": per_fold,
     }
+    _write_predictions(place, protocol, results)
     write_text(place / FIGURES, json.dumps(content, indent=1) + "\n")
-    write_text(place / REPORT, report(content))
+    try:
+        names = draw(
+            place,
+            outcomes,
+            pooled,
+            region_lengths(outcomes.type, together.lengths),
+            before,
+            after,
+        )
+    except MissingExtraError:
+        names = []
+    write_text(place / REPORT, report(content, names))
+    return CrossValidation(pooled, content, bool(names))
 
 
-def report(content: dict[str, Any]) -> str:
-    """The figures of a cross-validation as Markdown."""
-    models = content["folds"]
-    lines = [
-        f"# Cross-validation of {content['recipe']['name']}",
-        "",
-        content["recipe"]["description"],
-        "",
-        f"{len(models)} models; no window is learned from and tested on. Intervals: bootstrap "
-        f"over proteins, {RESAMPLES:,} resamples.",
-        "",
-        "## Pooled out-of-fold predictions",
-        "",
-        cross_validated(content),
-        "",
-        "## Fold by fold",
-        "",
-        "| fold | proteins | classes | their mean MCC2 | five big classes | multi-class MCC |",
-        "|---|--:|--:|--:|--:|--:|",
-    ]
-    for name, fold in models.items():
-        shown = ("mean_mcc2", "big_classes_mcc2", "multiclass_mcc")
-        cells = [f"{fold['proteins']:,}", str(len(fold["classes"]))]
-        lines.append(" | ".join(["| " + name, *cells, *(as_text(fold[x]) for x in shown)]) + " |")
-    lines.append("")
-    return "\n".join(lines)
+def _reliability_figures(found: Reliability) -> dict[str, float]:
+    return {
+        "expected_calibration_error": round(found.expected_calibration_error, 6),
+        "negative_log_likelihood": round(found.negative_log_likelihood, 6),
+    }
+
+
+def _write_predictions(place: Path, protocol: Protocol, results: Sequence[FoldResult]) -> None:
+    """The out-of-fold table, its probabilities at each fold's temperature."""
+    head = ["accession", "partition", *(f"p_{t.lower()}" for t in TYPES), "type", "cleavage_site"]
+    rows = ["\t".join(head if protocol == "deployed" else [*head, "model"])]
+    for result in results:
+        found = result.tempered
+        more = [] if protocol == "deployed" else [result.fold.name]
+        rows += [
+            "\t".join(
+                (
+                    protein.accession,
+                    str(protein.partition),
+                    *(f"{share:.6f}" for share in shares),
+                    TYPES[kind],
+                    str(site or ""),
+                    *more,
+                )
+            )
+            for protein, shares, kind, site in zip(
+                result.proteins,
+                found.probabilities.tolist(),
+                found.type.tolist(),
+                found.site.tolist(),
+                strict=True,
+            )
+        ]
+    # Without a time stamp, so that the same predictions give the same file.
+    text = "\n".join(rows) + "\n"
+    write_bytes(place / OUT_OF_FOLD, gzip.compress(text.encode(), mtime=0))

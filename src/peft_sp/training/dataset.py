@@ -153,13 +153,23 @@ class BalancedSampler(Sampler[int]):
     """Draws one epoch: every protein once (balance 0), or classes evened out.
 
     With balance b a protein of a class (organism group x type) of n is drawn with weight
-    n^-b, with replacement, as many times as there are proteins. The order depends on the
-    seed and the epoch alone, so that a resumed run goes on as if never stopped.
+    n^-b, with replacement, as many times as there are proteins. With `rare` a class of more
+    counts as one of that many: the common classes keep their proportions to each other, so that
+    a network learns how frequent they are, and only the rare ones are drawn more often. The
+    order depends on the seed and the epoch alone, so that a resumed run goes on as if never
+    stopped.
     """
 
-    def __init__(self, proteins: Sequence[LabelledProtein], balance: float, seed: int) -> None:
+    def __init__(
+        self,
+        proteins: Sequence[LabelledProtein],
+        balance: float,
+        seed: int,
+        rare: int | None = None,
+    ) -> None:
         counts = Counter(p.organism_type for p in proteins)
-        weights = [counts[p.organism_type] ** -balance for p in proteins]
+        most = max(counts.values()) if rare is None else rare
+        weights = [min(counts[p.organism_type], most) ** -balance for p in proteins]
         self.weights = torch.tensor(weights, dtype=torch.float64)
         self.balance, self.seed, self.epoch = balance, seed, 0
 

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    ModelWrapValidatorHandler,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from peft_sp.errors import RecipeError
 from peft_sp.io.labelled import PARTITIONS
@@ -46,12 +57,25 @@ class Optimisation(Settings):
     warmup: float = Field(default=0.1, ge=0, lt=1, description="share of the steps")
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     precision: Literal["float32", "bfloat16"] = "float32"
+    gradient_checkpointing: bool = Field(
+        default=False, description="compute each layer twice and keep less in memory"
+    )
+    keep_frozen: bool = Field(
+        default=True,
+        description="compute layers below the first trained one once, in bfloat16; not where "
+        "augmentation makes new windows",
+    )
     balance: float = Field(
         default=0.0,
         ge=0,
         le=1,
         description="classes (organism group x type) are drawn in proportion to "
         "count^(1 - balance): 0 as they are, 1 all alike",
+    )
+    rare: int | None = Field(
+        default=None,
+        ge=1,
+        description="with balance, classes of as many proteins or more keep their proportions",
     )
     truncation: float = Field(
         default=0.0, ge=0, le=1, description="share of windows cut short behind the signal peptide"
@@ -74,9 +98,67 @@ class Optimisation(Settings):
         "and whenever they are judged; 0 for none",
     )
 
+    @model_validator(mode="after")
+    def _used(self) -> Optimisation:
+        if self.rare is not None and not self.balance:
+            raise ValueError("rare says which classes balance evens out; give balance as well")
+        return self
+
+
+Number = StrictInt | Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Value = StrictBool | Number | StrictStr
+
+
+class Candidates(Settings):
+    """Values of one option that a search may try: some choices, or all between two bounds.
+
+    The bounds are among the values; two integers mean integers.
+    """
+
+    low: Number | None = None
+    high: Number | None = None
+    log: bool = Field(default=False, description="each factor is as likely, not each difference")
+    choices: tuple[Value, ...] | None = None
+
+    @model_validator(mode="after")
+    def _either(self) -> Candidates:
+        bounds = (self.low, self.high)
+        found = []
+        if self.choices is not None:
+            if bounds != (None, None):
+                found.append("give either choices or low and high, and not both")
+            if self.log:
+                found.append("log goes with low and high, not with choices")
+            if len(set(self.choices)) < max(2, len(self.choices)):
+                found.append("choices must be two or more different values")
+        elif self.low is None or self.high is None:
+            found.append("give either choices or both low and high")
+        if self.low is not None and self.high is not None and self.low >= self.high:
+            found.append(f"low must be less than high, not {self.low} and {self.high}")
+        if self.low is not None and self.log and self.low <= 0:
+            found.append(f"with log, low must be more than 0, not {self.low}")
+        if found:
+            raise ValueError(", and ".join(found))
+        return self
+
+    def extremes(self) -> tuple[Value, ...]:
+        """The choices or the two bounds."""
+        if self.choices is not None:
+            return self.choices
+        assert self.low is not None and self.high is not None
+        return self.low, self.high
+
+
+NOT_SEARCHED = ("name", "description", "licence", "data", "seed", "partitions", "search")
+"""They name a run or say how it is judged, which a search must not choose."""
+
 
 class Recipe(ModelSettings):
-    """Everything that decides a training run."""
+    """Everything that decides a training run.
+
+    search: what `peft-sp tune` varies, by option, e.g. "optimisation.learning_rate". It decides
+    nothing of a single run, so it is left out wherever a recipe is written down.
+    """
 
     name: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
     description: str = ""
@@ -85,6 +167,37 @@ class Recipe(ModelSettings):
     seed: int = Field(default=1, ge=0)
     partitions: Partitions = Partitions()
     optimisation: Optimisation = Optimisation()
+    search: dict[str, Candidates] = Field(default={}, exclude=True)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _searchable(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Check what [search] names by trying it, and tell it along with other mistakes."""
+        if not isinstance(values, dict) or not isinstance(values.get("search"), dict):
+            return handler(values)
+        values = {**values, "search": _flat(values["search"])}
+        if not (problems := _search_problems(values)):
+            return handler(values)
+        try:
+            handler(values)
+        except ValidationError as error:
+            own = [_error(item["loc"], item["type"], item["msg"]) for item in error.errors()]
+            problems = own + problems
+        raise ValidationError.from_exception_data(cls.__name__, problems)
+
+
+def changed(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
+    """A recipe with other values of some options, as {"optimisation.epochs": 2}, and no [search].
+
+    Raises RecipeError where they do not go together.
+    """
+    table = recipe.model_dump()
+    for key, value in values.items():
+        _put(table, key, value)
+    try:
+        return Recipe.model_validate(table)
+    except ValidationError as error:
+        raise RecipeError(recipe.name, [_sentence(item) for item in error.errors()]) from None
 
 
 def read_recipe(path: str | os.PathLike[str], changes: list[str] | None = None) -> Recipe:
@@ -127,9 +240,90 @@ def _change(values: dict[str, Any], change: str) -> str | None:
     return None
 
 
+def _put(table: dict[str, Any], key: str, value: Any) -> bool:
+    """Set "key.in.table" in nested tables, in place; False where there is no such table."""
+    *tables, last = key.split(".")
+    for name in tables:
+        inner = table.get(name, {})
+        if isinstance(inner, BaseModel):
+            inner = inner.model_dump()
+        if not isinstance(inner, dict):
+            return False
+        table[name] = dict(inner)
+        table = table[name]
+    table[last] = value
+    return True
+
+
+def _flat(table: dict[str, Any], above: str = "") -> dict[str, Any]:
+    """[search] by whole keys: `"a.b" = {...}`, `a.b = {...}` and `--set search.a.b=` are one."""
+    flat: dict[str, Any] = {}
+    for key, entry in table.items():
+        if isinstance(entry, dict) and entry and all(isinstance(v, dict) for v in entry.values()):
+            flat.update(_flat(entry, f"{above}{key}."))
+        else:
+            flat[above + key] = entry
+    return flat
+
+
+def _search_problems(values: dict[str, Any]) -> list[InitErrorDetails]:
+    """What is wrong with the keys of [search], and with the values that they would get."""
+    plain = {key: value for key, value in values.items() if key != "search"}
+    known = [item["loc"] for item in _errors(plain)]
+    found: dict[tuple[str, str], InitErrorDetails] = {}
+
+    def report(key: str, problem: str) -> None:
+        found.setdefault((key, problem), _error(("search", key), "search", problem))
+
+    for key, entry in values["search"].items():
+        if key.split(".")[0] in NOT_SEARCHED:
+            report(key, "cannot be searched")
+            continue
+        for value in _samples(entry):
+            table = dict(plain)
+            if not _put(table, key, value):
+                report(key, "names no option of the recipe")
+                continue
+            for item in _errors(table):
+                if item["loc"] in known:
+                    continue
+                # The latter is of [tuning] where the recipe has none.
+                if item["type"] in ("extra_forbidden", "union_tag_not_found"):
+                    report(key, "names no option of the recipe")
+                else:
+                    report(key, f"{item['msg'].removeprefix('Value error, ')} (it is {value!r})")
+    return list(found.values())
+
+
+def _samples(entry: Any) -> list[Any]:
+    """Values that an entry of [search] would give its option, as far as it can be read."""
+    if isinstance(entry, Candidates):
+        return list(entry.extremes())
+    if not isinstance(entry, dict):
+        return []
+    bounds = [entry[name] for name in ("low", "high") if isinstance(entry.get(name), int | float)]
+    choices = entry.get("choices")
+    return [*bounds, *(choices if isinstance(choices, list | tuple) else [])]
+
+
+def _errors(values: dict[str, Any]) -> list[Any]:
+    try:
+        Recipe.model_validate(values)
+    except ValidationError as error:
+        return list(error.errors())
+    return []
+
+
+def _error(place: tuple[int | str, ...], kind: str, message: str) -> InitErrorDetails:
+    # As a template of its own, so that braces in a message stay what they are.
+    problem = PydanticCustomError(kind, "{message}", {"message": message})
+    return InitErrorDetails(type=problem, loc=place, input=None)
+
+
 def _sentence(item: Any) -> str:
     # pydantic names the chosen method inside a location; a reader of TOML does not know it.
-    place = ".".join(str(part) for part in item["loc"] if part != "lora")
+    parts = [str(part) for part in item["loc"]]
+    place = ".".join(parts[:1] + parts[2:] if parts[:1] == ["tuning"] else parts)
     if item["type"] == "extra_forbidden":
         return f"unknown option {place}"
     if item["type"] == "missing":

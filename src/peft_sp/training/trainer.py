@@ -14,17 +14,22 @@ from typing import Any
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
-from torch import Tensor
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
+from peft_sp.biology.alphabet import encode
+from peft_sp.biology.grammar import WINDOW
 from peft_sp.errors import InputError, OutputError
 from peft_sp.inference.backends import TorchBackend
 from peft_sp.io.labelled import LabelledProtein, data_hash, partition, read_labelled
 from peft_sp.io.output import write_text
+from peft_sp.network.backbone import Backbone
+from peft_sp.network.frozen import keep_activations
 from peft_sp.network.model import SignalPeptideModel, build_model, seed_everything
+from peft_sp.training.averaging import Averaging, MovingAverage
 from peft_sp.training.composition import region_term
 from peft_sp.training.dataset import BalancedSampler, Batch, LabelledWindows, as_is
-from peft_sp.training.metrics import Outcomes, Scores, score
+from peft_sp.training.examination import Examination, examine
+from peft_sp.training.metrics import Outcomes, score
 from peft_sp.training.recipe import Recipe
 
 LAST_WRITTEN = "trainer_state.json"
@@ -41,8 +46,8 @@ class Trained:
     """
 
     model: SignalPeptideModel
-    validation: Scores | None
-    test: Scores | None
+    validation: Examination | None
+    test: Examination | None
     writes: bool = True
 
 
@@ -51,11 +56,13 @@ def train(
     directory: str | os.PathLike[str],
     proteins: Sequence[LabelledProtein] | None = None,
     progress: Progress | None = None,
+    kept: str | os.PathLike[str] | None = None,
 ) -> Trained:
     """Fit a recipe's model; checkpoints of each epoch go to `directory` and are resumed from.
 
     A run that was killed goes on from its last whole epoch with the same result as one that
-    was not. `progress` gets the trainer's log.
+    was not. `progress` gets the trainer's log. kept: folder for what frozen layers compute (see
+    `network/frozen.py`); None to compute it anew in each epoch.
 
     Raises InputError for unusable data, RecipeError or ModelError for an impossible network,
     OutputError where `directory` belongs to another recipe.
@@ -80,6 +87,8 @@ def train(
     _claim(Path(directory), recipe)
     seed_everything(recipe.seed)
     model = build_model(recipe)
+    if kept is not None:
+        _keep_frozen_layers(model, recipe, [*learned, *judged, *tested], kept)
     trainer = SignalPeptideTrainer(model, recipe, directory, learned, judged)
     if progress is not None:
         trainer.add_callback(_Report(progress))
@@ -88,19 +97,35 @@ def train(
     if trainer.average is not None and not judged:
         trainer.average.exchange(model)
     model.eval()
+    if isinstance(model.encoder, Backbone):
+        model.encoder.kept = None  # what counts in the end is the whole network, unrounded
+    backend = TorchBackend(model)
     return Trained(
         model,
-        evaluate(model, judged, resamples=1000) if judged else None,
-        evaluate(model, tested, resamples=1000) if tested else None,
+        examine(backend, judged) if judged else None,
+        examine(backend, tested) if tested else None,
         trainer.is_world_process_zero(),
     )
 
 
-def evaluate(
-    model: SignalPeptideModel, proteins: Sequence[LabelledProtein], resamples: int = 0
-) -> Scores:
-    """Scores of a model on labelled proteins, through the one decoder."""
-    return score(Outcomes.predicted(TorchBackend(model), proteins), resamples)
+def _keep_frozen_layers(
+    model: SignalPeptideModel,
+    recipe: Recipe,
+    proteins: Sequence[LabelledProtein],
+    folder: str | os.PathLike[str],
+) -> None:
+    """Have the layers that training leaves alone computed once, where there are any."""
+    options = recipe.optimisation
+    varied = options.truncation or options.substitution or options.chimeras
+    if recipe.tuning is None or varied or not options.keep_frozen:
+        return
+    backbone = model.encoder
+    assert isinstance(backbone, Backbone) and model.backbone_hash is not None
+    if depth := recipe.tuning.untouched(backbone.depth):
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        backbone.to(device)
+        windows = encode([p.sequence for p in proteins], WINDOW)
+        backbone.kept = keep_activations(backbone, model.backbone_hash, windows, depth, folder)
 
 
 class SignalPeptideTrainer(Trainer):
@@ -155,9 +180,13 @@ class SignalPeptideTrainer(Trainer):
             eval_dataset=judged or None,  # `evaluate` reads it
         )
         self.remove_callback(transformers.PrinterCallback)
+        if options.gradient_checkpointing and isinstance(model.encoder, Backbone):
+            esm: Any = model.encoder.esm
+            new = getattr(esm, "activation_checkpointing_enable", None)  # its name from 5.20 on
+            (new or esm.gradient_checkpointing_enable)({"use_reentrant": False})
         self.average = MovingAverage(model, options.average) if options.average else None
         if self.average is not None:
-            self.add_callback(_Averaging(self.average))
+            self.add_callback(Averaging(self.average))
 
     def compute_loss(
         self,
@@ -198,13 +227,14 @@ class SignalPeptideTrainer(Trainer):
     def _get_train_sampler(self, train_dataset: Any = None) -> BalancedSampler:
         dataset = self.train_dataset
         assert isinstance(dataset, LabelledWindows)
-        return BalancedSampler(dataset.proteins, self.recipe.optimisation.balance, self.recipe.seed)
+        options = self.recipe.optimisation
+        return BalancedSampler(dataset.proteins, options.balance, self.recipe.seed, options.rare)
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Scores on the validation proteins, as the trainer logs them."""
         if self.average is not None:
             self.average.exchange(self.network)
-        scores = evaluate(self.network, self.judged)
+        scores = score(Outcomes.predicted(TorchBackend(self.network), self.judged))
         if self.average is not None:
             self.average.exchange(self.network)
         metrics = {
@@ -243,54 +273,6 @@ class SignalPeptideTrainer(Trainer):
         self.network.load_trainable_state(state)
 
 
-class MovingAverage:
-    """Exponential moving average of the trainable tensors.
-
-    The decay grows from 0 with the steps seen, so that the first ones do not linger.
-    """
-
-    def __init__(self, model: SignalPeptideModel, decay: float) -> None:
-        self.decay, self.steps = decay, 0
-        self.tensors = {k: v.detach().clone() for k, v in model.trainable_state().items()}
-
-    @torch.no_grad()
-    def update(self, model: SignalPeptideModel) -> None:
-        """Take in the weights after a step."""
-        self.steps += 1
-        share = 1 - min(self.decay, self.steps / (self.steps + 10))
-        for name, tensor in model.trainable_state().items():
-            self.tensors[name].lerp_(tensor, share)
-
-    @torch.no_grad()
-    def exchange(self, model: SignalPeptideModel) -> None:
-        """Swap the average with the model's weights."""
-        for name, tensor in model.trainable_state().items():
-            current = tensor.clone()
-            tensor.copy_(self.tensors[name])
-            self.tensors[name].copy_(current)
-
-    def state(self) -> dict[str, Tensor]:
-        """What a checkpoint keeps."""
-        return {
-            **{k: v.contiguous() for k, v in self.tensors.items()},
-            "steps": torch.tensor(self.steps),
-        }
-
-    def restore(self, state: dict[str, Tensor]) -> None:
-        """Go on from a checkpoint."""
-        self.steps = int(state["steps"])
-        for name, tensor in self.tensors.items():
-            tensor.copy_(state[name])
-
-
-class _Averaging(TrainerCallback):
-    def __init__(self, average: MovingAverage) -> None:
-        self.average = average
-
-    def on_step_end(self, *_: Any, model: Any = None, **__: Any) -> None:
-        self.average.update(model)
-
-
 class _Report(TrainerCallback):
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
@@ -312,7 +294,7 @@ def _last_checkpoint(directory: Path) -> str | None:
 def _claim(directory: Path, recipe: Recipe) -> None:
     """Write the recipe beside its checkpoints, or make sure that it is the one that is there."""
     # The data by their content: a path may be written in many ways, and its file may change.
-    settings = recipe.model_dump(mode="json", exclude={"data"})
+    settings = recipe.model_dump(mode="json", exclude={"data", "search"})
     content = {**settings, "data_sha256": data_hash(recipe.data)}
     text = json.dumps(content, indent=2) + "\n"
     file = directory / "recipe.json"

@@ -1,0 +1,198 @@
+"""What the tuning methods cost: parameters, step time, memory; and what larger backbones would.
+
+python benchmarks/tuning.py --backbone esm2_t6_8M
+
+Each recipe for the measured backbone runs in a process of its own. The second table is
+arithmetic from the first, not measurement; its assumptions stand above it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from peft_sp.biology.alphabet import AMINO_ACIDS, encode
+from peft_sp.biology.grammar import WINDOW
+from peft_sp.network.backbone import Backbone
+from peft_sp.network.model import build_model
+from peft_sp.network.tuning import Full
+from peft_sp.training.recipe import Recipe, read_recipe
+
+RECIPES = Path(__file__).parent.parent / "recipes"
+BATCH = 32
+TOKENS = WINDOW + 2
+STEPS = 5
+# Layers, width, parameters of the published backbones.
+SIZES = {
+    "8M": (6, 320, 7.5e6),
+    "35M": (12, 480, 33.5e6),
+    "150M": (30, 640, 148e6),
+    "650M": (33, 1280, 651e6),
+    "3B": (36, 2560, 2.84e9),
+}
+METHODS = ("frozen", "ia3", "prompt", "adapter", "lora", "full")
+PROTEINS = 13_500
+"""Two of the three partitions."""
+
+
+def peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def measure(path: Path, backbone: str) -> dict[str, Any]:
+    """Parameters, seconds a step (whole, and with the lower layers kept), peak bytes."""
+    recipe = read_recipe(path, [f"backbone={backbone}"])
+    model = build_model(recipe).train()
+    before = peak()
+    groups = model.parameter_groups()
+    parameters = [p for group in groups for p in group]
+    optimiser = torch.optim.AdamW(parameters, lr=1e-4)
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randint(len(AMINO_ACIDS), (BATCH, WINDOW), generator=generator)
+    windows = ["M" + "".join(AMINO_ACIDS[i] for i in row[1:]) for row in rows.tolist()]
+    residues = torch.from_numpy(encode(windows))
+    allowed = torch.ones(BATCH, WINDOW, 37, dtype=torch.bool)
+    allowed[:, :, 9:] = False
+
+    def step() -> None:
+        optimiser.zero_grad()
+        output = model(residues, allowed)
+        assert output.log_likelihood is not None
+        torch.autograd.backward(-output.log_likelihood.mean())
+        optimiser.step()
+
+    found: dict[str, Any] = {
+        "trained": sum(p.numel() for p in parameters),
+        "encoder": sum(p.numel() for p in groups[0]),
+        "all": sum(p.numel() for p in model.parameters()),
+        "step": seconds(step),
+        "peak": peak(),
+        "before": before,
+    }
+    found["kept"] = kept_step(model, recipe, residues, step)
+    return found
+
+
+def kept_step(model: Any, recipe: Recipe, residues: torch.Tensor, step: Any) -> float | None:
+    """Seconds of a step that takes the untouched layers' output as given."""
+    encoder = model.encoder
+    assert isinstance(encoder, Backbone) and recipe.tuning is not None
+    depth = recipe.tuning.untouched(encoder.depth)
+    if not depth:
+        return None
+    with torch.no_grad():
+        states = encoder.lower(residues, depth)
+
+    class Given:
+        """In place of `KeptActivations`, whose look-up of 32 windows takes no time to speak of."""
+
+        def __init__(self) -> None:
+            self.depth = depth
+
+        def find(self, _: torch.Tensor) -> torch.Tensor:
+            return states
+
+    encoder.kept = Given()  # type: ignore[assignment]
+    return seconds(step)
+
+
+def seconds(work: Any) -> float:
+    times = []
+    for _ in range(STEPS + 1):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times[1:])
+
+
+def matrix_rate() -> float:
+    """Float32 multiplications and additions a second in a large matrix product."""
+    square = torch.randn(2048, 2048)
+    return 2 * 2048**3 / seconds(lambda: square @ square)
+
+
+def measured_table(found: dict[str, dict[str, Any]]) -> None:
+    print("| recipe | trained | of them in the backbone | step | with kept layers | peak memory |")
+    print("|---|--:|--:|--:|--:|--:|")
+    for name, row in found.items():
+        kept = "–" if row["kept"] is None else f"{1e3 * row['kept']:.0f} ms"
+        print(
+            f"| {name} | {row['trained']:,} ({row['trained'] / row['all']:.1%}) "
+            f"| {row['encoder']:,} | {1e3 * row['step']:.0f} ms | {kept} "
+            f"| {row['peak'] / 2**20:,.0f} MB |"
+        )
+
+
+def estimated_table(found: dict[str, dict[str, Any]], rate: float) -> None:
+    """Larger backbones from the measured one.
+
+    Time: multiplications grow with the parameters; seconds a step in proportion. Memory: the
+    weights (4 bytes, or 2 where the recipe keeps them in bfloat16), 12 more bytes for each
+    trained parameter (gradient and AdamW's two moments), and what the backward pass needs, which
+    grows with layers x width (with gradient checkpointing: a layer at a time, and 4 bytes a layer,
+    token and width), from what was measured.
+    """
+    layers, width, small = SIZES["8M"]
+    print("| recipe | parameters | memory for training | hours an epoch at 1 TFLOP/s | here |")
+    print("|---|--:|--:|--:|--:|")
+    for method in METHODS:
+        row = found[f"{method}-8M"]
+        own = 16 * row["trained"]
+        activations = max(row["peak"] - row["before"] - own, 0) / (layers * width)
+        for size, (depth, wide, parameters) in SIZES.items():
+            if size == "8M":
+                continue
+            recipe = read_recipe(RECIPES / f"{method}-{size}.toml")
+            trained = parameters if isinstance(recipe.tuning, Full) else 0.02 * parameters
+            bytes_each = 2 if recipe.backbone_precision == "bfloat16" else 4
+            memory = bytes_each * parameters + 12 * trained
+            lean = recipe.optimisation.gradient_checkpointing
+            if lean:
+                memory += activations * wide + 4 * depth * wide * BATCH * TOKENS
+            else:
+                memory += activations * depth * wide
+            # Checkpointing computes each layer forward twice: three thirds become four.
+            step = row["step"] * parameters / small * (4 / 3 if lean else 1)
+            steps = PROTEINS / BATCH
+            here = steps * step / 3600
+            print(
+                f"| {method}-{size} | {parameters / 1e6:,.0f} M | {memory / 2**30:.1f} GB "
+                f"| {here * rate / 1e12:.2f} | {here:.1f} h |"
+            )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--backbone", required=True, help="ESM-2 8M: a name or a directory")
+    parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        print(json.dumps(measure(options.one, options.backbone)))
+        return
+    found = {}
+    for path in sorted(RECIPES.glob("*-8M.toml")):
+        command = [sys.executable, __file__, "--backbone", options.backbone, "--one", str(path)]
+        run = subprocess.run(command, check=True, capture_output=True, text=True)
+        found[path.stem] = json.loads(run.stdout)
+    rate = matrix_rate()
+    print(
+        f"{torch.get_num_threads()} threads, torch {torch.__version__}, {rate / 1e9:.0f} GFLOP/s "
+        f"in float32 matrix products; batches of {BATCH} windows of {WINDOW} residues; medians of "
+        f"{STEPS} steps.\n"
+    )
+    measured_table(found)
+    print(f"\n{estimated_table.__doc__}\n")
+    estimated_table(found, rate)
+
+
+if __name__ == "__main__":
+    main()

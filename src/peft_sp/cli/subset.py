@@ -1,0 +1,47 @@
+"""`peft-sp subset`."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from typing import Annotated
+
+import typer
+
+from peft_sp.io import labelled as records
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command()(subset)
+
+
+def subset(
+    labelled: Annotated[str, typer.Argument(help="Labelled proteins (three-line format).")],
+    count: Annotated[
+        int,
+        typer.Option("-n", min=1, help="At most so many per organism group, type and partition."),
+    ],
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="File to write; - is standard output.")
+    ] = "-",
+    seed: Annotated[int, typer.Option(min=0, help="Which ones are drawn.")] = 1,
+) -> None:
+    """Draw a few-sample set, to see what a method learns from little.
+
+    Of records with the same window only the first may be drawn.
+
+    Example: [bold]peft-sp subset train_set.fasta -n 30 -o few_30.fasta[/bold]
+    """
+    proteins = records.read_labelled(labelled)
+    drawn = records.subset(proteins, count, seed)
+    if output == "-":
+        sys.stdout.writelines(map(records.as_text, drawn))
+    else:
+        records.write_labelled(output, drawn)
+    classes = Counter(p.organism_type for p in drawn)
+    print(
+        f"{len(drawn):,} of {len(proteins):,} proteins in {len(classes)} classes of organism group "
+        f"and type",
+        file=sys.stderr,
+    )

@@ -1,0 +1,120 @@
+"""`peft-sp tune`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from peft_sp.cli.train import Changes, RecipeFile
+from peft_sp.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from peft_sp.training.search import Tried
+
+SHOWN = 5
+"""Trials in the table."""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command()(tune)
+
+
+def tune(
+    recipe: RecipeFile,
+    trials: Annotated[
+        int, typer.Option("--trials", min=1, help="How many there shall be, earlier ones included.")
+    ],
+    output: Annotated[str, typer.Option("--output", "-o", help="Directory of the search.")],
+    changes: Changes = None,
+) -> None:
+    """Search for better settings of a recipe.
+
+    Each trial is judged by the recipe's train and validation partitions, in turn; its test
+    partition is left alone. What is varied stands in the recipe's table 'search'; without one
+    it is the learning rates and what the tuning method has. Writes trials.tsv and best.json.
+    A search that was stopped goes on where it was, and one that is done takes more trials.
+
+    Example: [bold]peft-sp tune recipes/lora-8M.toml --trials 20 --set data=train_set.fasta
+    -o lora-search[/bold]
+    """
+    try:
+        from peft_sp.training import recipe as recipes
+        from peft_sp.training import search as searches
+    except ImportError as error:
+        raise MissingExtraError("tune", "train", error.name) from None
+    settings = recipes.read_recipe(recipe, changes)
+    partitions = searches.usable(settings)
+    _announce(partitions)
+
+    def progress(tried: Tried, log: dict[str, float]) -> None:
+        _report(tried, log, len(partitions))
+
+    found = searches.search(settings, output, trials, progress)
+    _print_trials(found, partitions)
+    print(f"\nTo use trial {found[0].number}:")
+    print("  " + " \\\n  ".join(found[0].settings))
+    print(f"written to {output.rstrip('/')}/")
+
+
+def _announce(partitions: Sequence[int]) -> None:
+    used = " and ".join((", ".join(map(str, partitions[:-1])), str(partitions[-1])))
+    rest = ", ".join(str(n) for n in range(3) if n not in partitions)
+    end = f"partition {rest} is left alone" if rest else "none is left to test on"
+    print(f"trials are judged by partitions {used}; {end}", file=sys.stderr)
+
+
+def _report(tried: Tried, log: dict[str, float], folds: int) -> None:
+    """One line on standard error for each epoch, each fold and each trial."""
+    if log:
+        if "eval_selection" in log:
+            fold = f"fold {len(tried.folds) + 1}/{folds}, step {log['step']}/{log['steps']}"
+            print(f"trial {tried.number}, {fold}: {log['eval_selection']:.4f}", file=sys.stderr)
+        return
+    line = f"trial {tried.number}"
+    if tried.state == "running":
+        line += f", fold {len(tried.folds)}/{folds}: {tried.folds[-1]:.4f}"
+    elif tried.problem is not None:
+        line += f" refused: {tried.problem}"
+    else:
+        values = ", ".join(f"{key} {_short(value)}" for key, value in tried.parameters.items())
+        result = "" if tried.value is None else f" {tried.value:.4f}"
+        line += f" {tried.state}{result} ({values})"
+    print(line, file=sys.stderr)
+
+
+def _print_trials(found: Sequence[Tried], partitions: Sequence[int]) -> None:
+    """The best trials side by side: parameters have long names."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    best = [tried for tried in found if tried.value is not None][:SHOWN]
+    table = Table(
+        title="best trials, by mean MCC2 + mean cleavage-site recall",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    table.add_column("trial", overflow="fold")
+    for tried in best:
+        table.add_column(str(tried.number), justify="right", overflow="fold")
+    table.add_row("mean", *(_short(tried.value) for tried in best))
+    for place, number in enumerate(partitions):
+        table.add_row(f"partition {number}", *(_short(tried.folds[place]) for tried in best))
+    for key in best[0].parameters:
+        table.add_row(key, *(_short(tried.parameters.get(key)) for tried in best))
+    Console().print(table)
+    counts = {
+        state: sum(tried.state == state for tried in found) for state in ("pruned", "refused")
+    }
+    others = "".join(f", {count} {state}" for state, count in counts.items() if count)
+    complete = sum(tried.value is not None for tried in found)
+    print(f"{complete} trial{'s' * (complete != 1)} complete{others}")
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
