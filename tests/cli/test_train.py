@@ -60,3 +60,41 @@ def test_mistakes_are_one_line(tmp_path, labelled_file):
         assert code == 2, arguments
         assert errors.count("\n") == 1 and problem in errors, errors
     assert list(tmp_path.iterdir()) == [recipe]
+
+
+def small(folder, labelled_file, name):
+    recipe = folder / f"{name}.toml"
+    recipe.write_text(
+        f'name = "{name}"\ndata = "{labelled_file}"\n[student]\nwidth = 16\nhidden = 8\n'
+        "convolutions = 0\n[optimisation]\nepochs = 1\n"
+    )
+    return recipe
+
+
+def test_recipes_are_compared_in_one_table(tmp_path, labelled_file):
+    recipes = [small(tmp_path, labelled_file, name) for name in ("first", "second")]
+    folder = tmp_path / "results"
+    changes = ["--set", "optimisation.batch_size=64"]
+    code, output, errors = peft_sp("crossval", *recipes, "-o", folder, *changes)
+    assert code == 0, errors
+    assert "second, fold test-2" in errors and "first: out-of-fold" in output
+    table = (folder / "comparison.md").read_text()
+    assert "| first |" in table and "| second |" in table and "nan" not in table
+    for name in ("first", "second"):
+        made = json.loads((folder / name / "metrics.json").read_text())["recipe"]
+        assert made["optimisation"]["batch_size"] == 64
+
+    code, _, errors = peft_sp("crossval", recipes[0], recipes[0], "-o", folder)
+    assert code == 2 and "two of the recipes are named 'first'" in errors
+    code, _, errors = peft_sp("crossval", recipes[0], "-o", folder, "--protocol", "other")
+    assert code == 2 and "--protocol is deployed or published" in errors
+
+
+def test_a_subset_is_written_or_streamed(tmp_path, labelled_file):
+    file = tmp_path / "few.fasta"
+    code, output, errors = peft_sp("subset", labelled_file, "-n", 2, "-o", file)
+    assert (code, output) == (0, "") and "proteins in" in errors
+    code, output, _ = peft_sp("subset", labelled_file, "-n", 2)
+    assert (code, output) == (0, file.read_text())
+    code, _, errors = peft_sp("subset", tmp_path / "none", "-n", 2)
+    assert code == 2 and errors.count("\n") == 1

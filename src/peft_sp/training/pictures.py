@@ -138,7 +138,7 @@ def _classes(scores: Scores) -> Figure:
     interval = "; line: 95 % bootstrap interval" if intervals else ""
     panels[-1].set_xlabel(
         f"MCC2 (type against all others of the organism group){interval}\n"
-        f"mean over the {sum(sizes)} classes: {scores.mean_mcc2:.3f}{spread}\n"
+        f"mean over classes ({sum(sizes)}): {scores.mean_mcc2:.3f}{spread}\n"
         "published: means over six models; this recipe: all folds' predictions in one table"
     )
     handles, labels = panels[0].get_legend_handles_labels()

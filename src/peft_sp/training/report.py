@@ -13,7 +13,7 @@ from peft_sp.training.metrics import BIG_CLASSES
 from peft_sp.training.published import LORA_3B_MCC2, MEAN_MCC2, SIGNALP6_CLEAVAGE, SIGNALP6_MCC2
 
 _CAPTIONS = {
-    "classes": "MCC2 per class with its 95 % interval, beside the published figures",
+    "classes": "MCC2 per class, beside the published figures",
     "cleavage": "cleavage sites against tolerance, five big classes",
     "reliability": "how often a probability is right",
     "confusion": "annotated against predicted type",
@@ -52,6 +52,12 @@ def report(content: dict[str, Any], pictures: Sequence[str] = ()) -> str:
     models = content["folds"]
     parameters = content["parameters"]
     share = parameters["trained"] / parameters["all"]
+    # Each protein twice gives none, see `crossval`.
+    intervals = (
+        " Intervals: bootstrap over proteins, 1,000 resamples."
+        if content["protocol"] == "deployed"
+        else ""
+    )
     lines = [
         f"# Cross-validation of {content['recipe']['name']}",
         "",
@@ -59,7 +65,7 @@ def report(content: dict[str, Any], pictures: Sequence[str] = ()) -> str:
         "",
         f"{len(models)} models of {parameters['all']:,} parameters, of which "
         f"{parameters['trained']:,} ({share:.1%}) are trained; no window is learned from and "
-        "tested on. Intervals: bootstrap over proteins, 1,000 resamples.",
+        "tested on." + intervals,
         "",
         "## Pooled out-of-fold predictions",
         "",
