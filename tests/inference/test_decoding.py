@@ -159,3 +159,23 @@ def test_the_shortest_proteins_have_no_signal_peptide():
     decoded = decoder.decode(emissions, np.array([1, 3]))
     assert decoded.types.tolist() == [0, 0]
     assert decoded.type_probabilities[0].tolist() == [1, 0, 0, 0, 0, 0]
+
+
+def test_a_temperature_makes_types_less_sure_and_changes_nothing_else():
+    rules, rng = grammar(), np.random.default_rng(4)
+    emissions = rng.normal(0, 2, (8, 40, rules.size)).astype(np.float32)
+    lengths = np.full(8, 40)
+    scores = (np.zeros((rules.size, rules.size)), np.zeros(rules.size), np.zeros(rules.size))
+    plain = Decoder(rules, CrfScores(*scores)).decode(emissions, lengths)
+    warm = Decoder(rules, CrfScores(*scores, temperature=3.0)).decode(emissions, lengths)
+    expected = plain.type_probabilities ** (1 / 3)
+    expected /= expected.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(warm.type_probabilities, expected)
+    for same in ("types", "sites", "paths"):
+        assert np.array_equal(getattr(warm, same), getattr(plain, same))
+    # The site's probability is the same share of its type's.
+    rows = np.flatnonzero(plain.sites)
+    share = [
+        d.site_probabilities[rows] / d.type_probabilities.max(axis=1)[rows] for d in (plain, warm)
+    ]
+    np.testing.assert_allclose(*share)

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -6,6 +8,9 @@ from peft_sp.biology.alphabet import encode
 from peft_sp.errors import OutputError
 from peft_sp.network.backbone import Backbone, load_encoder, token_ids
 from peft_sp.network.frozen import keep_activations, window_keys
+from peft_sp.network.model import build_model
+from peft_sp.network.settings import ModelSettings
+from peft_sp.network.tuning import Adapter, Frozen, Prompt
 
 SEQUENCES = ["MKKTAIAIAVALAGFATVAQA", "MSTN", "M", "MKRXBZUOW" * 7, "MSTN", "A" * 70, "MSTNA"]
 
@@ -35,6 +40,22 @@ def test_kept_layers_give_what_running_them_gives(backbone, windows, tmp_path, d
     inside = batch != 25
     assert not torch.equal(fed, exact)  # bfloat16: it was used
     torch.testing.assert_close(fed[inside], exact[inside], atol=0.05, rtol=0.05)
+
+
+@pytest.mark.parametrize("method", [Frozen(), Adapter(layers=1), Prompt(position="last")])
+def test_a_backbone_in_bfloat16_takes_them_as_its_own(tiny_backbone, windows, tmp_path, method):
+    settings = ModelSettings(backbone=tiny_backbone, tuning=method, backbone_precision="bfloat16")
+    model = build_model(settings).eval()
+    depth = method.untouched(2)
+    batch = torch.from_numpy(windows[:4])
+    with torch.no_grad():
+        exact = model(batch).emissions
+        model.encoder.kept = keep_activations(model.encoder, "f" * 64, windows, depth, tmp_path)
+        fed = model(batch).emissions
+    inside = batch != 25
+    torch.testing.assert_close(fed[inside], exact[inside], atol=0.1, rtol=0.1)
+    # Those of a backbone in float32 are others.
+    assert [p.parent.name.split("-")[1] for p in tmp_path.rglob("*.npy")] == ["bfloat16"]
 
 
 def test_padding_of_a_batch_does_not_matter(backbone, windows, tmp_path):
@@ -97,3 +118,15 @@ def test_keys_tell_windows_apart():
     keys = window_keys(encode(["M", "MA", "MAA", "M" * 69 + "A", "M" * 69], 70))
     assert len(set(keys.tolist())) == 5
     assert window_keys(encode(["MA"], 2))[0] == keys[1]
+
+
+def test_a_disk_too_small_and_a_file_that_is_half(backbone, windows, tmp_path, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=10))
+    with pytest.raises(OutputError, match=r"are free; --frozen-cache DIR keeps it elsewhere"):
+        keep_activations(backbone, "f" * 64, windows, 1, tmp_path)
+    monkeypatch.undo()
+    keep_activations(backbone, "f" * 64, windows, 1, tmp_path)
+    (file,) = tmp_path.rglob("*.npy")
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(OutputError, match="not readable"):
+        keep_activations(backbone, "f" * 64, windows, 1, tmp_path)

@@ -6,8 +6,10 @@ import torch
 from safetensors.torch import load_file
 
 from peft_sp.errors import InputError, OutputError, RecipeError
+from peft_sp.inference.backends import TorchBackend
 from peft_sp.inference.predictor import load
 from peft_sp.io.labelled import partition, read_labelled
+from peft_sp.network.model import build_model
 from peft_sp.training.calibration import fit_temperature, temper
 from peft_sp.training.card import figures
 from peft_sp.training.metrics import Outcomes, score
@@ -152,7 +154,7 @@ def test_lora_on_the_real_backbone_learns(shared, tmp_path):
 
 @pytest.mark.integration
 def test_bfloat16_trains_the_network_and_leaves_the_crf_in_full_precision(
-    tiny_backbone, labelled_file, tmp_path
+    tiny_backbone, labelled, labelled_file, tmp_path
 ):
     recipe = Recipe(
         name="half",
@@ -166,7 +168,11 @@ def test_bfloat16_trains_the_network_and_leaves_the_crf_in_full_precision(
     trained = train(recipe, tmp_path, progress=log.append)
     assert all(torch.isfinite(t).all() for t in states(trained).values())
     assert all(t.dtype == torch.float32 for t in states(trained).values())
-    assert trained.test is not None
+    # What is said of it in the end is what it says as anyone will load it.
+    fresh = build_model(recipe)
+    fresh.load_trainable_state(states(trained))
+    outcomes = Outcomes.predicted(TorchBackend(fresh), partition(labelled, [0]))
+    assert np.array_equal(trained.test.outcomes.probabilities, outcomes.probabilities)
 
 
 def tuned(tiny_backbone, labelled_file, method, **options):
@@ -206,6 +212,8 @@ def test_frozen_layers_are_computed_once_and_kept(
     plain = states(train(recipe, tmp_path / "plain"))
     for name, tensor in states(first).items():
         torch.testing.assert_close(tensor, plain[name], atol=0.02, rtol=0.05)
+    used = not torch.equal(states(first)["head.weight"], plain["head.weight"])
+    assert used == bool(files)
     assert first.model.encoder.kept is None
 
 
@@ -223,6 +231,8 @@ def test_gradient_checkpointing_changes_no_result(tiny_backbone, labelled_file, 
     plain = train(tuned(tiny_backbone, labelled_file, method), tmp_path / "plain")
     recipe = tuned(tiny_backbone, labelled_file, method, gradient_checkpointing=True)
     lean = train(recipe, tmp_path / "lean")
+    layer = lean.model.encoder.esm.encoder.layer[0]
+    assert layer.gradient_checkpointing
     for name, tensor in states(plain).items():
         torch.testing.assert_close(tensor, states(lean)[name], atol=1e-4, rtol=1e-3)
 

@@ -99,6 +99,7 @@ def crossvalidate(
     Example: [bold]peft-sp crossval recipes/fast.toml --set data=train_set.fasta -o fast-cv[/bold]
     """
     try:
+        from peft_sp.io.labelled import data_hash
         from peft_sp.training import crossval as protocols
         from peft_sp.training import recipe as read
         from peft_sp.training.report import comparison
@@ -114,6 +115,8 @@ def crossvalidate(
         )
     for data in dict.fromkeys(settings.data for settings in chosen):
         _report_repeats(data)
+    if len({data_hash(settings.data) for settings in chosen}) > 1:
+        raise typer.BadParameter("the recipes name different data; they can't stand in one table")
     contents = []
     for settings in chosen:
         place = Path(output) if len(chosen) == 1 else Path(output) / settings.name
@@ -131,6 +134,9 @@ def crossvalidate(
         )
         contents.append(result.content)
         _print_scores(f"{settings.name}: out-of-fold predictions, pooled", result.pooled)
+        if protocol == "published":
+            mean = result.content["mean_over_models"]["mean_mcc2"]
+            print(f"mean over the models, as published: MCC2 {mean['mean']:.3f}")
         if not result.pictures:
             print("no pictures; they need: pip install 'peft-sp[plot]'", file=sys.stderr)
     if len(chosen) > 1:
@@ -140,10 +146,16 @@ def crossvalidate(
 
 def kept_in(choice: str | None) -> str | None:
     """The folder for what frozen layers compute; None where it shall not be kept."""
-    if choice == "none":
+    if choice is not None:
+        return None if choice == "none" else choice
+    place = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "peft-sp", "frozen")
+    try:
+        place = place.expanduser()
+        place.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError) as error:  # RuntimeError: nobody's home is known
+        print(f"what frozen layers compute is not kept: {error}", file=sys.stderr)
         return None
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return choice or str(Path(cache) / "peft-sp" / "frozen")
+    return str(place)
 
 
 def evaluate(
@@ -252,8 +264,9 @@ def _print_scores(title: str, scores: Scores) -> None:
         )
     console = Console()
     console.print(table)
+    interval = f" ({scores.interval[0]:.3f}-{scores.interval[1]:.3f})".replace(" (nan-nan)", "")
     console.print(
-        f"mean MCC2 {scores.mean_mcc2:.3f} ({scores.interval[0]:.3f}-{scores.interval[1]:.3f}), "
+        f"mean MCC2 {scores.mean_mcc2:.3f}{interval}, "
         f"big classes {scores.big_mcc2:.3f}, multi-class MCC {scores.multiclass_mcc:.3f}",
         highlight=False,
     )

@@ -66,6 +66,7 @@ def temperature(config: dict[str, Any]) -> float:
     Raises ModelError for one that is no positive number.
     """
     found = config.get("calibration", {}).get("temperature", 1.0)
-    if not isinstance(found, int | float) or not 0 < found < float("inf"):
+    number = isinstance(found, int | float) and not isinstance(found, bool)
+    if not number or not 0 < found < float("inf"):
         raise ModelError(f"calibration.temperature is {found!r}; it must be a positive number")
     return float(found)

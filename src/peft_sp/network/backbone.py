@@ -146,12 +146,18 @@ class Backbone(nn.Module):
         found: EsmModel = wrapper.get_base_model() if hasattr(wrapper, "peft_config") else wrapper
         return found
 
+    @property
+    def precision(self) -> torch.dtype:
+        """Of the backbone's own weights."""
+        return self.esm.embeddings.word_embeddings.weight.dtype
+
     def forward(self, residues: Tensor) -> Tensor:
         """Residues (B, L) int codes, `PAD` behind the end -> (B, L, D)."""
         length = residues.shape[1]
         inside = self._inside(residues)
         hidden = None if self.kept is None else self.kept.find(residues)
         if self.kept is not None and hidden is not None:
+            hidden = hidden.to(self.precision)
             hidden = self._layers(hidden, inside, self.kept.depth, self.depth)
         else:
             hidden = self._layers(self._embedded(residues, inside), inside, 0, self.depth)

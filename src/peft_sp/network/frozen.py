@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from peft_sp.errors import OutputError
 from peft_sp.network.backbone import Backbone
 
 BATCH = 64
+MEND = "--frozen-cache DIR keeps it elsewhere, --frozen-cache none nowhere"
 
 
 class KeptActivations:
@@ -78,30 +80,40 @@ def keep_activations(
 
     fingerprint: hash of the backbone's weights. progress: windows done, of how many. Needs
     twice the backbone's width in bytes a token on disk. Raises OutputError where that cannot be
-    written.
+    written or read.
     """
     keys, first = np.unique(window_keys(residues), return_index=True)
     windows = residues[first]
     lengths, starts = _layout(windows)
     data = hashlib.sha256(keys.tobytes()).hexdigest()
-    place = Path(folder, f"{fingerprint[:16]}-{data[:16]}")
+    precision = str(backbone.precision).removeprefix("torch.")
+    place = Path(folder, f"{fingerprint[:16]}-{precision}-{data[:16]}")
     file = place / f"layer-{depth}.npy"
     if not file.exists():
         beside = file.with_name(f"{file.name}.{os.getpid()}.part")
+        shape = (int(lengths.sum()), backbone.width)
         try:
             place.mkdir(parents=True, exist_ok=True)
-            values = np.lib.format.open_memmap(
-                beside, mode="w+", dtype=np.uint16, shape=(int(lengths.sum()), backbone.width)
-            )
+            free, wanted = shutil.disk_usage(place).free, 2 * shape[0] * shape[1]
+            # A full disk would end the process when a page of the mapped file is written.
+            if free < wanted:
+                raise OutputError(
+                    f"{place}: what frozen layers compute takes {wanted / 1e9:.1f} GB, but "
+                    f"{free / 1e9:.1f} GB are free; {MEND}"
+                )
+            values = np.lib.format.open_memmap(beside, mode="w+", dtype=np.uint16, shape=shape)
             _compute(backbone, windows, depth, values, progress)
             values.flush()
             beside.replace(file)
         except OSError as error:
-            raise OutputError(f"{file}: cannot be written ({error.strerror})") from None
+            raise OutputError(f"{file}: cannot be written ({error.strerror}); {MEND}") from None
         finally:
             with contextlib.suppress(OSError):
                 beside.unlink(missing_ok=True)
-    return KeptActivations(depth, keys, starts, np.load(file, mmap_mode="r"))
+    try:
+        return KeptActivations(depth, keys, starts, np.load(file, mmap_mode="r"))
+    except (OSError, ValueError) as error:
+        raise OutputError(f"{file}: not readable ({error}); remove it to have it anew") from None
 
 
 def _layout(windows: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

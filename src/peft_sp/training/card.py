@@ -91,7 +91,8 @@ def cross_validated(measured: dict[str, Any]) -> str:
         lines += [
             "",
             f"Expected calibration error of the type probability: {as_text(ece[0])} as trained, "
-            f"{as_text(ece[1])} at temperatures fitted on proteins that the figure is not of.",
+            f"{as_text(ece[1])} at temperatures, each fitted on predictions of proteins that its "
+            "model is not tested on.",
         ]
     return "\n".join(lines)
 

@@ -9,6 +9,7 @@ predicted twice, and figures are means over the models.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
@@ -119,7 +120,8 @@ def crossvalidate(
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise OutputError("crossval runs in one process; give torchrun the folds with 'train'")
     place = Path(directory)
-    proteins, digest = read_labelled(recipe.data), data_hash(recipe.data)
+    proteins, sources = read_labelled(recipe.data), _sources(recipe)
+    _claim(place, protocol)
     results = []
     for fold in folds(protocol):
         settings = recipe.model_copy(update={"partitions": fold.partitions})
@@ -127,7 +129,7 @@ def crossvalidate(
         assert fold.partitions.test is not None
         tested = partition(proteins, [fold.partitions.test])
         if (model / CONFIG).exists():
-            _check(model, settings, digest)
+            _check(model, settings, sources)
         else:
             log = progress(fold.name) if progress else None
             trained = run(settings, model, log, kept=kept)
@@ -142,7 +144,7 @@ def crossvalidate(
         results.append(FoldResult(fold, tested, found, temperature(config), config["parameters"]))
     if protocol == "deployed":
         results = _calibrated(results, place)
-    return _conclude(place, recipe, protocol, results)
+    return _conclude(place, recipe, protocol, sources, results)
 
 
 def _calibrated(results: list[FoldResult], place: Path) -> list[FoldResult]:
@@ -203,16 +205,37 @@ def _sources(recipe: Recipe) -> dict[str, str | None]:
     return {"data_sha256": data_hash(recipe.data), "backbone_sha256": backbone}
 
 
-def _check(model: Path, settings: Recipe, digest: str) -> None:
-    made = read_config(model)["made"]
-    wanted = settings.model_dump(mode="json")
+def _claim(place: Path, protocol: Protocol) -> None:
+    """Refuse a directory whose figures are of the other protocol."""
+    with contextlib.suppress(OSError, ValueError):
+        found = json.loads((place / FIGURES).read_text(encoding="utf-8")).get("protocol")
+        if found != protocol:
+            raise OutputError(
+                f"{place} holds a cross-validation of protocol '{found}'; give another directory"
+            )
+
+
+def _check(model: Path, settings: Recipe, sources: dict[str, str | None]) -> None:
+    """Refuse a fold of other settings, data or backbone, or made before folds were examined."""
+    config = read_config(model)
+    made, wanted = config["made"], settings.model_dump(mode="json")
+    found = {
+        "data_sha256": made["data_sha256"],
+        "backbone_sha256": config.get("backbone", {}).get("sha256"),
+    }
     same = _identity(made["recipe"]) == _identity(wanted)
-    if not same or (made["partitions"], made["data_sha256"]) != (wanted["partitions"], digest):
+    if not same or made["partitions"] != wanted["partitions"] or found != sources:
         raise OutputError(f"{model} holds a model of another recipe; give another directory")
+    if "parameters" not in config:
+        raise OutputError(f"{model} was made by an earlier version; remove it to train it anew")
 
 
 def _conclude(
-    place: Path, recipe: Recipe, protocol: Protocol, results: Sequence[FoldResult]
+    place: Path,
+    recipe: Recipe,
+    protocol: Protocol,
+    sources: dict[str, str | None],
+    results: Sequence[FoldResult],
 ) -> CrossValidation:
     """Write what the folds add up to."""
     together = Examination.concatenate([r.examination for r in results])
@@ -228,7 +251,7 @@ def _conclude(
         "recipe": recipe.model_dump(
             mode="json", exclude={"data", "backbone", "partitions", "search"}
         ),
-        "sources": _sources(recipe),
+        "sources": sources,
         "parameters": results[0].parameters,
         "pooled": figures(pooled),
         "restricted": figures(score(together.restricted, resamples)),

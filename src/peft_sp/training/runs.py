@@ -67,7 +67,8 @@ def _calibration(
     recipe: Recipe, trained: Trained, measured: dict[str, Any] | None
 ) -> dict[str, Any]:
     """The part of `config.json` that says how sure the model may be; empty if nothing tells."""
-    if measured is not None and "calibration" in measured:
+    # A temperature of all out-of-fold predictions has seen the labels of every partition.
+    if measured is not None and "calibration" in measured and recipe.partitions.test is None:
         found = measured["calibration"]["pooled_temperature"]
         return calibration(found, "out-of-fold predictions of a cross-validation")
     if trained.validation is not None:

@@ -93,6 +93,8 @@ def train(
     if progress is not None:
         trainer.add_callback(_Report(progress))
     trainer.train(resume_from_checkpoint=_last_checkpoint(Path(directory)))
+    # Mixed precision wraps the network's forward; figures are of it as it is loaded later.
+    model = trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)
     # The average has been what was judged; where an epoch was chosen, it is already loaded.
     if trainer.average is not None and not judged:
         trainer.average.exchange(model)
@@ -122,8 +124,8 @@ def _keep_frozen_layers(
     backbone = model.encoder
     assert isinstance(backbone, Backbone) and model.backbone_hash is not None
     if depth := recipe.tuning.untouched(backbone.depth):
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        backbone.to(device)
+        if torch.cuda.is_available():
+            backbone.to(f"cuda:{os.environ.get('LOCAL_RANK', '0')}")
         windows = encode([p.sequence for p in proteins], WINDOW)
         backbone.kept = keep_activations(backbone, model.backbone_hash, windows, depth, folder)
 
@@ -205,7 +207,8 @@ class SignalPeptideTrainer(Trainer):
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """AdamW with a learning rate for the encoder and one for head and CRF.
 
-        Vectors (biases, norms, CRF starts and ends) are not decayed.
+        Only matrices are decayed: not what adds to or multiplies a vector (biases, norms, IA3's
+        factors, CRF starts and ends), and not prompts, which are many vectors.
         """
         if self.optimizer is None:
             options = self.recipe.optimisation
@@ -215,8 +218,8 @@ class SignalPeptideTrainer(Trainer):
                 (encoder, options.learning_rate),
                 (head, options.head_learning_rate),
             ):
-                matrices = [p for p in parameters if p.ndim > 1]
-                vectors = [p for p in parameters if p.ndim <= 1]
+                matrices = [p for p in parameters if p.ndim == 2 and min(p.shape) > 1]
+                vectors = [p for p in parameters if not (p.ndim == 2 and min(p.shape) > 1)]
                 groups += [
                     {"params": matrices, "lr": rate, "weight_decay": options.weight_decay},
                     {"params": vectors, "lr": rate, "weight_decay": 0.0},
