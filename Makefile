@@ -33,10 +33,10 @@ format: $(VENV)/.dev  ## Put the code into its style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-FEW_SAMPLES := lora-8M ia3-8M adapter-8M prompt-8M frozen-8M full-8M
+FEW_SAMPLES := lora-8M adapter-8M prompt-8M frozen-8M full-8M
 few-samples: $(VENV)/.dev  ## Compare all methods on small_dataset_30, published protocol (hours)
 	$(BIN)/peft-sp crossval $(FEW_SAMPLES:%=recipes/%.toml) --protocol published \
-	  --set data=$(SHARED)/data/small_dataset_30.fasta --set backbone=$(SHARED)/backbones/esm2_t6_8M \
+	  --set data=$(PEFT_SP_SHARED)/data/small_dataset_30.fasta --set backbone=$(PEFT_SP_SHARED)/backbones/esm2_t6_8M \
 	  --set optimisation.epochs=6 --set optimisation.batch_size=16 --set optimisation.average=0.95 \
 	  --set optimisation.truncation=0 --set optimisation.chimeras=0 \
 	  -o few-samples

@@ -24,7 +24,6 @@ from peft_sp.biology.alphabet import AMINO_ACIDS, encode
 from peft_sp.biology.grammar import WINDOW
 from peft_sp.network.backbone import Backbone
 from peft_sp.network.model import build_model
-from peft_sp.network.tuning import Full
 from peft_sp.training.recipe import Recipe, read_recipe
 
 RECIPES = Path(__file__).parent.parent / "recipes"
@@ -137,9 +136,11 @@ def estimated_table(found: dict[str, dict[str, Any]], rate: float) -> None:
 
     Time: multiplications grow with the parameters; seconds a step in proportion. Memory: the
     weights (4 bytes, or 2 where the recipe keeps them in bfloat16), 12 more bytes for each
-    trained parameter (gradient and AdamW's two moments), and what the backward pass needs, which
-    grows with layers x width (with gradient checkpointing: a layer at a time, and 4 bytes a layer,
-    token and width), from what was measured.
+    trained parameter (gradient and AdamW's two moments; 2 % of the backbone's where a method
+    trains few), and what the backward pass needs, which grows with layers x width (with gradient
+    checkpointing: a layer at a time, and 4 bytes a layer, token and width), from what was
+    measured; a frozen backbone needs one layer's at a time. Every backbone is read in float32
+    first: 4 bytes a parameter of the computer's own memory.
     """
     layers, width, small = SIZES["8M"]
     print("| recipe | parameters | memory for training | hours an epoch at 1 TFLOP/s | here |")
@@ -152,12 +153,15 @@ def estimated_table(found: dict[str, dict[str, Any]], rate: float) -> None:
             if size == "8M":
                 continue
             recipe = read_recipe(RECIPES / f"{method}-{size}.toml")
-            trained = parameters if isinstance(recipe.tuning, Full) else 0.02 * parameters
+            share = {"full": 1.0, "frozen": 0.0}.get(method, 0.02)
+            trained = share * parameters
             bytes_each = 2 if recipe.backbone_precision == "bfloat16" else 4
             memory = bytes_each * parameters + 12 * trained
             lean = recipe.optimisation.gradient_checkpointing
             if lean:
                 memory += activations * wide + 4 * depth * wide * BATCH * TOKENS
+            elif method == "frozen":
+                memory += activations * layers * wide
             else:
                 memory += activations * depth * wide
             # Checkpointing computes each layer forward twice: three thirds become four.

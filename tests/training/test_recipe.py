@@ -58,3 +58,17 @@ def test_files_that_are_no_recipe(tmp_path):
         read_recipe(tmp_path / "none.toml")
     with pytest.raises(RecipeError, match="not readable as TOML"):
         read_recipe(write(tmp_path, "name = "))
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ("optimisation.learning_rate=1e-4", 'of which method = "frozen" trains nothing'),
+        ("optimisation.gradient_checkpointing=true", "a backbone that is trained; there is none"),
+        ("optimisation.rare=5", "give balance as well"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(tmp_path, change, problem):
+    text = 'name = "x"\ndata = "d"\nbackbone = "esm2-8M"\n[tuning]\nmethod = "frozen"\n'
+    with pytest.raises(RecipeError, match=problem):
+        read_recipe(write(tmp_path, text), [change])

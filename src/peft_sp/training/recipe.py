@@ -169,6 +169,23 @@ class Recipe(ModelSettings):
     optimisation: Optimisation = Optimisation()
     search: dict[str, Candidates] = Field(default={}, exclude=True)
 
+    @model_validator(mode="after")
+    def _no_idle_options(self) -> Recipe:
+        """Options of what is not trained would do nothing."""
+        frozen = self.tuning is not None and self.tuning.method == "frozen"
+        rate = Optimisation.model_fields["learning_rate"].default
+        if frozen and self.optimisation.learning_rate != rate:
+            raise ValueError(
+                'optimisation.learning_rate is of the encoder, of which method = "frozen" trains '
+                "nothing; head_learning_rate is the head's"
+            )
+        if self.optimisation.gradient_checkpointing and (frozen or self.student is not None):
+            raise ValueError(
+                "optimisation.gradient_checkpointing saves memory of the layers of a backbone that "
+                "is trained; there is none"
+            )
+        return self
+
     @model_validator(mode="wrap")
     @classmethod
     def _searchable(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
