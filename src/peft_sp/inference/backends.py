@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -102,6 +103,31 @@ class TorchBackend:
             return emissions
         finally:
             model.train(training)
+
+
+class EnsembleBackend:
+    """Several networks as one: the mean of their emissions and of their CRFs' scores.
+
+    The log weight of a path is then the mean of what it is in each, and the one decoder serves.
+    """
+
+    def __init__(self, members: Sequence[Backend]) -> None:
+        self.members = members
+        self.batch_size = min(member.batch_size for member in members)
+        self.concurrency = min(member.concurrency for member in members)
+        scores = [member.scores for member in members]
+        self.scores = CrfScores(
+            np.mean([s.transitions for s in scores], axis=0),
+            np.mean([s.starts for s in scores], axis=0),
+            np.mean([s.ends for s in scores], axis=0),
+        )
+
+    def emissions(self, residues: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Residues (B, L) codes, padded -> emissions (B, L, S)."""
+        total = self.members[0].emissions(residues)
+        for member in self.members[1:]:
+            total = total + member.emissions(residues)
+        return total / np.float32(len(self.members))
 
 
 def available_processors() -> int:

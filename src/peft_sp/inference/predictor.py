@@ -18,7 +18,7 @@ from peft_sp.biology.alphabet import encode
 from peft_sp.biology.grammar import EUKARYOTIC_TYPES, TYPES, grammar
 from peft_sp.biology.prediction import REGION_OF_STATE, Prediction, Protein, Region
 from peft_sp.errors import MissingExtraError, ModelError
-from peft_sp.inference.backends import Backend, OnnxBackend, TorchBackend
+from peft_sp.inference.backends import Backend, EnsembleBackend, OnnxBackend, TorchBackend
 from peft_sp.inference.decoding import Decoded, Decoder
 from peft_sp.io import models
 from peft_sp.io.fasta import clean
@@ -169,10 +169,14 @@ def load(
     exported = directory / models.ONNX
     if backbone is not None and "backbone" not in config:
         raise ModelError(f"model '{model}' has no backbone; leave out --backbone")
-    if exported.is_file():
+    if names := models.members(config):
+        place = {"device": device, "threads": threads, "backbone": backbone}
+        parts = [load(directory / name, **place).backend for name in names]  # type: ignore[arg-type]
+        found: Backend = EnsembleBackend(parts)
+    elif exported.is_file():
         if device not in ("auto", "cpu"):
             raise ModelError(f"model '{model}' is exported for the CPU; leave out --device")
-        found: Backend = OnnxBackend(exported, threads)
+        found = OnnxBackend(exported, threads)
     else:
         found = _torch_backend(directory, device, threads, backbone)
     found.scores = replace(found.scores, temperature=models.temperature(config))

@@ -60,6 +60,21 @@ def write_config(directory: Path, config: dict[str, Any]) -> None:
     write_text(directory / CONFIG, text)
 
 
+def members(config: dict[str, Any]) -> list[str]:
+    """Names of the folders of an ensemble's networks, inside its own; empty for one network.
+
+    Raises ModelError for names that lead elsewhere.
+    """
+    found = config.get("members", [])
+    plain = isinstance(found, list) and all(
+        isinstance(name, str) and Path(name).name == name and name not in ("", "..")
+        for name in found
+    )
+    if not plain:
+        raise ModelError(f"members are {found!r}; they must be folders inside the model's own")
+    return list(found)
+
+
 def temperature(config: dict[str, Any]) -> float:
     """The temperature that a model's settings give for its type probabilities, 1 without one.
 

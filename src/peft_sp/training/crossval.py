@@ -18,15 +18,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ValidationError
-
 from peft_sp.biology.grammar import TYPES
 from peft_sp.errors import MissingExtraError, OutputError
 from peft_sp.inference.predictor import load
-from peft_sp.io.labelled import PARTITIONS, LabelledProtein, data_hash, partition, read_labelled
+from peft_sp.io.labelled import PARTITIONS, LabelledProtein, partition, read_labelled
 from peft_sp.io.models import CONFIG, read_config, temperature, write_config
 from peft_sp.io.output import write_bytes, write_text
-from peft_sp.network.backbone import load_encoder, weights_hash
 from peft_sp.training.calibration import Reliability, fit_temperature, reliability, temper
 from peft_sp.training.card import figures
 from peft_sp.training.examination import (
@@ -41,7 +38,7 @@ from peft_sp.training.pictures import draw
 from peft_sp.training.recipe import Partitions, Recipe
 from peft_sp.training.regions import region_lengths
 from peft_sp.training.report import mean_over_models, report
-from peft_sp.training.runs import calibration, run
+from peft_sp.training.runs import calibration, check_made, identity, run, sources
 from peft_sp.training.trainer import Progress
 
 Protocol = Literal["deployed", "published"]
@@ -120,7 +117,7 @@ def crossvalidate(
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise OutputError("crossval runs in one process; give torchrun the folds with 'train'")
     place = Path(directory)
-    proteins, sources = read_labelled(recipe.data), _sources(recipe)
+    proteins, given = read_labelled(recipe.data), sources(recipe)
     _claim(place, protocol)
     results = []
     for fold in folds(protocol):
@@ -129,7 +126,7 @@ def crossvalidate(
         assert fold.partitions.test is not None
         tested = partition(proteins, [fold.partitions.test])
         if (model / CONFIG).exists():
-            _check(model, settings, sources)
+            check_made(model, settings, given)
         else:
             log = progress(fold.name) if progress else None
             trained = run(settings, model, log, kept=kept)
@@ -144,7 +141,7 @@ def crossvalidate(
         results.append(FoldResult(fold, tested, found, temperature(config), config["parameters"]))
     if protocol == "deployed":
         results = _calibrated(results, place)
-    return _conclude(place, recipe, protocol, sources, results)
+    return _conclude(place, recipe, protocol, given, results)
 
 
 def _calibrated(results: list[FoldResult], place: Path) -> list[FoldResult]:
@@ -173,36 +170,13 @@ def read_figures(directory: str | os.PathLike[str], recipe: Recipe) -> dict[str,
     file = Path(directory, FIGURES)
     try:
         found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        made, sources = found["recipe"], found["sources"]
+        made, found_sources = found["recipe"], found["sources"]
     except (OSError, ValueError, KeyError) as error:
         raise OutputError(f"{file}: no figures of a cross-validation ({error})") from None
     wanted = recipe.model_dump(mode="json")
-    if _identity(made) != _identity(wanted) or sources != _sources(recipe):
+    if identity(made) != identity(wanted) or found_sources != sources(recipe):
         raise OutputError(f"{file}: was made with other settings or data than '{recipe.name}' has")
     return found
-
-
-def _identity(values: dict[str, Any]) -> dict[str, Any]:
-    """The settings that must be equal of two runs of a recipe on different partitions.
-
-    Options that came after the run have the value that they have when left out.
-    """
-    apart = ("partitions", "data", "description", "backbone", "search")
-    own = {key: value for key, value in values.items() if key not in apart}
-    backbone = "-" if own.get("student") is None else None
-    try:
-        full = Recipe.model_validate({**own, "data": "-", "backbone": backbone})
-    except ValidationError:
-        return own
-    return full.model_dump(mode="json", exclude=set(apart))
-
-
-def _sources(recipe: Recipe) -> dict[str, str | None]:
-    """What the settings only name: hashes of the labelled data and of the backbone's weights."""
-    backbone = None
-    if recipe.backbone is not None:
-        backbone = weights_hash(load_encoder(recipe.backbone))
-    return {"data_sha256": data_hash(recipe.data), "backbone_sha256": backbone}
 
 
 def _claim(place: Path, protocol: Protocol) -> None:
@@ -215,26 +189,11 @@ def _claim(place: Path, protocol: Protocol) -> None:
             )
 
 
-def _check(model: Path, settings: Recipe, sources: dict[str, str | None]) -> None:
-    """Refuse a fold of other settings, data or backbone, or made before folds were examined."""
-    config = read_config(model)
-    made, wanted = config["made"], settings.model_dump(mode="json")
-    found = {
-        "data_sha256": made["data_sha256"],
-        "backbone_sha256": config.get("backbone", {}).get("sha256"),
-    }
-    same = _identity(made["recipe"]) == _identity(wanted)
-    if not same or made["partitions"] != wanted["partitions"] or found != sources:
-        raise OutputError(f"{model} holds a model of another recipe; give another directory")
-    if "parameters" not in config:
-        raise OutputError(f"{model} was made by an earlier version; remove it to train it anew")
-
-
 def _conclude(
     place: Path,
     recipe: Recipe,
     protocol: Protocol,
-    sources: dict[str, str | None],
+    given: dict[str, str | None],
     results: Sequence[FoldResult],
 ) -> CrossValidation:
     """Write what the folds add up to."""
@@ -251,7 +210,7 @@ def _conclude(
         "recipe": recipe.model_dump(
             mode="json", exclude={"data", "backbone", "partitions", "search"}
         ),
-        "sources": sources,
+        "sources": given,
         "parameters": results[0].parameters,
         "pooled": figures(pooled),
         "restricted": figures(score(together.restricted, resamples)),

@@ -149,7 +149,9 @@ class Candidates(Settings):
         return self.low, self.high
 
 
-NOT_SEARCHED = ("name", "description", "licence", "data", "seed", "partitions", "search")
+NOT_SEARCHED = (
+    *("name", "description", "licence", "data", "seed", "members", "partitions", "search"),
+)
 """They name a run or say how it is judged, which a search must not choose."""
 
 
@@ -165,6 +167,12 @@ class Recipe(ModelSettings):
     licence: str = "MIT"
     data: str = Field(description="labelled proteins, three-line format")
     seed: int = Field(default=1, ge=0)
+    members: int = Field(
+        default=1,
+        ge=1,
+        le=50,
+        description="networks trained alike from one seed after the other, which predict together",
+    )
     partitions: Partitions = Partitions()
     optimisation: Optimisation = Optimisation()
     search: dict[str, Candidates] = Field(default={}, exclude=True)

@@ -10,16 +10,21 @@ from typing import Any
 
 import torch
 import transformers
+from pydantic import ValidationError
 
 from peft_sp.errors import OutputError
-from peft_sp.io.labelled import data_hash
-from peft_sp.io.models import CONFIG
+from peft_sp.inference.backends import EnsembleBackend
+from peft_sp.inference.predictor import load
+from peft_sp.io.labelled import data_hash, read_labelled
+from peft_sp.io.models import CONFIG, read_config, write_config
+from peft_sp.io.output import write_text
+from peft_sp.network.backbone import load_encoder, weights_hash
 from peft_sp.network.checkpoint import save_checkpoint
-from peft_sp.network.model import SignalPeptideModel
 from peft_sp.training.calibration import fit_temperature
 from peft_sp.training.card import card, cross_validated, figures, table
+from peft_sp.training.examination import examine
 from peft_sp.training.recipe import Recipe
-from peft_sp.training.trainer import Progress, Trained, train
+from peft_sp.training.trainer import Progress, Trained, divide, train
 from peft_sp.version import __version__
 
 CHECKPOINTS = "checkpoints"
@@ -44,23 +49,106 @@ def run(
     if (place / CONFIG).exists():
         shutil.rmtree(place / CHECKPOINTS, ignore_errors=True)
         raise OutputError(f"{place} already holds a model; give another directory or remove it")
+    if recipe.members > 1:
+        return _run_members(recipe, place, progress, measured, kept)
     trained = train(recipe, place / CHECKPOINTS, progress=progress, kept=kept)
-    metrics = {
-        name: figures(examination.scores)
-        for name, examination in (("validation", trained.validation), ("test", trained.test))
-        if examination is not None
-    }
-    calibration = _calibration(recipe, trained, measured)
-    if measured is not None:
-        metrics["cross_validation"] = {
-            key: measured[key] for key in ("protocol", "pooled", "restricted")
-        }
+    assert trained.model is not None
     if trained.writes:
-        card = _card(recipe, trained, measured)
-        content = {**about(recipe, metrics, trained.model), **calibration}
-        save_checkpoint(place, trained.model, recipe, content, card)
+        model = trained.model
+        learned = sum(p.numel() for group in model.parameter_groups() for p in group)
+        parameters = {"trained": learned, "all": sum(p.numel() for p in model.parameters())}
+        content = about(recipe, trained, measured, parameters)
+        save_checkpoint(place, model, recipe, content, _card(recipe, trained, measured))
         shutil.rmtree(place / CHECKPOINTS)
     return trained
+
+
+def _run_members(
+    recipe: Recipe,
+    place: Path,
+    progress: Progress | None,
+    measured: dict[str, Any] | None,
+    kept: str | os.PathLike[str] | None,
+) -> Trained:
+    """Train an ensemble's networks, one after the other; those that are whole are kept."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise OutputError("an ensemble is trained in one process; give torchrun its members")
+    names = [f"member-{number}" for number in range(1, recipe.members + 1)]
+    backends, configs = [], []
+    for number, name in enumerate(names):
+        own = recipe.model_copy(update={"members": 1, "seed": recipe.seed + number})
+        if (place / name / CONFIG).exists():
+            check_made(place / name, own)
+        else:
+            run(own, place / name, progress, kept=kept)
+        backends.append(load(place / name, backbone=recipe.backbone).backend)
+        configs.append(read_config(place / name))
+    _, judged, tested = divide(recipe, read_labelled(recipe.data))
+    together = EnsembleBackend(backends)
+    trained = Trained(
+        None,
+        examine(together, judged) if judged else None,
+        examine(together, tested) if tested else None,
+    )
+    # The backbone is one, however many there are that adapt it.
+    first = configs[0]["parameters"]
+    own_part = first["trained"] if recipe.backbone is not None else first["all"]
+    parameters = {
+        "trained": len(names) * first["trained"],
+        "all": first["all"] + (len(names) - 1) * own_part,
+    }
+    content = {**about(recipe, trained, measured, parameters), "members": names}
+    if "backbone" in configs[0]:
+        content["backbone"] = configs[0]["backbone"]
+    write_text(place / "README.md", _card(recipe, trained, measured))
+    write_config(place, content)
+    return trained
+
+
+def identity(values: dict[str, Any]) -> dict[str, Any]:
+    """The settings that must be equal of two runs of a recipe on different partitions.
+
+    Options that came after the run have the value that they have when left out.
+    """
+    apart = ("partitions", "data", "description", "backbone", "search")
+    own = {key: value for key, value in values.items() if key not in apart}
+    backbone = "-" if own.get("student") is None else None
+    try:
+        full = Recipe.model_validate({**own, "data": "-", "backbone": backbone})
+    except ValidationError:
+        return own
+    return full.model_dump(mode="json", exclude=set(apart))
+
+
+def sources(recipe: Recipe) -> dict[str, str | None]:
+    """What the settings only name: hashes of the labelled data and of the backbone's weights."""
+    backbone = None
+    if recipe.backbone is not None:
+        backbone = weights_hash(load_encoder(recipe.backbone))
+    return {"data_sha256": data_hash(recipe.data), "backbone_sha256": backbone}
+
+
+def check_made(
+    model: Path, recipe: Recipe, given: dict[str, str | None] | None = None
+) -> dict[str, Any]:
+    """The settings of a finished model, refused if it is not what the recipe would make.
+
+    given: the recipe's `sources`, where they are known already. Raises OutputError for other
+    settings, partitions, data or backbone.
+    """
+    config = read_config(model)
+    made, wanted = config["made"], recipe.model_dump(mode="json")
+    found = {
+        "data_sha256": made["data_sha256"],
+        "backbone_sha256": config.get("backbone", {}).get("sha256"),
+    }
+    same = identity(made["recipe"]) == identity(wanted)
+    same = same and made["partitions"] == wanted["partitions"]
+    if not same or found != (given or sources(recipe)):
+        raise OutputError(f"{model} holds a model of another recipe; give another directory")
+    if "parameters" not in config:
+        raise OutputError(f"{model} was made by an earlier version; remove it to train it anew")
+    return config
 
 
 def _calibration(
@@ -83,15 +171,29 @@ def calibration(temperature: float, fitted_on: str) -> dict[str, Any]:
     return {"calibration": {"temperature": round(temperature, 6), "fitted_on": fitted_on}}
 
 
-def about(recipe: Recipe, metrics: dict[str, Any], model: SignalPeptideModel) -> dict[str, Any]:
+def about(
+    recipe: Recipe,
+    trained: Trained,
+    measured: dict[str, Any] | None,
+    parameters: dict[str, int],
+) -> dict[str, Any]:
     """What `config.json` says beside the network's settings."""
-    trained = sum(p.numel() for group in model.parameter_groups() for p in group)
+    metrics = {
+        name: figures(examination.scores)
+        for name, examination in (("validation", trained.validation), ("test", trained.test))
+        if examination is not None
+    }
+    if measured is not None:
+        metrics["cross_validation"] = {
+            key: measured[key] for key in ("protocol", "pooled", "restricted")
+        }
     return {
         "name": recipe.name,
         "description": recipe.description,
         "licence": recipe.licence,
         "metrics": metrics,
-        "parameters": {"trained": trained, "all": sum(p.numel() for p in model.parameters())},
+        "parameters": parameters,
+        **_calibration(recipe, trained, measured),
         "made": {
             "recipe": recipe.model_dump(mode="json", exclude={"data", "partitions", "search"}),
             "partitions": recipe.partitions.model_dump(mode="json"),
@@ -108,11 +210,15 @@ def about(recipe: Recipe, metrics: dict[str, Any], model: SignalPeptideModel) ->
 def _card(recipe: Recipe, trained: Trained, measured: dict[str, Any] | None) -> str:
     parts = recipe.partitions
     learned = ", ".join(map(str, parts.train))
+    seeds = f"seed {recipe.seed}"
+    if recipe.members > 1:
+        last = recipe.seed + recipe.members - 1
+        seeds = f"{recipe.members} networks with the seeds {recipe.seed} to {last}"
     sections = [
         (
             "Training",
             f"Partitions {learned} of `{Path(recipe.data).name}` (SHA-256 "
-            f"{data_hash(recipe.data)[:16]}...), seed {recipe.seed}; the whole recipe is in "
+            f"{data_hash(recipe.data)[:16]}...), {seeds}; the whole recipe is in "
             f"`config.json`. To train it again: `peft-sp train recipes/{recipe.name}.toml "
             f"--set data={Path(recipe.data).name} -o {recipe.name}-again`.",
         )

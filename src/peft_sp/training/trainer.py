@@ -42,10 +42,11 @@ Progress = Callable[[dict[str, float]], None]
 class Trained:
     """A fitted model with what its recipe's partitions say of it; None where not asked for.
 
-    writes: this process is the one of a distributed run that writes files.
+    model: None for an ensemble, whose members are on disk. writes: this process is the one of a
+    distributed run that writes files.
     """
 
-    model: SignalPeptideModel
+    model: SignalPeptideModel | None
     validation: Examination | None
     test: Examination | None
     writes: bool = True
@@ -71,19 +72,7 @@ def train(
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     logging.getLogger("accelerate").setLevel(logging.ERROR)
     proteins = read_labelled(recipe.data) if proteins is None else proteins
-    parts = recipe.partitions
-    tested = partition(proteins, [] if parts.test is None else [parts.test])
-    avoid = {p.sequence for p in tested}
-    judged = partition(proteins, [] if parts.validation is None else [parts.validation], avoid)
-    learned = partition(proteins, parts.train, avoid | {p.sequence for p in judged})
-    for name, part, wanted in (
-        ("training", learned, True),
-        ("validation", judged, parts.validation is not None),
-        ("test", tested, parts.test is not None),
-    ):
-        if wanted and not part:
-            raise InputError(f"no {name} proteins in the chosen partitions", path=recipe.data)
-
+    learned, judged, tested = divide(recipe, proteins)
     _claim(Path(directory), recipe)
     seed_everything(recipe.seed)
     model = build_model(recipe)
@@ -108,6 +97,28 @@ def train(
         examine(backend, tested) if tested else None,
         trainer.is_world_process_zero(),
     )
+
+
+def divide(
+    recipe: Recipe, proteins: Sequence[LabelledProtein]
+) -> tuple[list[LabelledProtein], list[LabelledProtein], list[LabelledProtein]]:
+    """Proteins to learn from, to judge epochs by, and to test on.
+
+    No window is in two of them. Raises InputError where a partition that is asked for has none.
+    """
+    parts = recipe.partitions
+    tested = partition(proteins, [] if parts.test is None else [parts.test])
+    avoid = {p.sequence for p in tested}
+    judged = partition(proteins, [] if parts.validation is None else [parts.validation], avoid)
+    learned = partition(proteins, parts.train, avoid | {p.sequence for p in judged})
+    for name, part, wanted in (
+        ("training", learned, True),
+        ("validation", judged, parts.validation is not None),
+        ("test", tested, parts.test is not None),
+    ):
+        if wanted and not part:
+            raise InputError(f"no {name} proteins in the chosen partitions", path=recipe.data)
+    return learned, judged, tested
 
 
 def _keep_frozen_layers(

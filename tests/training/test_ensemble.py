@@ -1,0 +1,91 @@
+import json
+
+import numpy as np
+import pytest
+
+from peft_sp.errors import ModelError, OutputError
+from peft_sp.inference.predictor import decode_windows, load
+from peft_sp.io.labelled import partition
+from peft_sp.io.models import members
+from peft_sp.training.calibration import fit_temperature
+from peft_sp.training.metrics import Outcomes
+from peft_sp.training.recipe import Recipe
+from peft_sp.training.runs import run
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def recipe(labelled_file):
+    return Recipe(
+        name="pair",
+        data=str(labelled_file),
+        student={"width": 16, "hidden": 8, "convolutions": 1},
+        members=2,
+        partitions={"train": [1], "validation": 2, "test": 0},
+        optimisation={"epochs": 1, "batch_size": 32},
+    )
+
+
+def changed(recipe, **values):
+    return Recipe.model_validate({**recipe.model_dump(), **values})
+
+
+def test_an_ensemble_is_its_members_mean(recipe, labelled, tmp_path):
+    trained = run(recipe, tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert config["members"] == ["member-1", "member-2"]
+    parts = [load(tmp_path / name) for name in config["members"]]
+    assert [p.config["made"]["recipe"]["seed"] for p in parts] == [1, 2]
+    assert config["parameters"]["trained"] == 2 * parts[0].config["parameters"]["trained"]
+
+    together = load(tmp_path).backend
+    residues = np.arange(20, dtype=np.uint8)[None]
+    mean = np.mean([p.backend.emissions(residues) for p in parts], axis=0)
+    np.testing.assert_allclose(together.emissions(residues), mean, atol=1e-6)
+    starts = np.mean([p.backend.scores.starts for p in parts], axis=0)
+    np.testing.assert_allclose(together.scores.starts, starts)
+
+    # What is measured, and calibrated, is the ensemble.
+    expected = fit_temperature(
+        trained.validation.outcomes.probabilities, trained.validation.outcomes.true_type
+    )
+    assert together.scores.temperature == pytest.approx(expected, abs=1e-6)
+    tested = partition(labelled, [0])
+    found = Outcomes.of(tested, decode_windows(together, [p.sequence for p in tested]))
+    assert np.array_equal(found.type, trained.test.outcomes.type)
+    assert "2 networks with the seeds 1 to 2" in (tmp_path / "README.md").read_text()
+
+
+def test_whole_members_are_kept(recipe, tmp_path):
+    """Also those that were trained as a model of their own: one more seed costs one network."""
+    run(changed(recipe, members=1), tmp_path / "member-1")
+    before = (tmp_path / "member-1" / "config.json").stat().st_mtime_ns
+    run(recipe, tmp_path)
+    assert (tmp_path / "member-1" / "config.json").stat().st_mtime_ns == before
+    with pytest.raises(OutputError, match="already holds a model"):
+        run(recipe, tmp_path)
+
+
+def test_a_member_of_another_recipe_is_refused(recipe, tmp_path):
+    run(changed(recipe, members=1, seed=7), tmp_path / "member-1")
+    with pytest.raises(OutputError, match="member-1 holds a model of another recipe"):
+        run(recipe, tmp_path)
+    assert not (tmp_path / "config.json").exists()
+
+
+def test_members_on_a_backbone_share_its_parameters(recipe, tiny_backbone, tmp_path):
+    tuned = {"student": None, "backbone": tiny_backbone, "tuning": {"method": "lora", "rank": 2}}
+    run(changed(recipe, **tuned), tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    one = load(tmp_path / "member-1").config
+    assert config["backbone"] == one["backbone"]
+    extra = config["parameters"]["all"] - one["parameters"]["all"]
+    assert extra == one["parameters"]["trained"]
+    assert load(tmp_path, backbone=tiny_backbone).config["members"] == ["member-1", "member-2"]
+
+
+@pytest.mark.parametrize("wrong", [["../other"], ["/tmp"], "member", [3], [""], [".."]])
+def test_members_elsewhere_are_refused(wrong):
+    with pytest.raises(ModelError, match="must be folders inside"):
+        members({"members": wrong})
