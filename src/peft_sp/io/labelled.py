@@ -125,7 +125,10 @@ def subset(proteins: Iterable[LabelledProtein], count: int, seed: int) -> list[L
     Drawn at random; of records with the same window only the first may be drawn. The draw of
     a class does not depend on what else is there.
     """
-    distinct = list({p.sequence: p for p in reversed(list(proteins))}.values())[::-1]
+    first: dict[str, LabelledProtein] = {}
+    for p in proteins:
+        first.setdefault(p.sequence, p)
+    distinct = list(first.values())
     classes: dict[tuple[str, str, int], list[int]] = defaultdict(list)
     for place, p in enumerate(distinct):
         classes[p.organism, p.type, p.partition].append(place)
