@@ -9,6 +9,7 @@ from typing import Any
 
 from peft_sp.biology.grammar import ORGANISM_GROUPS, TYPES
 from peft_sp.training.card import as_text, cross_validated
+from peft_sp.training.examination import RESAMPLES
 from peft_sp.training.metrics import BIG_CLASSES
 from peft_sp.training.published import (
     LORA_3B_MCC2,
@@ -65,7 +66,7 @@ def report(content: dict[str, Any], pictures: Sequence[str] = ()) -> str:
     share = parameters["trained"] / parameters["all"]
     # Each protein twice gives none, see `crossval`.
     intervals = (
-        " Intervals: bootstrap over proteins, 1,000 resamples."
+        f" Intervals: bootstrap over proteins, {RESAMPLES:,} resamples."
         if content["protocol"] == "deployed"
         else ""
     )
@@ -168,8 +169,7 @@ def comparison(contents: Sequence[dict[str, Any]]) -> str:
     rows = [
         f"Protocol '{protocol}', {len(first['folds'])} models each, {proteins:,} predictions of "
         "labelled proteins. Means over the models, in brackets the standard deviation over them; "
-        "CS: cleavage recall at tolerance 0. Rows by mean MCC2. No recipe was searched for on "
-        "these data, and none but LoRA's was searched for at all.",
+        "CS: cleavage recall at tolerance 0. Rows by mean MCC2.",
         "",
         "| recipe | trained parameters | mean MCC2 | five big classes | multi-class MCC "
         "| Euk SP | Neg LIPO | Neg TAT | CS Euk SP | CS Neg LIPO |",
