@@ -179,3 +179,55 @@ def test_a_temperature_makes_types_less_sure_and_changes_nothing_else():
         d.site_probabilities[rows] / d.type_probabilities.max(axis=1)[rows] for d in (plain, warm)
     ]
     np.testing.assert_allclose(*share)
+
+
+@given(cases().map(rounded), st.integers(0, 3), st.sampled_from([1.0, 2.5]))
+@settings(max_examples=60, deadline=None)
+def test_decoded_marginals_equal_the_sum_over_all_paths(case, pad, temperature):
+    decoder = Decoder(case.rules, CrfScores(*case.scores, temperature=temperature))
+    decoded = decoder.decode(*batch_of(case, pad), marginals=True)
+    of_state, length = case.rules.type_of_state, len(case.emissions)
+    arrows = {tuple(cut) for cut in case.rules.cuts.tolist()}
+    kinds = np.zeros(of_state.max() + 1)
+    states = np.zeros((length + pad, case.rules.size))
+    cuts = np.zeros((len(kinds), length + pad))
+    for path, p in zip(*case.paths(), strict=True):
+        kind = of_state[path[0]]
+        kinds[kind] += p
+        states[np.arange(length), list(path)] += p
+        for i, pair in enumerate(itertools.pairwise(path)):
+            cuts[kind, i] += p * (pair in arrows)
+    # A temperature scales each type as a whole.
+    warm = kinds ** (1 / temperature) / (kinds ** (1 / temperature)).sum()
+    scale = np.divide(warm, kinds, out=np.zeros_like(kinds), where=kinds > 0)
+    np.testing.assert_allclose(decoded.marginals[0], states * scale[of_state], atol=1e-9)
+    chosen = decoded.types[0]
+    np.testing.assert_allclose(decoded.cleavage[0], cuts[chosen] * scale[chosen], atol=1e-9)
+
+
+def test_decoded_marginals_agree_with_what_is_decoded():
+    rules, rng = grammar(), np.random.default_rng(4)
+    decoder = Decoder(rules, CrfScores(*(rng.normal(size=s) for s in ((37, 37), 37, 37))))
+    lengths = np.array([1, 2, 70, 33, 69, 70, 5, 12])
+    emissions = rng.normal(0, 4, (8, 70, 37)).astype(np.float32)
+    allowed = np.isin(TYPES, ("NO_SP", "SP", "LIPO"))
+    decoded = decoder.decode(emissions, lengths, allowed, marginals=True)
+    plain = decoder.decode(emissions, lengths, allowed)
+    assert plain.marginals is None and plain.cleavage is None
+    for same in ("type_probabilities", "types", "sites", "site_probabilities", "paths"):
+        np.testing.assert_array_equal(getattr(decoded, same), getattr(plain, same))
+    assert (decoded.types > 0).sum() > 2
+    for row, length in enumerate(lengths):
+        states = decoded.marginals[row]
+        by_type = np.array([states[:, rules.type_of_state == k].sum(axis=1) for k in range(6)])
+        expected = np.repeat(decoded.type_probabilities[row][:, None], length, axis=1)
+        np.testing.assert_allclose(by_type[:, :length], expected, atol=1e-9)
+        assert not states[length:].any()
+        cleavage, site = decoded.cleavage[row], decoded.sites[row]
+        if site:
+            assert cleavage.argmax() + 1 == site
+            assert cleavage[site - 1] == decoded.site_probabilities[row]
+            share = decoded.type_probabilities[row, decoded.types[row]]
+            assert cleavage.sum() == pytest.approx(share)
+        else:
+            assert not cleavage.any()

@@ -1,15 +1,18 @@
 import itertools
+import json
 
 import numpy as np
 import pytest
 
 from peft_sp.biology.grammar import TYPES, WINDOW
-from peft_sp.biology.prediction import Protein, Region
+from peft_sp.biology.prediction import COLUMN_OF_STATE, MARGINAL_COLUMNS, Protein, Region
 from peft_sp.errors import ModelError, PeftSpError
 from peft_sp.inference import predictor as module
 from peft_sp.inference.decoding import CrfScores
+from peft_sp.inference.memory import Memory
 from peft_sp.inference.predictor import Predictor, decode_windows, load
 from peft_sp.io.fasta import read_fasta
+from tests.conftest import DATA
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +91,40 @@ def test_eukarya_restricts_the_posterior_exactly(fast, proteins):
             assert bound.probabilities[0] == pytest.approx(no_sp / (no_sp + sp), abs=1e-6)
 
 
+def test_auto_goes_by_each_header(fast, proteins):
+    tags = {"eukarya": " OX=9606", "other": " [Escherichia coli]", "": ""}
+    signal = [p for p in fast.predict(proteins) if p.type in ("LIPO", "TAT")]
+    assert signal
+    mixed = [
+        (f"{p.id}{tag}", p.protein.sequence) for p in signal for tag in tags.values()
+    ]  # the same windows, side by side
+    alone = {
+        organism: {p.id: p for p in fast.predict(mixed, organism=organism)}
+        for organism in ("eukarya", "other")
+    }
+    for prediction, organism in zip(
+        fast.predict(mixed, organism="auto"), itertools.cycle(tags), strict=False
+    ):
+        expected = alone[organism or "other"][prediction.id]
+        assert prediction.type == expected.type
+        assert prediction.probabilities == pytest.approx(expected.probabilities, abs=1e-6)
+        assert prediction.organism == (organism or "other")
+        assert prediction.undecided == (not organism)
+        warned = prediction.protein.warnings
+        assert warned == (() if organism else (module.UNDECIDED,))
+        if organism == "eukarya":
+            assert prediction.probabilities[2:] == (0, 0, 0, 0)
+
+
+def test_organisms_share_no_result_across_chunks(monkeypatch):
+    monkeypatch.setattr(module, "CHUNK", 2)
+    backend = Counting()
+    proteins = [(f"p{i} OX={9606 if i % 2 else 562}", "MKKTAIAIAVALAGFATVAQA") for i in range(8)]
+    predictions = list(Predictor(backend).predict(proteins, organism="auto"))
+    assert len(backend.windows) == 2
+    assert [sum(p.probabilities[2:]) > 0 for p in predictions] == [True, False] * 4
+
+
 def test_identical_windows_are_computed_once(monkeypatch):
     monkeypatch.setattr(module, "CHUNK", 10)
     backend = Counting()
@@ -103,14 +140,31 @@ def test_identical_windows_are_computed_once(monkeypatch):
 
 def test_what_is_remembered_is_bounded(monkeypatch):
     monkeypatch.setattr(module, "CHUNK", 10)
-    monkeypatch.setattr(module, "REMEMBERED", 15)
     backend = Counting()
     letters = "ACDEFGHIKLMNPQRSTVWY"
     distinct = [("p", "MK" + a + b) for a, b in itertools.product(letters, letters)]
-    assert len(list(Predictor(backend).predict(distinct + distinct[-10:]))) == 410
+    found = Predictor(backend).predict(distinct + distinct[-10:], memory=Memory(15))
+    assert len(list(found)) == 410
     assert len(backend.windows) == 400  # the last chunk was still known
-    list(Predictor(backend).predict(distinct + distinct[:10]))
+    list(Predictor(backend).predict(distinct + distinct[:10], memory=Memory(15)))
     assert len(backend.windows) == 400 + 410  # the first one no longer
+
+
+def test_a_run_goes_on_exactly_with_the_memory_of_the_one_before(fast, proteins, monkeypatch):
+    """To the last bit, also where a window was computed beside others than it would be now."""
+    monkeypatch.setattr(fast, "chunk", 20)
+    order = np.random.default_rng(0).integers(0, 150, 400)  # windows repeat, near and far
+    stream = [proteins[place] for place in order]
+    memory, straight, states = Memory(60), [], {}
+    for prediction in fast.predict(stream, memory=memory):
+        straight.append(prediction)
+        if len(straight) % 20 == 0:
+            states[len(straight)] = json.dumps(memory.state())
+    for done in (20, 180, 380):
+        memory = Memory(60)
+        memory.restore(json.loads(states[done]))
+        assert list(fast.predict(stream[done:], memory=memory)) == straight[done:]
+        assert json.dumps(memory.state()) == states[400]
 
 
 def test_input_is_read_as_it_is_needed(monkeypatch):
@@ -137,6 +191,52 @@ def test_regions_come_from_the_path(fast):
     assert [r.name for r in prediction.regions[:2]] == ["n-region", "h-region"]
 
 
+def test_marginals_are_given_where_they_are_asked_for(fast, proteins):
+    chosen = [*proteins[:60], Protein("short", "MKT"), proteins[0]]
+    plain = list(fast.predict(chosen))
+    found = list(fast.predict(chosen, marginals=True))
+    assert plain == found
+    assert all(p.marginals is None for p in plain)
+    assert len({p.type for p in found}) > 1
+    for p in found:
+        regions, cleavage = p.marginals.regions, p.marginals.cleavage
+        assert regions.shape == (len(p.protein.window), len(MARGINAL_COLUMNS))
+        assert regions.dtype == cleavage.dtype == np.float32
+        np.testing.assert_allclose(regions.sum(axis=1), 1, atol=1e-5)
+        # At the first residue a protein is inside its signal peptide or has none.
+        first = dict(zip(MARGINAL_COLUMNS, regions[0].tolist(), strict=True))
+        assert first["Other"] == pytest.approx(p.probabilities[0], abs=1e-5)
+        assert first["Sec/SPI n"] == pytest.approx(p.probabilities[1], abs=1e-5)
+        if p.is_signal_peptide:
+            assert cleavage.argmax() + 1 == p.cleavage_site
+            assert cleavage.max() == pytest.approx(p.cleavage_probability, abs=1e-6)
+        else:
+            assert not cleavage.any()
+    with pytest.raises(ValueError, match="read-only"):
+        found[0].marginals.regions[0, 0] = 1
+
+
+def test_columns_of_marginals_are_those_of_the_real_tool():
+    header = (
+        next((DATA / "signalp6" / "other_vacsol").glob("*_plot.txt")).read_text().split("\n")[1]
+    )
+    real = header.split("\t")[3:]
+    ours = [column for column in MARGINAL_COLUMNS if not column.endswith("lipobox")]
+    assert ours == real
+    assert len(MARGINAL_COLUMNS) == len(real) + 2
+    assert COLUMN_OF_STATE.count("Other") == 18
+
+
+def test_marginals_are_shared_within_a_chunk_and_not_remembered():
+    """They take too much room, and a run that is gone on with must not depend on them."""
+    predictor = Predictor(Counting())
+    predictor.chunk = 20
+    distinct = [("p", "MK" + a) for a in "ACDEFGHIKL"]
+    found = list(predictor.predict(distinct * 4, marginals=True))
+    assert len(found) == 40 and len(predictor.backend.windows) == 10 + 10
+    assert found[0].marginals is found[10].marginals
+
+
 def test_decoded_windows_are_in_order():
     backend = Counting()
     windows = ["MKTAYIAK" * n for n in (8, 1, 3, 1, 8, 2)]
@@ -159,7 +259,7 @@ def test_a_pair_that_is_no_protein_is_an_error_of_ours():
 
 
 def test_wrong_organisms_and_models(fast, tmp_path):
-    with pytest.raises(ValueError, match="'eukarya' or 'other', not 'fungi'"):
+    with pytest.raises(ValueError, match="'eukarya', 'other' or 'auto', not 'fungi'"):
         next(fast.predict([("a", "MKT")], organism="fungi"))
     with pytest.raises(ModelError, match="neither a directory nor one of: fast"):
         load("slow")

@@ -11,6 +11,7 @@ import pytest
 
 from peft_sp.biology.grammar import TYPES
 from peft_sp.biology.prediction import Prediction, Protein, Region
+from peft_sp.io import output
 from peft_sp.io.fasta import open_input
 from peft_sp.io.output import OutputFiles
 from peft_sp.io.signalp6 import FILES, Run, SignalP6Writer
@@ -115,6 +116,45 @@ def test_features_of_the_other_types(tmp_path, kind):
     assert row[1] == kind and row[-1] == "CS pos: 22-23. Pr: 0.8000"
 
 
+def regions_of(tmp_path, kind, regions, site=22):
+    shares = tuple(0.9 if name == kind else 0.02 for name in TYPES)
+    prediction = Prediction(Protein("p", "M" * 40), kind, shares, site, 0.8, regions)
+    lines = write(tmp_path, [prediction], organism="other")["region_output.gff3"].splitlines()
+    return [tuple(line.split("\t")[2:5]) for line in lines[1:]]
+
+
+def test_a_region_is_one_line_in_the_order_of_the_real_tool(tmp_path):
+    regions = (
+        Region("n-region", 1, 5),
+        Region("twin-arginine motif", 6, 7),
+        Region("n-region", 8, 9),
+        Region("h-region", 10, 19),
+        Region("lipobox", 20, 22),
+        Region("lipid-modified cysteine", 23, 23),
+    )
+    assert regions_of(tmp_path, "TATLIPO", regions) == [
+        ("n-region", "1", "9"),
+        ("h-region", "10", "19"),
+        ("lipid-modified cysteine", "23", "23"),
+        ("twin-arginine motif", "6", "7"),
+    ]
+
+
+def test_a_pilin_has_no_regions(tmp_path):
+    regions = (Region("n-region", 1, 22), Region("pilin motif", 23, 27), Region("h-region", 28, 39))
+    assert regions_of(tmp_path, "PILIN", regions) == []
+
+
+def test_a_signal_peptide_without_a_site_has_no_end_of_minus_one(tmp_path):
+    """Our decoder gives none; where the real tool does, its end is -1."""
+    prediction = Prediction(Protein("p", "M" * 40), "SP", (0.1, 0.9, 0.0, 0.0, 0.0, 0.0))
+    ours = write(tmp_path, [prediction], organism="other")
+    assert ours["output.gff3"] == ours["region_output.gff3"] == "## gff-version 3\n"
+    assert ours["processed_entries.fasta"] == ""
+    assert ours["prediction_results.txt"].splitlines()[2].split("\t")[-1] == ""
+    assert json.loads(ours["output.json"])["SEQUENCES"]["p"]["CS_pos"] == ""
+
+
 def test_equal_headers_stay_apart_in_the_json(tmp_path):
     headers = ["twin", "twin", "twin_2", "twin"]
     shares = (1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -154,3 +194,30 @@ def test_our_own_table():
     assert row["motif"] == "twin-arginine 10-11; lipobox 25-28"
     assert (row["length"], row["warnings"]) == ("99", "2 gap(s) removed")
     assert second[8:] == ["", "", "", "", "", "", "2", ""]
+
+
+def test_files_that_are_gone_on_with_equal_straight_ones(tmp_path, monkeypatch):
+    monkeypatch.setattr(output, "INTERVAL", 0)
+    monkeypatch.setattr(output, "SHARE", 1e9)
+    headers = ["twin", "twin", "twin_2", "twin", "last"]
+    shares = (0.1, 0.9, 0.0, 0.0, 0.0, 0.0)
+    predictions = [Prediction(Protein(h, "M" * 40), "SP", shares, 22, 0.8) for h in headers]
+    time = datetime(2026, 1, 1)
+    straight = write(tmp_path / "straight", predictions, organism="other", time=time)
+    run = Run("SignalP-6.0", "other", 5, "output", "", time=time)
+    for stop in range(1, 6):
+        with pytest.raises(KeyboardInterrupt), OutputFiles(tmp_path / "again") as files:
+            writer = SignalP6Writer(files, run)
+            for number, prediction in enumerate(predictions, 1):
+                writer.write(prediction)
+                if number == stop:
+                    files.mark(number, dict)
+            raise KeyboardInterrupt
+        with OutputFiles(tmp_path / "again", resume=True) as files:
+            writer = SignalP6Writer(files, run)
+            for prediction in predictions[:stop]:
+                writer.pass_over(prediction.protein)
+            for prediction in predictions[stop:]:
+                writer.write(prediction)
+            writer.finish()
+        assert {n: (tmp_path / "again" / n).read_text() for n in FILES} == straight

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from peft_sp.biology.grammar import DECLARATIONS, NO_SP, STATES, TYPES, WINDOW
+import numpy as np
+from numpy.typing import NDArray
+
+from peft_sp.biology.grammar import DECLARATIONS, NO_SP, STATES, TOPOLOGY, TYPES, WINDOW
 
 REGION_OF_NAME = {
     "N": "n-region",
@@ -25,6 +28,27 @@ def _region(type_name: str, state_name: str) -> str:
 REGION_OF_STATE = tuple(_region(state.type, state.name) for state in STATES)
 """Region a state stands for, "" for topology."""
 MECHANISM_OF_TYPE = {declaration.name: declaration.mechanism for declaration in DECLARATIONS}
+
+OTHER = "Other"
+_COLUMN_OF_NAME = {
+    **{"N": "n", "H": "h", "C": "c", "RR": "RR", "P": "P"},
+    **{"CS": "lipobox", "C1": "cys"},
+}
+
+
+def _column(type_name: str, state_name: str) -> str:
+    if state_name in TOPOLOGY:
+        return OTHER
+    conserved = type_name == "PILIN" and state_name == "CS"
+    name = "cons." if conserved else _COLUMN_OF_NAME[state_name]
+    return f"{MECHANISM_OF_TYPE[type_name]} {name}"
+
+
+COLUMN_OF_STATE = tuple(_column(state.type, state.name) for state in STATES)
+"""Column of `Marginals.regions` that a state adds to."""
+MARGINAL_COLUMNS = tuple(dict.fromkeys(COLUMN_OF_STATE))
+"""What `Marginals.regions` tells apart: "Other" (no signal peptide, or behind it), then regions by
+mechanism, as "Sec/SPI n", named as SignalP 6 names them, which has none for a lipobox."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +84,28 @@ class Region:
     end: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Marginals:
+    """What is likely at each of a window's L residues.
+
+    regions (L, R) float32: P(region at the residue), columns as in `MARGINAL_COLUMNS`; each row
+    sums to 1. cleavage (L,) float32: P(the predicted type, and a cut behind the residue), zero
+    without a signal peptide; largest at the predicted site.
+    """
+
+    regions: NDArray[np.float32]
+    cleavage: NDArray[np.float32]
+
+
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """The prediction for one protein.
 
     type: one of `TYPES`; probabilities: P(type) in the order of `TYPES`, 0 for types that were
     excluded; cleavage_site: 1-based last residue before the cut; cleavage_probability: P(this
-    type and this cut); both None without a signal peptide. regions: in order.
+    type and this cut); both None without a signal peptide. regions: in order. marginals: None
+    unless they were asked for; two predictions are not compared by them. organism: "eukarya" or
+    "other", as it was predicted; undecided: as "other" because the header does not say.
     """
 
     protein: Protein
@@ -75,6 +114,9 @@ class Prediction:
     cleavage_site: int | None = None
     cleavage_probability: float | None = None
     regions: tuple[Region, ...] = ()
+    marginals: Marginals | None = field(default=None, compare=False, repr=False)
+    organism: str = "other"
+    undecided: bool = False
 
     @property
     def id(self) -> str:

@@ -21,7 +21,8 @@ class Backend(Protocol):
     """What a predictor asks of a network.
 
     scores: of its CRF; batch_size: windows a call that suit it; concurrency: calls that are
-    worth making at once, from as many threads.
+    worth making at once, from as many threads. One that also has `runtime` says what computes,
+    with its version, as the last bits of the emissions may depend on it.
     """
 
     scores: CrfScores
@@ -38,25 +39,32 @@ class OnnxBackend:
 
     One thread a batch and several batches at once: recurrent layers take 70 small steps, and
     threads that share a step wait for each other more than they work.
+
+    batch_size: what suits the network, by default a small one.
     """
 
-    batch_size = 128
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        threads: int | None = None,
+        batch_size: int | None = None,
+    ) -> None:
+        library: Any = importlib.import_module("onnxruntime")
 
-    def __init__(self, path: str | os.PathLike[str], threads: int | None = None) -> None:
-        runtime: Any = importlib.import_module("onnxruntime")
-
-        options = runtime.SessionOptions()
+        self.batch_size = batch_size or 128
+        options = library.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
         self.concurrency = threads or available_processors()
         try:
-            self._session = runtime.InferenceSession(
+            self._session = library.InferenceSession(
                 os.fspath(path), options, providers=["CPUExecutionProvider"]
             )
             scores = self._session.run(["transitions", "starts", "ends"], _dummy())
         except Exception as error:  # ONNX Runtime's errors have no common base of their own
             raise ModelError(f"{path}: not a model of this program ({error})") from None
         self.scores = CrfScores(*scores)
+        self.runtime = f"onnxruntime {library.__version__}"
 
     def emissions(self, residues: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Residues (B, L) codes, padded -> emissions (B, L, S)."""
@@ -82,6 +90,8 @@ class TorchBackend:
         self._model = model if device is None else model.to(device)
         self._device = model.head.weight.device
         self._bf16 = precision == "bfloat16"
+        threads = f", {torch.get_num_threads()} threads" if self._device.type == "cpu" else ""
+        self.runtime = f"torch {torch.__version__} in {precision} on {self._device.type}{threads}"
         crf = model.crf
         transitions, starts, ends = (
             p.detach().cpu().numpy().copy() for p in (crf.transitions, crf.starts, crf.ends)
@@ -115,6 +125,7 @@ class EnsembleBackend:
         self.members = members
         self.batch_size = min(member.batch_size for member in members)
         self.concurrency = min(member.concurrency for member in members)
+        self.runtime = "; ".join(dict.fromkeys(map(runtime, members)))
         scores = [member.scores for member in members]
         self.scores = CrfScores(
             np.mean([s.transitions for s in scores], axis=0),
@@ -128,6 +139,11 @@ class EnsembleBackend:
         for member in self.members[1:]:
             total = total + member.emissions(residues)
         return total / np.float32(len(self.members))
+
+
+def runtime(backend: Backend) -> str:
+    """What computes a backend's emissions, with its version."""
+    return str(getattr(backend, "runtime", type(backend).__name__))
 
 
 def available_processors() -> int:

@@ -44,7 +44,8 @@ class Decoded:
     type_probabilities (B, K); types (B,) index of the predicted type; sites (B,) 1-based
     last residue before the cut, 0 without one; site_probabilities (B,) P(type and cut there),
     0 without one; paths (B, L) state numbers, -1 behind the end and in windows whose type has
-    no cut.
+    no cut. Where they were asked for: marginals (B, L, S) P(state at residue), zero behind the
+    end; cleavage (B, L) P(type and cut after residue), zero without one.
     """
 
     type_probabilities: Floats
@@ -52,6 +53,8 @@ class Decoded:
     sites: Ints
     site_probabilities: Floats
     paths: NDArray[np.int8]
+    marginals: Floats | None = None
+    cleavage: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -88,11 +91,12 @@ class Decoder:
         emissions: NDArray[np.floating],
         lengths: Ints,
         allowed_types: NDArray[np.bool_] | None = None,
+        marginals: bool = False,
     ) -> Decoded:
         """Predictions from emissions (B, L, S) of windows of `lengths` (B,), each at least 1.
 
         allowed_types (K,) or (B, K) bool: the posterior is restricted to these types exactly,
-        as if the others did not exist.
+        as if the others did not exist. marginals: whether to give them, which takes longer.
         """
         by_place = np.ascontiguousarray(emissions.transpose(1, 0, 2), dtype=np.float64)
         sweep = self._forward(by_place, lengths)
@@ -102,6 +106,7 @@ class Decoder:
         sites = np.zeros(batch, dtype=np.int64)
         site_probabilities = np.zeros(batch)
         paths = np.full((batch, length), -1, dtype=np.int8)
+        cleavage = np.zeros((batch, length)) if marginals else None
         with_cut = np.isin(types, self.rules.type_of_state[self.rules.cuts[:, 0]])
         if some := np.flatnonzero(with_cut).tolist():
             chosen = types[some]
@@ -117,7 +122,10 @@ class Decoder:
             share = probabilities[some, chosen]
             site_probabilities[some] = cuts[np.arange(len(some)), best] * share
             paths[some] = self._best_paths(by_place[:, some], lengths[some], chosen, best)
-        return Decoded(probabilities, types, sites, site_probabilities, paths)
+            if cleavage is not None:
+                cleavage[some] = cuts * share[:, None]
+        states = self._marginals(sweep, lengths, probabilities) if marginals else None
+        return Decoded(probabilities, types, sites, site_probabilities, paths, states, cleavage)
 
     def cleavage_posterior(
         self,
@@ -142,12 +150,7 @@ class Decoder:
         """P(state at residue | window) (B, L, S); zero behind the end."""
         by_place = np.ascontiguousarray(emissions.transpose(1, 0, 2), dtype=np.float64)
         sweep = self._forward(by_place, lengths)
-        joint = sweep.state * self._backward(sweep.weights, lengths)
-        total = joint @ self.membership
-        share = self._type_probabilities(sweep, allowed_types) / np.where(total > 0, total, 1.0)
-        joint *= share[..., self.rules.type_of_state]
-        inside = np.arange(len(joint))[:, None] < lengths
-        return np.ascontiguousarray((joint * inside[..., None]).transpose(1, 0, 2))
+        return self._marginals(sweep, lengths, self._type_probabilities(sweep, allowed_types))
 
     def best_paths(self, emissions: NDArray[np.floating], lengths: Ints) -> NDArray[np.int8]:
         """The best path (B, L) over all types (Viterbi); -1 behind the end."""
@@ -204,6 +207,15 @@ class Decoder:
                 state = moved
             states[place] = state
         return states
+
+    def _marginals(self, sweep: _Sweep, lengths: Ints, probabilities: Floats) -> Floats:
+        """P(state at residue) (B, L, S), whose sum over a type is its share in (B, K)."""
+        joint = sweep.state * self._backward(sweep.weights, lengths)
+        total = joint @ self.membership
+        share = probabilities / np.where(total > 0, total, 1.0)
+        joint *= share[..., self.rules.type_of_state]
+        inside = np.arange(len(joint))[:, None] < lengths
+        return np.ascontiguousarray((joint * inside[..., None]).transpose(1, 0, 2))
 
     def _cuts(self, sweep: _Sweep, lengths: Ints, types: Ints) -> Floats:
         """P(cut after residue i | the type in `types` (B,)) (B, L), from pairwise marginals."""

@@ -6,28 +6,41 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from peft_sp.biology.alphabet import encode
 from peft_sp.biology.grammar import EUKARYOTIC_TYPES, TYPES, grammar
-from peft_sp.biology.prediction import REGION_OF_STATE, Prediction, Protein, Region
+from peft_sp.biology.prediction import (
+    COLUMN_OF_STATE,
+    MARGINAL_COLUMNS,
+    REGION_OF_STATE,
+    Marginals,
+    Prediction,
+    Protein,
+    Region,
+)
 from peft_sp.errors import MissingExtraError, ModelError
 from peft_sp.inference.backends import Backend, EnsembleBackend, OnnxBackend, TorchBackend
 from peft_sp.inference.decoding import Decoded, Decoder
+from peft_sp.inference.memory import Key, Memory, Result
 from peft_sp.io import models
-from peft_sp.io.fasta import clean
+from peft_sp.io.cleaning import clean
+from peft_sp.io.organism import organism_of
+
+if TYPE_CHECKING:
+    from peft_sp.network.backbone import Backbones
 
 CHUNK = 2048
 """Proteins that are looked at together: enough to fill batches of one length."""
-REMEMBERED = 20_000
-"""Windows whose results are kept for later proteins that begin with the same residues."""
 MODES = {"eukarya": EUKARYOTIC_TYPES, "other": TYPES}
+AUTO = "auto"
+UNDECIDED = "organism not known from the header, predicted as other"
 
 _REGION_NAMES = tuple(dict.fromkeys(name for name in REGION_OF_STATE if name))
 # Region number of each state, 0 for none; one more entry, so that a path's -1 reads as none.
@@ -36,73 +49,90 @@ _REGION_NUMBER = np.array(
     dtype=np.int8,
 )
 
-Result = tuple[int, tuple[float, ...], int, float, tuple[Region, ...]]
+# Which column of the marginals each state adds to (S, R).
+_STATE_TO_COLUMN = np.array(
+    [[column == own for column in MARGINAL_COLUMNS] for own in COLUMN_OF_STATE], dtype=np.float64
+)
 
 
 class Predictor:
-    """A trained network, ready to predict; `config` is its `config.json`."""
+    """A trained network, ready to predict; `config` is its `config.json`.
+
+    chunk: proteins that are looked at together.
+    """
 
     def __init__(self, backend: Backend, config: dict[str, Any] | None = None) -> None:
         self.backend = backend
         self.config = config or {}
+        self.chunk = CHUNK
         self.decoder = Decoder(grammar(), backend.scores)
 
     def predict(
         self,
         proteins: Iterable[Protein | tuple[str, str]],
-        organism: Literal["eukarya", "other"] = "other",
+        organism: Literal["eukarya", "other", "auto"] = "other",
         batch_size: int | None = None,
+        marginals: bool = False,
+        memory: Memory | None = None,
     ) -> Iterator[Prediction]:
         """Predictions of proteins, or of (name, sequence) pairs, in their order.
 
-        With organism "eukarya" only NO_SP and SP exist, and their probabilities are exact.
-        Reads ahead by `CHUNK` proteins and never holds more. Raises ValueError for an unknown
-        organism, fasta.UnusableRecordError for a sequence that is none, TypeError for what is
+        With organism "eukarya" only NO_SP and SP exist, and their probabilities are exact. "auto"
+        goes by what each header says (`io.organism`), and by "other" with a warning if nothing.
+        marginals: whether predictions carry what is likely at each residue (`Marginals`);
+        what takes so much room is not remembered from chunk to chunk.
+        Reads ahead by `chunk` proteins and never holds more. Raises ValueError for an unknown
+        organism, cleaning.UnusableRecordError for a sequence that is none, TypeError for what is
         neither a protein nor a pair.
+
+        memory: of an earlier run at the end of one of its chunks, to go on exactly as it would
+        have done. It changes between chunks only, before a chunk's first prediction is given.
         """
-        if organism not in MODES:
-            raise ValueError(f"organism is 'eukarya' or 'other', not '{organism}'")
-        allowed = np.isin(TYPES, MODES[organism])
-        remembered: dict[str, Result] = {}
+        if organism not in (*MODES, AUTO):
+            raise ValueError(f"organism is 'eukarya', 'other' or 'auto', not '{organism}'")
+        memory = Memory() if memory is None else memory
         stream = iter(proteins)
         with ThreadPoolExecutor(self.backend.concurrency) as workers:
-            while raw := list(islice(stream, CHUNK)):
+            while raw := list(islice(stream, self.chunk)):
                 chunk = [_protein(item) for item in raw]
-                windows = list(dict.fromkeys(protein.window for protein in chunk))
-                new = [window for window in windows if window not in remembered]
-                results = {w: remembered[w] for w in windows if w in remembered}
-                results.update(self._compute(new, allowed, workers, batch_size))
-                yield from (_prediction(p, results[p.window]) for p in chunk)
-                remembered.update(results)
-                for window in list(islice(remembered, max(len(remembered) - REMEMBERED, 0))):
-                    del remembered[window]
+                organisms = [_organism(p) if organism == AUTO else organism for p in chunk]
+                keys = [(p.window, o or "other") for p, o in zip(chunk, organisms, strict=True)]
+                distinct = list(dict.fromkeys(keys))
+                results = memory.known(distinct)
+                new = [key for key in distinct if key not in results]
+                results.update(self._compute(new, workers, batch_size, marginals))
+                if not marginals:
+                    memory.add(results)
+                for protein, known, key in zip(chunk, organisms, keys, strict=True):
+                    yield _prediction(protein, results[key], known)
 
     def _compute(
         self,
-        windows: list[str],
-        allowed: NDArray[np.bool_],
+        keys: list[Key],
         workers: ThreadPoolExecutor,
         batch_size: int | None,
-    ) -> Iterator[tuple[str, Result]]:
-        """Results of distinct windows; the network runs some batches ahead of the decoder."""
+        marginals: bool,
+    ) -> Iterator[tuple[Key, Result]]:
+        """Results of distinct keys; the network runs some batches ahead of the decoder."""
         # Sorted by length, so that batches carry next to no padding.
-        ordered = sorted(windows, key=len)
+        ordered = sorted(keys, key=lambda key: len(key[0]))
         size = batch_size or self.backend.batch_size
         batches = [ordered[start : start + size] for start in range(0, len(ordered), size)]
 
-        def run(batch: list[str]) -> NDArray[np.float32]:
-            return self.backend.emissions(encode(batch))
+        def run(batch: list[Key]) -> NDArray[np.float32]:
+            return self.backend.emissions(encode([window for window, _ in batch]))
 
         queue = deque(batches)
         ahead: deque[Future[NDArray[np.float32]]] = deque()
+        modes = {organism: np.isin(TYPES, types) for organism, types in MODES.items()}
         for batch in batches:
             while queue and len(ahead) <= self.backend.concurrency:
                 ahead.append(workers.submit(run, queue.popleft()))
             emissions = ahead.popleft().result()
-            lengths = np.array([len(window) for window in batch])
-            yield from zip(
-                batch, _results(self.decoder.decode(emissions, lengths, allowed)), strict=True
-            )
+            lengths = np.array([len(window) for window, _ in batch])
+            allowed = np.stack([modes[organism] for _, organism in batch])
+            decoded = self.decoder.decode(emissions, lengths, allowed, marginals)
+            yield from zip(batch, _results(decoded, lengths), strict=True)
 
 
 def _protein(item: Protein | tuple[str, str]) -> Protein:
@@ -112,6 +142,10 @@ def _protein(item: Protein | tuple[str, str]) -> Protein:
         raise TypeError(f"proteins are (name, sequence) pairs, not {item!r}")
     name, sequence = item
     return clean(name, sequence)
+
+
+def _organism(protein: Protein) -> str | None:
+    return organism_of(protein.header)
 
 
 def decode_windows(
@@ -150,13 +184,13 @@ def decode_windows(
 
 
 def load(
-    model: str | os.PathLike[str] = models.DEFAULT,
+    model: str | os.PathLike[str] | models.Model = models.DEFAULT,
     *,
     device: str = "auto",
     threads: int | None = None,
     backbone: str | None = None,
 ) -> Predictor:
-    """A predictor from a model's name or directory.
+    """A predictor from a model's name, directory or hub id.
 
     Exported models run on ONNX Runtime without torch; others need `peft-sp[train]` and their
     backbone, which `backbone` (name, hub id or directory) may point to. threads: of the
@@ -166,44 +200,63 @@ def load(
     """
     directory = models.locate(model)
     config = models.read_config(directory)
-    exported = directory / models.ONNX
     if backbone is not None and "backbone" not in config:
         raise ModelError(f"model '{model}' has no backbone; leave out --backbone")
-    if names := models.members(config):
-        place = {"device": device, "threads": threads, "backbone": backbone}
-        parts = [load(directory / name, **place).backend for name in names]  # type: ignore[arg-type]
-        found: Backend = EnsembleBackend(parts)
-    elif exported.is_file():
-        if device not in ("auto", "cpu"):
-            raise ModelError(f"model '{model}' is exported for the CPU; leave out --device")
-        found = OnnxBackend(exported, threads)
-    else:
-        found = _torch_backend(directory, device, threads, backbone)
+    place = _Place(device, threads, backbone)
+    found = _backend(directory, config, place)
     found.scores = replace(found.scores, temperature=models.temperature(config))
     return Predictor(found, config)
 
 
-def _torch_backend(
-    directory: Path, device: str, threads: int | None, backbone: str | None
-) -> TorchBackend:
+@dataclass
+class _Place:
+    """Where a model runs; `backbones` are those that its networks have read so far."""
+
+    device: str
+    threads: int | None
+    backbone: str | None
+    backbones: Backbones | None = None
+
+
+def _backend(directory: Path, config: dict[str, Any], place: _Place) -> Backend:
+    exported = directory / models.ONNX
+    if names := models.members(config):
+        parts = [models.locate(directory / name) for name in names]
+        return EnsembleBackend([_backend(part, models.read_config(part), place) for part in parts])
+    if not exported.is_file():
+        return _torch_backend(directory, place)
+    if place.device not in ("auto", "cpu"):
+        raise ModelError(f"model '{directory}' is exported for the CPU; leave out --device")
+    if place.backbone is not None:
+        raise ModelError(
+            f"model '{directory}' is exported, its backbone included; leave out --backbone"
+        )
+    return OnnxBackend(exported, place.threads, models.batch_size(config))
+
+
+def _torch_backend(directory: Path, place: _Place) -> TorchBackend:
     try:
         import torch
 
+        from peft_sp.network.backbone import Backbones
         from peft_sp.network.checkpoint import load_checkpoint
     except ImportError as error:
         raise MissingExtraError(f"{directory}", "train", error.name) from None
+    device = place.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     elif device == "cuda" and not torch.cuda.is_available():
         raise ModelError("this machine has no CUDA device; use --device cpu")
-    if threads is not None:
-        torch.set_num_threads(threads)
-    return TorchBackend(load_checkpoint(directory, backbone), device)
+    if place.threads is not None:
+        torch.set_num_threads(place.threads)
+    place.backbones = place.backbones or Backbones()
+    return TorchBackend(load_checkpoint(directory, place.backbone, place.backbones), device)
 
 
-def _results(decoded: Decoded) -> Iterator[Result]:
+def _results(decoded: Decoded, lengths: NDArray[np.int64]) -> Iterator[Result]:
     """One result a window, as plain Python data."""
     regions = _regions(decoded.paths)
+    marginals = _marginals(decoded, lengths)
     columns = (
         decoded.types.tolist(),
         decoded.type_probabilities.tolist(),
@@ -211,7 +264,24 @@ def _results(decoded: Decoded) -> Iterator[Result]:
         decoded.site_probabilities.tolist(),
     )
     for row, (kind, shares, site, chance) in enumerate(zip(*columns, strict=True)):
-        yield kind, tuple(shares), site, chance, tuple(regions.get(row, ()))
+        likely = marginals[row] if marginals else None
+        yield kind, tuple(shares), site, chance, tuple(regions.get(row, ())), likely
+
+
+def _marginals(decoded: Decoded, lengths: NDArray[np.int64]) -> list[Marginals]:
+    """One a window, read-only, since proteins with the same window share it; empty without."""
+    if decoded.marginals is None or decoded.cleavage is None:
+        return []
+    found = []
+    regions = (decoded.marginals @ _STATE_TO_COLUMN).astype(np.float32)
+    cleavage = decoded.cleavage.astype(np.float32)
+    for row, length in enumerate(lengths.tolist()):
+        # Copies, so that a remembered window does not keep its whole batch.
+        own = Marginals(regions[row, :length].copy(), cleavage[row, :length].copy())
+        own.regions.setflags(write=False)
+        own.cleavage.setflags(write=False)
+        found.append(own)
+    return found
 
 
 def _regions(paths: NDArray[np.int8]) -> dict[int, list[Region]]:
@@ -231,8 +301,19 @@ def _regions(paths: NDArray[np.int8]) -> dict[int, list[Region]]:
     return found
 
 
-def _prediction(protein: Protein, result: Result) -> Prediction:
-    kind, probabilities, site, chance, regions = result
-    if not site:
-        return Prediction(protein, TYPES[kind], probabilities)
-    return Prediction(protein, TYPES[kind], probabilities, site, chance, regions)
+def _prediction(protein: Protein, result: Result, organism: str | None) -> Prediction:
+    """organism: None where it is not known and the result is that of "other"."""
+    kind, probabilities, site, chance, regions, likely = result
+    if organism is None:
+        protein = replace(protein, warnings=(*protein.warnings, UNDECIDED))
+    return Prediction(
+        protein,
+        TYPES[kind],
+        probabilities,
+        site or None,
+        chance if site else None,
+        regions if site else (),
+        marginals=likely,
+        organism=organism or "other",
+        undecided=organism is None,
+    )

@@ -5,39 +5,43 @@ from __future__ import annotations
 import io
 import os
 import re
-import shutil
+import stat
 import sys
 import tempfile
 from array import array
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from hashlib import blake2b
-from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 import numpy as np
-from dnaio.exceptions import FileFormatError
 from dnaio.readers import FastaReader
 
-from peft_sp.biology.alphabet import RESIDUES, UNKNOWN
 from peft_sp.biology.prediction import Protein
-from peft_sp.errors import InputError, PeftSpError
+from peft_sp.errors import InputError, OutputError
+from peft_sp.io.cleaning import (
+    LONG_ENOUGH_TO_TELL,
+    NUCLEOTIDE_HINT,
+    UnusableRecordError,
+    clean,
+    clean_header,
+    looks_like_nucleotides,
+)
+from peft_sp.io.formats import HEAD, check, compression_of, open_text, other_format
 
 STANDARD_INPUT = "-"
-_KNOWN = RESIDUES.encode()
-_NUCLEOTIDES = b"ACGTUN"
-_UNPRINTABLE = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]")
-_NUCLEOTIDE_HINT = "these are nucleotides, not amino acids; translate them first"
-_LOOKS_LIKE_NUCLEOTIDES = 0.95
-_LONG_ENOUGH_TO_TELL = 50
 _SAMPLE = 1000
 """Records whose beginnings are looked at together."""
+_BLOCK = 1 << 20
+_BEFORE = re.compile("^[\ufeff\\s]+")
+_SHOWN = 40
+"""Letters of a line that a message shows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """A record as it stands in the file; comments: lines with '#' inside the record."""
+    """A record as it stands in the file; comments: lines with '#' or ';' inside the record."""
 
     header: str
     sequence: str
@@ -45,107 +49,48 @@ class Raw:
     comments: int = 0
 
 
-class UnusableRecordError(PeftSpError, ValueError):
-    """Why a record cannot be predicted; the reader adds where it stands."""
-
-
-def clean(header: str, sequence: str, line: int = 0, comments: int = 0) -> Protein:
-    """A protein from a header and a sequence as they were given.
-
-    Upper-cases; strips a trailing stop; turns inner stops and letters that no network knows
-    into X and removes gaps, with a warning each. Raises UnusableRecordError where nothing is
-    left, or where something is no letter, or where the letters are nucleotides.
-    """
-    letters = "".join(sequence.split())
-    if not letters.isascii():
-        strange = next(letter for letter in letters if not letter.isascii())
-        raise UnusableRecordError(_not_an_amino_acid(strange, letters))
-    letters = letters.upper().rstrip("*")
-    warnings = []
-    if comments:
-        warnings.append(f"{comments} line(s) with '#' left out")
-    odd = _unknown(letters)
-    if odd:
-        gaps = letters.count("-") + letters.count(".")
-        if gaps:
-            letters = letters.replace("-", "").replace(".", "").rstrip("*")
-            warnings.append(f"{gaps} gap(s) removed")
-        stops = letters.count("*")
-        if stops:
-            letters = letters.replace("*", UNKNOWN)
-            warnings.append(f"{stops} inner stop(s) read as X")
-        for letter in sorted(set(odd) - set("-.*")):
-            if not ("A" <= letter <= "Z"):
-                raise UnusableRecordError(_not_an_amino_acid(letter, sequence.upper()))
-            warnings.append(f"{letters.count(letter)} {letter} read as X")
-            letters = letters.replace(letter, UNKNOWN)
-    if not letters:
-        raise UnusableRecordError("the record has no residues; remove it or give its sequence")
-    if len(letters) >= _LONG_ENOUGH_TO_TELL and _looks_like_nucleotides(letters):
-        raise UnusableRecordError(_NUCLEOTIDE_HINT)
-    return Protein(clean_header(header), letters, tuple(warnings), line)
-
-
-def _unknown(letters: str) -> str:
-    """The letters of a sequence that no network knows."""
-    return letters.encode("utf-8", "replace").translate(None, _KNOWN).decode("utf-8", "replace")
-
-
-def _looks_like_nucleotides(letters: str) -> bool:
-    """Nearly all letters are bases, and of three or more kinds: some proteins repeat two."""
-    others = letters.encode().translate(None, _NUCLEOTIDES)
-    if len(others) > (1 - _LOOKS_LIKE_NUCLEOTIDES) * len(letters):
-        return False
-    return sum(letters.count(base) > len(letters) / 50 for base in "ACGTU") >= 3
-
-
-def _not_an_amino_acid(letter: str, sequence: str) -> str:
-    return f"{letter!r} at residue {sequence.find(letter) + 1} is no amino acid; remove it"
-
-
-def clean_header(header: str) -> str:
-    """A header on one line: control characters and line separators become spaces."""
-    return _UNPRINTABLE.sub(" ", header).strip() or "unnamed"
-
-
-def _id(header: str) -> str:
-    return clean_header(header).split(None, 1)[0]
-
-
-class _NumberedLines:
+class _Lines:
     """The lines of a text file for dnaio's reader, remembering where the records start."""
 
-    def __init__(self, text: TextIO) -> None:
-        self._text = text
+    def __init__(self, text: TextIO, path: str) -> None:
+        self._text, self._path = text, path
         self.starts: list[int] = []
         self.comments: list[int] = []
 
     closed = False
 
-    def close(self) -> None:
-        self._text.close()
-
     def __iter__(self) -> Iterator[str]:
         for number, line in enumerate(self._text, 1):
-            first = line[:1]
-            if first == ">" or (first.isspace() and line.lstrip()[:1] == ">"):
-                self.starts.append(number)
-                self.comments.append(0)
-            elif self.comments and line.lstrip()[:1] == "#":
-                self.comments[-1] += 1
-            yield line
+            if not line[0].isalpha():
+                # A mark of UTF-8 stands inside a file where several were joined.
+                line = _BEFORE.sub("", line)  # noqa: PLW2901
+                first = line[:1]
+                if first == ">":
+                    self.starts.append(number)
+                    self.comments.append(0)
+                elif first in ("#", ";"):
+                    if self.comments:
+                        self.comments[-1] += 1
+                    continue
+            if self.starts or not line.strip():
+                yield line
+            else:
+                raise InputError(_no_header(line.strip()), path=self._path, line=number)
+
+
+def _no_header(line: str) -> str:
+    shown = ascii(line[:_SHOWN] + ("..." if len(line) > _SHOWN else ""))
+    mend = "put a line such as '>name' before the sequence" if line.isalpha() else "remove it"
+    return f"not FASTA: the line {shown} stands before any header, which starts with '>'; {mend}"
 
 
 class _Reader(FastaReader):
-    """dnaio's FASTA reader for any encoding, with the line each record starts at."""
+    """dnaio's FASTA reader for lines of any encoding, with the line each record starts at."""
 
-    def __init__(self, path: str) -> None:
-        super().__init__(path, sequence_class=self._record)
-        # Headers hold UTF-8 and sometimes stray bytes; dnaio's own records are ASCII.
-        binary = self._file.detach()
-        self._file: Any = _NumberedLines(
-            io.TextIOWrapper(binary, encoding="utf-8-sig", errors="replace")
-        )
+    def __init__(self, text: TextIO, path: str) -> None:
+        # dnaio would decode a binary file as the locale says; these lines are text already.
+        super().__init__(io.BytesIO(), sequence_class=self._record)
+        self._file: Any = _Lines(text, path)
 
     def _record(self, name: str, sequence: str, _: None) -> Raw:
         # dnaio asks for a record once it has seen the next header, or the file's end.
@@ -154,58 +99,17 @@ class _Reader(FastaReader):
 
 
 def read_raw(path: str | os.PathLike[str]) -> Iterator[Raw]:
-    """The records of a FASTA file, plain or gzip, bzip2, xz or zstandard.
+    """The records of a FASTA file, plain or compressed (see `formats.open_text`).
 
     Raises InputError where the file is missing, empty, cut off or not FASTA.
     """
     name = os.fspath(path)
-    if not Path(name).exists():
-        raise InputError("no such file", path=name)
-    if Path(name).is_dir():
-        raise InputError("is a directory; give a FASTA file", path=name)
-    count = 0
-    try:
-        with _Reader(name) as reader:
-            for record in reader:
-                count += 1
-                yield record
-    except FileFormatError as error:
-        raise InputError(_not_fasta(str(error)), path=name, line=(error.line or 0) + 1) from None
-    except EOFError:
-        raise InputError(_damaged(name, count), path=name) from None
-    except OSError as error:
-        # Decompressors raise it too, without a number of the system's.
-        problem = f"cannot be read ({error.strerror})" if error.errno else _damaged(name, count)
-        raise InputError(problem, path=name) from None
-    except Exception as error:  # decompressors have errors of their own
-        if type(error).__module__.split(".")[0] not in ("zlib", "isal", "lzma", "zstd", "_lzma"):
-            raise
-        raise InputError(_damaged(name, count), path=name) from None
-    if not count:
-        raise InputError("the file has no records", path=name)
-
-
-_OTHER_FORMATS = {"@": "FASTQ", "LOCUS": "GenBank", "ID  ": "EMBL or UniProt text", "PK": "zip"}
-
-
-def _not_fasta(error: str) -> str:
-    """What is wrong with a first line that is no header, from dnaio's message, which quotes it."""
-    begins = error.partition("but got '")[2]
-    for start, name in _OTHER_FORMATS.items():
-        if begins.startswith(start):
-            return f"this looks like {name}; give protein FASTA"
-    return "not FASTA: a header line that starts with '>' is expected"
-
-
-_MAGIC = {".gz": b"\x1f\x8b", ".bz2": b"BZh", ".xz": b"\xfd7zXZ", ".zst": b"\x28\xb5\x2f\xfd"}
-
-
-def _damaged(name: str, count: int) -> str:
-    magic = _MAGIC.get(Path(name).suffix, b"")
-    with open(name, "rb") as file:
-        if not file.read(len(magic)).startswith(magic):
-            return f"is named {Path(name).suffix} but not compressed so; rename it"
-    return f"the compressed file is cut off or damaged (after {count} records); fetch it again"
+    record: Any = None
+    with open_text(name) as text:
+        for record in _Reader(text, name):
+            yield record
+    if record is None:
+        raise InputError("the file has no records; give protein FASTA", path=name)
 
 
 def read_fasta(path: str | os.PathLike[str]) -> Iterator[Protein]:
@@ -221,12 +125,15 @@ def read_fasta(path: str | os.PathLike[str]) -> Iterator[Protein]:
 class Survey:
     """What a first pass over the input found.
 
-    count: usable records; skipped: an error for each other; unique: no id stands twice.
+    count: usable records; skipped: an error for each other; unique: no id stands twice;
+    fingerprint: of the usable records as they were understood, whatever the files' names, line
+    ends or compression.
     """
 
     count: int
     skipped: tuple[InputError, ...]
     unique: bool
+    fingerprint: str = ""
 
 
 class FastaInput:
@@ -237,89 +144,68 @@ class FastaInput:
 
     def __init__(self, names: list[str], paths: list[str]) -> None:
         self.names, self.paths = names, paths
+        self._repeated: frozenset[int] = frozenset()
 
     def survey(self, skip_invalid: bool = False) -> Survey:
         """Check every record before any work is done.
 
-        Raises InputError for the first that cannot be used, and for an id that stands twice;
-        with `skip_invalid` the former are returned and the latter kept apart.
+        Raises InputError for the first that cannot be used; with `skip_invalid` these are
+        returned, and the error is raised only where no record is left.
         """
         count, skipped = 0, []
         keys = array("Q")
         beginning: list[str] = []
-        for name, path in zip(self.names, self.paths, strict=True):
-            for raw in self._raw(name, path):
-                try:
-                    protein = clean(raw.header, raw.sequence, raw.line, raw.comments)
-                except UnusableRecordError as error:
-                    located = _located(error, name, raw)
-                    if not skip_invalid:
-                        raise located from None
-                    skipped.append(located)
-                    continue
-                count += 1
-                if count <= _SAMPLE:
-                    beginning.append(protein.window)
-                keys.append(_key(protein.id))
+        fingerprint = blake2b(digest_size=8)
+        for name, raw in self._records():
+            try:
+                protein = clean(raw.header, raw.sequence, raw.line, raw.comments)
+            except UnusableRecordError as error:
+                located = _located(error, name, raw)
+                if not skip_invalid:
+                    raise located from None
+                skipped.append(located)
+                continue
+            count += 1
+            if count <= _SAMPLE:
+                beginning.append(protein.window)
+            keys.append(_key(protein.id))
+            # One line each: cleaned records hold no line ends.
+            parts = (protein.header, protein.sequence, *protein.warnings, "\n")
+            fingerprint.update("\n".join(parts).encode("utf-8", "replace"))
         letters = "".join(beginning)
-        if len(letters) >= _LONG_ENOUGH_TO_TELL // 2 and _looks_like_nucleotides(letters):
-            raise InputError(_NUCLEOTIDE_HINT, path=self.names[0])
-        unique = self._unique(keys, refuse=not skip_invalid)
+        if len(letters) >= LONG_ENOUGH_TO_TELL // 2 and looks_like_nucleotides(letters):
+            raise InputError(NUCLEOTIDE_HINT, path=self.names[0])
         if not count:
-            raise InputError("no record can be predicted", path=self.names[0])
-        return Survey(count, tuple(skipped), unique)
+            raise InputError(
+                f"no record can be predicted; the first: {skipped[0].problem}", path=self.names[0]
+            )
+        distinct, counts = np.unique(np.frombuffer(keys, dtype=np.uint64), return_counts=True)
+        self._repeated = frozenset(distinct[counts > 1].tolist())
+        return Survey(count, tuple(skipped), not self._repeated, fingerprint.hexdigest())
 
-    def proteins(self, duplicates: bool = False) -> Iterator[Protein]:
-        """The usable proteins in order; `duplicates`: warn of ids that stood before."""
+    def proteins(self) -> Iterator[Protein]:
+        """The usable proteins in order; after a survey, with a warning of ids that stood before."""
         seen: set[int] = set()
-        for name, path in zip(self.names, self.paths, strict=True):
-            for raw in self._raw(name, path):
-                try:
-                    protein = clean(raw.header, raw.sequence, raw.line, raw.comments)
-                except UnusableRecordError:
-                    continue
-                if duplicates:
-                    key = _key(protein.id)
-                    if key in seen:
-                        warnings = (*protein.warnings, "id stands more than once")
-                        protein = Protein(protein.header, protein.sequence, warnings, protein.line)
-                    seen.add(key)
-                yield protein
+        for _, raw in self._records():
+            try:
+                protein = clean(raw.header, raw.sequence, raw.line, raw.comments)
+            except UnusableRecordError:
+                continue
+            if self._repeated and (key := _key(protein.id)) in self._repeated:
+                if key in seen:
+                    warnings = (*protein.warnings, "id stands more than once")
+                    protein = replace(protein, warnings=warnings)
+                seen.add(key)
+            yield protein
 
-    def _raw(self, name: str, path: str) -> Iterator[Raw]:
-        try:
-            yield from read_raw(path)
-        except InputError as error:
-            # Standard input is read from a copy; the message must not name that.
-            raise InputError(error.problem, path=name, line=error.line) from None
-
-    def _unique(self, keys: array[int], refuse: bool) -> bool:
-        """Whether no id stands twice; if one does and `refuse`, raise InputError with its lines."""
-        hashes = np.frombuffer(keys, dtype=np.uint64)
-        distinct, counts = np.unique(hashes, return_counts=True)
-        if len(distinct) == len(hashes):
-            return True
-        if not refuse:
-            return False
-        twice = set(distinct[counts > 1].tolist())
-        first: dict[str, tuple[str, int]] = {}
+    def _records(self) -> Iterator[tuple[str, Raw]]:
         for name, path in zip(self.names, self.paths, strict=True):
-            for raw in self._raw(name, path):
-                protein_id = _id(raw.header)
-                if _key(protein_id) not in twice:
-                    continue
-                if protein_id in first:
-                    other, line = first[protein_id]
-                    where = f"at line {line}" if other == name else f"in {other} at line {line}"
-                    raise InputError(
-                        f"this id stands already {where}; rename one, or pass --skip-invalid "
-                        "to keep both apart with a warning",
-                        path=name,
-                        line=raw.line,
-                        record=protein_id,
-                    )
-                first[protein_id] = name, raw.line
-        return True
+            try:
+                for raw in read_raw(path):
+                    yield name, raw
+            except InputError as error:
+                # Standard input is read from a copy; the message must not name that.
+                raise InputError(error.problem, path=name, line=error.line) from None
 
 
 @contextmanager
@@ -327,24 +213,60 @@ def open_input(names: Iterable[str | os.PathLike[str]]) -> Iterator[FastaInput]:
     """FASTA files as one input; "-" is standard input.
 
     What can be read only once, as standard input and pipes, is kept in a temporary file.
+    Raises InputError where a file is missing, unreadable or given twice.
     """
     given = [os.fspath(name) for name in names]
     if given.count(STANDARD_INPUT) > 1:
         raise InputError("can be read only once; give '-' once", path=STANDARD_INPUT)
-    with tempfile.TemporaryDirectory(prefix="peft-sp-") as folder:
-        paths = []
-        for number, name in enumerate(given):
-            copy = Path(folder, str(number))
+    with ExitStack() as stack:
+        paths: list[str] = []
+        files: set[tuple[int, int]] = set()
+        for name in given:
             if name == STANDARD_INPUT:
-                with copy.open("wb") as file:
-                    shutil.copyfileobj(sys.stdin.buffer, file)
-            elif Path(name).exists() and not (Path(name).is_file() or Path(name).is_dir()):
-                with open(name, "rb") as pipe, copy.open("wb") as file:
-                    shutil.copyfileobj(pipe, file)
-            else:
-                copy = Path(name)
-            paths.append(str(copy))
+                if sys.stdin is None:
+                    raise InputError("is closed; give a file", path=name)
+                paths.append(_keep(sys.stdin.buffer, stack, name))
+                continue
+            found = check(name)
+            if (found.st_dev, found.st_ino) in files:
+                raise InputError("this file is given twice; give it once", path=name)
+            files.add((found.st_dev, found.st_ino))
+            if stat.S_ISREG(found.st_mode):
+                paths.append(name)
+                continue
+            try:
+                with open(name, "rb", buffering=0) as pipe:
+                    paths.append(_keep(pipe, stack, name))
+            except OSError as error:
+                raise InputError(f"cannot be read ({error.strerror})", path=name) from None
         yield FastaInput(given, paths)
+
+
+def _keep(source: BinaryIO | io.RawIOBase, stack: ExitStack, name: str) -> str:
+    """Copy what can be read only once, to a file that lives as long as `stack`; its path.
+
+    A device that never ends is recognised at its beginning.
+    """
+    try:
+        block = source.read(_BLOCK)
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", path=name) from None
+    head = (block or b"")[:HEAD]
+    if not compression_of(head) and (problem := other_format(head)):
+        raise InputError(problem, path=name)
+    try:
+        file = stack.enter_context(tempfile.NamedTemporaryFile(prefix="peft-sp-"))  # noqa: SIM115
+        while block:
+            file.write(block)
+            block = source.read(_BLOCK)
+        file.flush()
+    except OSError as error:
+        raise OutputError(
+            f"{tempfile.gettempdir()}: cannot keep a copy of what is read from "
+            f"{'standard input' if name == STANDARD_INPUT else name} ({error.strerror}); "
+            "name a folder with more room in TMPDIR"
+        ) from None
+    return file.name
 
 
 def _key(protein_id: str) -> int:
@@ -353,4 +275,5 @@ def _key(protein_id: str) -> int:
 
 
 def _located(error: UnusableRecordError, path: str, raw: Raw) -> InputError:
-    return InputError(str(error), path=path, line=raw.line, record=_id(raw.header))
+    record = clean_header(raw.header)[0].split(None, 1)[0]
+    return InputError(str(error), path=path, line=raw.line, record=record)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from peft_sp.biology.alphabet import RESIDUES
 from peft_sp.biology.grammar import ORGANISM_GROUPS, TOPOLOGY, TYPES, WINDOW
 from peft_sp.biology.tagging import LABEL_OF_TYPE, cleavage_site
 from peft_sp.errors import InputError
+from peft_sp.io.formats import open_text
 from peft_sp.io.output import write_text
 
 PARTITIONS = (0, 1, 2)
@@ -47,18 +49,17 @@ class LabelledProtein:
 
 
 def read_labelled(path: str | os.PathLike[str]) -> list[LabelledProtein]:
-    """All records of a three-line file.
+    """All records of a three-line file, plain or compressed.
 
-    Raises InputError, with the line and the record, on the first record that is not whole
-    or whose lengths, letters, labels, type, organism or partition do not fit together.
+    Raises InputError where the file cannot be read as text, and, with the line and the record,
+    on the first record that is not whole or whose lengths, letters, labels, type, organism or
+    partition do not fit together.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InputError("no such file", path=str(path)) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read as text ({error})", path=str(path)) from None
-    proteins = list(_records(text.splitlines(), str(path)))
+    with open_text(path) as file:
+        text = file.read()
+    if re.search("[\ud800-\udfff]", text):
+        raise InputError("cannot be read as text (not UTF-8)", path=str(path))
+    proteins = list(_records(text.split("\n"), str(path)))
     if not proteins:
         raise InputError("the file has no records", path=str(path))
     return proteins

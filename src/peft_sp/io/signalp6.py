@@ -1,4 +1,7 @@
-"""SignalP 6's five output files, in its layouts, written as predictions arrive."""
+"""SignalP 6's output files, in its layouts, written as predictions arrive.
+
+Five files of a run; what there is of each protein beside them stands in `residues`.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,9 @@ from datetime import datetime
 from typing import Literal
 
 from peft_sp.biology.grammar import DECLARATIONS, EUKARYOTIC_TYPES, TYPES
-from peft_sp.biology.prediction import Prediction
+from peft_sp.biology.prediction import Prediction, Protein, Region
 from peft_sp.io.output import OutputFiles
+from peft_sp.io.residues import KINDS, FreeNames, ResidueFiles
 
 Organism = Literal["eukarya", "other"]
 
@@ -39,14 +43,8 @@ _FEATURE = {  # GFF3 feature and attribute column
     "TATLIPO": ("lipoprotein_signal_peptide", "Note=TAT"),
     "PILIN": ("signal_peptide", "Note=Pilin"),
 }
-_REGIONS = {
-    "n-region",
-    "h-region",
-    "c-region",
-    "twin-arginine motif",
-    "lipid-modified cysteine",
-}
-"""The region names of the real tool; what else is predicted stands in `predictions.tsv`."""
+_REGIONS = ("n-region", "h-region", "c-region", "lipid-modified cysteine", "twin-arginine motif")
+"""The regions of the real tool, in its order; what else is predicted is in `predictions.tsv`."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +52,9 @@ class Run:
     """What the files say of the run as a whole.
 
     tool: name and version, as in "SignalP-6.0"; count: sequences predicted; failed: sequences
-    that could not be; directory: as the user gave it; unique: no header stands twice, so that
-    none has to be remembered.
+    that could not be; directory: as the user gave it; plots: files of each protein ("none",
+    "txt", "png", "eps" or "all"); unique: no header stands twice, so that none has to be
+    remembered.
     """
 
     tool: str
@@ -75,14 +74,24 @@ class Run:
 
 
 class SignalP6Writer:
-    """Writes the five files. Call `write` for each prediction, in order, then `finish`."""
+    """Writes the five files. Call `write` for each prediction, in order, then `finish`.
+
+    Where files are resumed, call `pass_over` for each protein that they hold already, first.
+    """
 
     def __init__(self, files: OutputFiles, run: Run) -> None:
         self.run = run
         self._table, self._gff, self._regions, self._mature, self._json = map(files.open, FILES)
         self._chosen = [TYPES.index(name) for name in run.types]
-        self._keys: set[str] = set()
+        self._free_key = FreeNames()
         self._entries = 0
+        self._residues = ResidueFiles(files, run.plots)
+        self._types_json = _json_list([json.dumps(_LONG_NAME[name]) for name in run.types])
+        if not files.resumed:
+            self._write_heads()
+
+    def _write_heads(self) -> None:
+        run = self.run
         time = (run.time or datetime.now()).strftime("%Y%m%d%H%M%S")
         organism = run.organism.capitalize()
         self._table.write(f"# {run.tool}\tOrganism: {organism}\tTimestamp: {time}\n")
@@ -91,10 +100,18 @@ class SignalP6Writer:
         self._gff.write("## gff-version 3\n")
         self._regions.write("## gff-version 3\n")
         self._json.write(self._json_head())
-        self._types_json = _json_list([json.dumps(_LONG_NAME[name]) for name in run.types])
+
+    def pass_over(self, protein: Protein) -> None:
+        """Count a protein whose prediction the files hold already."""
+        self._entries += 1
+        if not self.run.unique:
+            self._free_key(protein.header)
 
     def write(self, prediction: Prediction) -> None:
-        """Add one prediction to every file."""
+        """Add one prediction to every file, and the files of its own where they are asked for.
+
+        Raises ValueError if those need marginals and the prediction has none.
+        """
         name = prediction.protein.header
         probabilities = [prediction.probabilities[i] for i in self._chosen]
         site = prediction.cleavage_site
@@ -108,11 +125,10 @@ class SignalP6Writer:
             self._gff.write(
                 f"{name}\t{tool}\t{feature}\t1\t{site}\t{prediction.probability!r}\t.\t.\t{note}\n"
             )
-            for region in prediction.regions:
-                if region.name in _REGIONS:
-                    self._regions.write(
-                        f"{name}\t{tool}\t{region.name}\t{region.start}\t{region.end}\t.\t.\t.\t.\n"
-                    )
+            for region in _as_reported(prediction):
+                self._regions.write(
+                    f"{name}\t{tool}\t{region.name}\t{region.start}\t{region.end}\t.\t.\t.\t.\n"
+                )
             self._mature.write(f">{name}\n{prediction.mature}\n")
         numbers = "\t".join(f"{p:.6f}" for p in probabilities)
         self._table.write(f"{name}\t{_NAME[prediction.type]}\t{numbers}\t{cut}\n")
@@ -145,31 +161,41 @@ class SignalP6Writer:
         }
         return json.dumps(tail, indent=2).removeprefix("{")
 
-    def _free_key(self, header: str) -> str:
-        """The header, with a number behind it where it stood before."""
-        key, number = header, 1
-        while key in self._keys:
-            number += 1
-            key = f"{header}_{number}"
-        self._keys.add(key)
-        return key
-
     def _json_entry(self, prediction: Prediction, probabilities: list[float], cut_text: str) -> str:
         # Laid out by hand: the library's indenting encoder would take most of a fast run.
         header = prediction.protein.header
         key = header if self.run.unique else self._free_key(header)
+        own = self._residues.write(prediction)
+        plots = "".join(
+            f'      "Plot_{kind}": {json.dumps(self._path(own[kind]) if kind in own else "")},\n'
+            for kind in KINDS
+        )
         likelihood = _json_list([repr(round(p, 4)) for p in probabilities])
         lead = ",\n" if self._entries else "\n"
         self._entries += 1
         return (
             f"{lead}    {json.dumps(key)}: {{\n"
             f'      "Name": {json.dumps(header)},\n'
-            '      "Plot_eps": "",\n      "Plot_png": "",\n      "Plot_txt": "",\n'
+            f"{plots}"
             f'      "Prediction": {json.dumps(_LONG_NAME[prediction.type])},\n'
             f'      "Likelihood": {likelihood},\n'
             f'      "Protein_types": {self._types_json},\n'
             f'      "CS_pos": {json.dumps(cut_text)}\n    }}'
         )
+
+
+def _as_reported(prediction: Prediction) -> list[Region]:
+    """Regions as the real tool gives them: each once, from its first to its last residue.
+
+    An n-region goes on behind its twin-arginine motif; Sec/SPIII signal peptides have none.
+    """
+    if prediction.type == "PILIN":
+        return []
+    found = []
+    for name in _REGIONS:
+        if own := [region for region in prediction.regions if region.name == name]:
+            found.append(Region(name, own[0].start, own[-1].end))
+    return found
 
 
 def _json_list(values: list[str]) -> str:

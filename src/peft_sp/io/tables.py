@@ -25,11 +25,12 @@ _MOTIFS = ("twin-arginine motif", "lipobox", "pilin motif")
 
 
 class TableWriter:
-    """Writes `predictions.tsv` to any text stream."""
+    """Writes `predictions.tsv` to any text stream; `begun`: its head stands there already."""
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: TextIO, begun: bool = False) -> None:
         self._file = file
-        file.write("\t".join(COLUMNS) + "\n")
+        if not begun:
+            file.write("\t".join(COLUMNS) + "\n")
 
     def write(self, prediction: Prediction) -> None:
         """Add one row; a field is empty where there is nothing to say."""

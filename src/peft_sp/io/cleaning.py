@@ -1,0 +1,136 @@
+"""From a record as it stands in a file to a protein that can be predicted: every rule.
+
+What a rule changes in a sequence or a name it says in a warning; what it cannot mend it refuses.
+"""
+
+from __future__ import annotations
+
+import re
+
+from peft_sp.biology.alphabet import RESIDUES, UNKNOWN
+from peft_sp.biology.prediction import Protein
+from peft_sp.errors import PeftSpError
+
+UNNAMED = "unnamed"
+NUCLEOTIDE_HINT = "these are nucleotides, not amino acids; translate them first"
+LONG_ENOUGH_TO_TELL = 50
+"""Letters from which on a single sequence shows whether it is of nucleotides."""
+
+_KNOWN = RESIDUES.encode()
+_NUCLEOTIDES = b"ACGTUN"
+_LOOKS_LIKE_NUCLEOTIDES = 0.95
+_LABELS = frozenset("SLTPIMO")
+_LABELLED = 10
+"""Residues from which on as many letters of labels behind them are no coincidence."""
+_GROUPED = re.compile(r"\|(?:EUKARYA|ARCHAEA|POSITIVE|NEGATIVE)\|[A-Z_]+\|\d$")
+_PIR = re.compile(r"(?:P1|F1|DL|DC|RL|RC|N1|N3|XX);")
+_STRAY_BYTE = re.compile("[\udc80-\udcff]")
+_MARKS = re.compile(r"^[>#\s]+")
+_WHITESPACE = re.compile("[\t-\r\x1c-\x1f\x85\u2028\u2029]")
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x9f\ud800-\udfff]")
+
+
+class UnusableRecordError(PeftSpError, ValueError):
+    """Why a record cannot be predicted; the reader adds where it stands."""
+
+
+def clean(header: str, sequence: str, line: int = 0, comments: int = 0) -> Protein:
+    """A protein from a header and a sequence as they were given.
+
+    Upper-cases; strips a trailing stop; turns inner stops and letters that no network knows
+    into X and removes gaps, with a warning each. Raises UnusableRecordError where nothing is
+    left, or where something is no letter, or where the letters are nucleotides or no sequence.
+    """
+    name, warnings = clean_header(header)
+    if comments:
+        warnings = (*warnings, f"{comments} comment line(s) left out")
+    letters = "".join(sequence.split())
+    if not letters.isascii():
+        strange = next(letter for letter in letters if not letter.isascii())
+        raise UnusableRecordError(_not_an_amino_acid(strange, letters))
+    letters = letters.upper().rstrip("*")
+    if odd := letters.encode().translate(None, _KNOWN):
+        letters, changes = _without(set(odd.decode()), letters)
+        warnings = (*warnings, *changes)
+    if not letters:
+        raise UnusableRecordError("the record has no residues; remove it or give its sequence")
+    if len(letters) >= LONG_ENOUGH_TO_TELL and looks_like_nucleotides(letters):
+        raise UnusableRecordError(NUCLEOTIDE_HINT)
+    if problem := _more_than_a_sequence(name, letters):
+        raise UnusableRecordError(problem)
+    return Protein(name, letters, warnings, line)
+
+
+def _without(odd: set[str], letters: str) -> tuple[str, list[str]]:
+    """Letters without the odd ones among them, and what was done."""
+    if strange := [letter for letter in odd if not letter.isalpha() and letter not in "-.*"]:
+        raise UnusableRecordError(_not_an_amino_acid(min(strange, key=letters.find), letters))
+    warnings = []
+    if gaps := letters.count("-") + letters.count("."):
+        letters = letters.replace("-", "").replace(".", "").rstrip("*")
+        warnings.append(f"{gaps} gap(s) removed")
+    if stops := letters.count("*"):
+        letters = letters.replace("*", UNKNOWN)
+        warnings.append(f"{stops} inner stop(s) read as X")
+    for letter in sorted(odd - set("-.*")):
+        warnings.append(f"{letters.count(letter)} {letter} read as X")
+        letters = letters.replace(letter, UNKNOWN)
+    return letters, warnings
+
+
+def looks_like_nucleotides(letters: str) -> bool:
+    """Nearly all letters are bases, and of three or more kinds: some proteins repeat two."""
+    others = letters.encode().translate(None, _NUCLEOTIDES)
+    if len(others) > (1 - _LOOKS_LIKE_NUCLEOTIDES) * len(letters):
+        return False
+    return sum(letters.count(base) > len(letters) / 50 for base in "ACGTU") >= 3
+
+
+def _not_an_amino_acid(letter: str, letters: str) -> str:
+    place = letters.find(letter) + 1
+    if letter == ">":
+        return f"'>' at residue {place}: a line end is missing before a header; put it in"
+    shown = f"byte {ord(letter) - 0xDC00:#x}" if _STRAY_BYTE.match(letter) else repr(letter)
+    return f"{shown} at residue {place} is no amino acid; remove it"
+
+
+def _more_than_a_sequence(name: str, letters: str) -> str | None:
+    """What is wrong with a record of a format that is FASTA's but for one line more."""
+    if name[2:3] == ";" and _PIR.match(name):
+        return "this looks like PIR, whose second line is a title; give FASTA"
+    if name[-2:-1] != "|" or not _GROUPED.search(name):
+        return None
+    half = len(letters) // 2
+    if half >= _LABELLED and 2 * half == len(letters) and set(letters[half:]) <= _LABELS:
+        return "labels follow the sequence (three-line format); leave them out"
+    return None
+
+
+def clean_header(header: str) -> tuple[str, tuple[str, ...]]:
+    """A header that every file format can hold, on one line and never empty, and warnings.
+
+    Bytes that are no UTF-8 (lone surrogates of PEP 383) are read as Windows-1252; tabs and line
+    separators become spaces; other control characters too, and '>' or '#' that would begin the
+    name are left out, with a warning each.
+    """
+    if header.isprintable() and header[:1] not in (" ", ">", "#", "") and header[-1] != " ":
+        return header, ()
+    warnings = []
+    header, stray = _STRAY_BYTE.subn(_windows_1252, header)
+    if stray:
+        warnings.append(f"header: {stray} byte(s) that are no UTF-8 read as Windows-1252")
+    header, controls = _CONTROL.subn(" ", _WHITESPACE.sub(" ", header))
+    if controls:
+        warnings.append(f"header: {controls} control character(s) read as spaces")
+    name = header.strip()
+    if name[:1] in (">", "#"):
+        # A line that begins so is a header or a comment to those who read the results.
+        warnings.append(f"header: '{name[0]}' at its beginning left out")
+        name = _MARKS.sub("", name)
+    if not name:
+        warnings.append(f"header: empty; called {UNNAMED}")
+    return name or UNNAMED, tuple(warnings)
+
+
+def _windows_1252(match: re.Match[str]) -> str:
+    return bytes([ord(match[0]) - 0xDC00]).decode("cp1252", "replace")

@@ -1,0 +1,177 @@
+"""Files as they come: compressed or not, in several encodings, or of another format altogether.
+
+What a file is, its content says, never its name.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from xopen import xopen
+
+from peft_sp.errors import InputError
+
+HEAD = 1024
+"""Bytes that tell what a file is."""
+_BLOCK = 1 << 17
+
+_COMPRESSIONS = {
+    b"\x1f\x8b": "gz",
+    b"BZh": "bz2",
+    b"\xfd7zXZ\x00": "xz",
+    b"\x28\xb5\x2f\xfd": "zst",
+}
+# The longer marks first: UTF-32's begins with UTF-16's.
+_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_UNPACK = "unpack it and give the FASTA file inside"
+_SAVE = "save it as plain text, in FASTA"
+_OTHER_FORMATS = {
+    b"@": ("FASTQ", "give protein FASTA"),
+    b"LOCUS ": ("GenBank", "give its proteins as FASTA"),
+    b"ID   ": ("EMBL or UniProt text", "give its proteins as FASTA"),
+    b"##gff": ("GFF", "give its proteins as FASTA"),
+    b"# STOCKHOLM": ("a Stockholm alignment", "give its sequences as FASTA"),
+    b"CLUSTAL": ("a Clustal alignment", "give its sequences as FASTA"),
+    b"#NEXUS": ("a NEXUS alignment", "give its sequences as FASTA"),
+    b"HEADER ": ("a PDB structure", "give its sequences as FASTA"),
+    b"ATOM  ": ("a PDB structure", "give its sequences as FASTA"),
+    b"data_": ("an mmCIF structure", "give its sequences as FASTA"),
+    b"version https://git-lfs": ("a Git LFS pointer", "fetch the file itself with git lfs pull"),
+    b"<!doctype html": ("a web page", "fetch the FASTA file itself"),
+    b"<html": ("a web page", "fetch the FASTA file itself"),
+    b"<": ("XML or a web page", "fetch the FASTA file itself"),
+    b"{": ("JSON", "give protein FASTA"),
+    b"[": ("JSON", "give protein FASTA"),
+    b"%PDF": ("PDF", _SAVE),
+    b"{\\rtf": ("a text processor's document", _SAVE),
+    b"\xd0\xcf\x11\xe0": ("a text processor's document", _SAVE),
+    b"PK\x03\x04": ("zip, or an office document", _UNPACK),
+    b"7z\xbc\xaf": ("7z", _UNPACK),
+    b"Rar!": ("rar", _UNPACK),
+    b"\x1f\x9d": ("compress", _UNPACK),
+    b"\x04\x22\x4d\x18": ("lz4", _UNPACK),
+    b"LZIP": ("lzip", _UNPACK),
+    b"BAM\x01": ("BAM", "give protein FASTA"),
+    b"PAR1": ("Parquet", "give protein FASTA"),
+    b"\x89HDF": ("HDF5", "give protein FASTA"),
+    b"SQLite format 3": ("SQLite", "give protein FASTA"),
+}
+_BY_LENGTH = sorted(_OTHER_FORMATS, key=len, reverse=True)
+
+
+@contextmanager
+def open_text(path: str | os.PathLike[str]) -> Iterator[TextIO]:
+    """A text file, plain or gzip, bzip2, xz or zstandard, with line ends of any system.
+
+    UTF-8, or UTF-16 or -32 where a mark or the first bytes say so. Bytes that are no UTF-8 come
+    as lone surrogates (PEP 383). Raises InputError, on opening or while reading, where the file
+    is missing, unreadable, damaged or plainly of another format.
+    """
+    name = os.fspath(path)
+    check(name)
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(open(name, "rb", buffering=0))
+        except OSError as error:
+            raise InputError(_unreadable(error), path=name) from None
+        binary = io.BufferedReader(_Source(file, name), _BLOCK)
+        if compression := compression_of(binary.peek(HEAD)):
+            # In this process: a helper program's troubles could not be told apart.
+            unpacked: Any = xopen(binary, "rb", threads=0, format=compression)
+            stack.callback(unpacked.close)
+            binary = io.BufferedReader(_Source(unpacked, name, damaged=True), _BLOCK)
+        head = binary.peek(HEAD)
+        if problem := other_format(head):
+            raise InputError(problem, path=name)
+        encoding = _wide_encoding(head) or "utf-8-sig"
+        errors = "surrogateescape" if encoding == "utf-8-sig" else "replace"
+        yield stack.enter_context(io.TextIOWrapper(binary, encoding=encoding, errors=errors))
+
+
+def check(name: str) -> os.stat_result:
+    """What the system knows of a file. Raises InputError where it is none that can be read."""
+    try:
+        found = Path(name).stat()
+    except FileNotFoundError:
+        raise InputError("no such file", path=name) from None
+    except (OSError, ValueError) as error:
+        raise InputError(_unreadable(error), path=name) from None
+    if stat.S_ISDIR(found.st_mode):
+        raise InputError("is a directory; give a FASTA file", path=name)
+    return found
+
+
+def compression_of(head: bytes) -> str | None:
+    """How a file that begins so is compressed, in xopen's words."""
+    return next((c for magic, c in _COMPRESSIONS.items() if head.startswith(magic)), None)
+
+
+def other_format(head: bytes) -> str | None:
+    """What is wrong with a file that begins so, where it is plainly no FASTA."""
+    if compression_of(head):
+        return "is compressed twice; unpack it once"
+    if _wide_encoding(head):
+        return None
+    begin = head.removeprefix(codecs.BOM_UTF8).lstrip()
+    lower = begin[:32].lower()
+    for magic in _BY_LENGTH:
+        if begin.startswith(magic) or (magic.startswith(b"<") and lower.startswith(magic)):
+            what, mend = _OTHER_FORMATS[magic]
+            return f"this looks like {what}, not FASTA; {mend}"
+    if head[257:262] == b"ustar":
+        return f"this is a tar archive; {_UNPACK}"
+    if b"\x00" in head and begin[:1] not in (b">", b"#", b";"):
+        return "this is no text; give protein FASTA"
+    return None
+
+
+def _wide_encoding(head: bytes) -> str | None:
+    """UTF-16 or UTF-32, by its mark, or by a header most of whose every second bytes are 0."""
+    if marked := next((e for mark, e in _MARKS.items() if head.startswith(mark)), None):
+        return marked
+    even, odd = head[:64:2], head[1:64:2]
+    for name, letters, zeros in (("utf-16-le", even, odd), ("utf-16-be", odd, even)):
+        if letters[:1] == b">" and len(letters) >= 6 and zeros.count(0) > 0.75 * len(zeros):
+            return name
+    return None
+
+
+class _Source(io.RawIOBase):
+    """The bytes of a file; whatever goes wrong while they are read is an InputError."""
+
+    def __init__(self, binary: Any, name: str, damaged: bool = False) -> None:
+        self._binary, self._name, self._damaged = binary, name, damaged
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            count: int = self._binary.readinto(buffer)
+        except (InputError, MemoryError):
+            raise
+        except Exception as error:  # each decompressor has errors of its own
+            problem = "the compressed file is cut off or damaged; fetch it again"
+            raise InputError(
+                problem if self._damaged else _unreadable(error), path=self._name
+            ) from None
+        return count
+
+
+def _unreadable(error: Exception) -> str:
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    if isinstance(error, PermissionError):
+        return f"cannot be read ({reason}); ask for the right to read it"
+    return f"cannot be read ({reason})"

@@ -1,0 +1,112 @@
+"""How far an unfinished run got: a small file that is replaced whole, and checked when read."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from peft_sp.errors import OutputError
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Journal:
+    """A moment of a run that it can go on from.
+
+    identity: what must be the same for that, by name, in words for people; done: proteins whose
+    output stands in the files; files: bytes of each file that count, by name; state: what else
+    the run must know, as JSON; whole: nothing is left to do but to move the files.
+    """
+
+    identity: Mapping[str, str]
+    done: int
+    files: Mapping[str, int]
+    state: Mapping[str, Any]
+    whole: bool = False
+
+    def write(self, path: Path) -> None:
+        """Replace the journal; after a power cut either this one or the one before is there.
+
+        Raises OSError.
+        """
+        content = {
+            "format": FORMAT,
+            "identity": dict(self.identity),
+            "done": self.done,
+            "files": dict(self.files),
+            "state": dict(self.state),
+            "whole": self.whole,
+        }
+        text = json.dumps(content, separators=(",", ":")).encode()
+        partial = self.partial(path)
+        with partial.open("wb") as file:
+            file.write(_digest(text) + b"\n" + text + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+        sync_directory(path.parent)
+
+    @staticmethod
+    def partial(path: Path) -> Path:
+        """Where a journal stands until it is whole."""
+        return path.with_name(f"{path.name}.new")
+
+    @classmethod
+    def read(cls, path: Path) -> Journal | None:
+        """The journal, None where there is none. Raises OutputError for a damaged one."""
+        try:
+            digest, _, text = path.read_bytes().partition(b"\n")
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be read ({error.strerror})") from None
+        text = text.removesuffix(b"\n")
+        if digest != _digest(text):
+            raise damaged(path)
+        content = json.loads(text)
+        if content.pop("format") != FORMAT:
+            raise OutputError(
+                f"{path}: of another version of this program; go on with that one, or remove "
+                f"{path.parent} to start anew"
+            )
+        return cls(**content)
+
+    def compare(self, identity: Mapping[str, str], directory: Path) -> None:
+        """Raise OutputError where a run of this identity would not go on as this one began."""
+        for name in {**self.identity, **identity}:
+            then, now = self.identity.get(name, "none"), identity.get(name, "none")
+            if then != now:
+                raise OutputError(
+                    f"{directory.parent}: the unfinished run there has another {name} (there "
+                    f"{then}, now {now}); give what it was started with, or remove {directory} "
+                    "to start anew"
+                )
+
+
+def damaged(path: Path) -> OutputError:
+    """The error for an unfinished run that cannot be gone on with."""
+    return OutputError(f"{path}: damaged; remove {path.parent} and start anew without --resume")
+
+
+def sync_directory(directory: Path) -> None:
+    """Have the names in a directory outlast a power cut, where the file system can do that."""
+    try:
+        descriptor = os.open(directory, os.O_RDONLY)
+    except OSError:  # Windows opens no directories
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError:  # some network file systems do not either
+        pass
+    finally:
+        os.close(descriptor)
+
+
+def _digest(text: bytes) -> bytes:
+    return blake2b(text, digest_size=16).hexdigest().encode()

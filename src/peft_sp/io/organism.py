@@ -1,0 +1,116 @@
+"""Eukarya or other, decided by what a header says of the organism.
+
+`domains.txt.xz` beside this file is made from NCBI Taxonomy (public domain) by
+`scripts/domains.py`: the genera and higher taxa of eukaryotes and of bacteria and archaea, species
+where both have a genus, and runs of taxonomy identifiers. Viruses belong to neither: the host's
+machinery cuts their proteins.
+"""
+
+from __future__ import annotations
+
+import lzma
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib.resources import files
+from itertools import accumulate
+from typing import Literal
+
+Organism = Literal["eukarya", "other"]
+
+TABLE = "domains.txt.xz"
+LETTERS: dict[str, Organism | None] = {"e": "eukarya", "o": "other", "-": None}
+"""How the table marks a run of identifiers."""
+
+_IDENTIFIER = re.compile(r"\b(?:OX|TaxID)=(\d{1,9})\b")
+_NAME = re.compile(r"\b(?:OS|Tax)=(.+?)(?= \w+=|$)")
+_REFSEQ: dict[str, Organism] = {"WP_": "other", "XP_": "eukarya"}
+"""RefSeq's proteins of many prokaryotes, and its models of eukaryotic genes."""
+_LONGEST = 300
+"""Letters of a name in brackets that are looked through."""
+_PREFIXES = {"uncultured", "unclassified", "unidentified", "cf.", "aff."}
+_VIRAL = re.compile(
+    r"vir(?:us|uses|al|oid|idae)\b|phage|satellite|plasmid|vector|metagenome", re.IGNORECASE
+)
+_PROKARYOTE = re.compile(r"\bCandidatus\b|bacterium\b|\barchaeon\b")
+"""Provisional names are given to prokaryotes alone."""
+_GUEST = re.compile(r"symbio|epibio|parasite|associated|phytoplasma", re.IGNORECASE)
+"""Words for what lives in the organism whose name comes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Domains:
+    """The table. names: of taxa, and of species as two words where both domains have the genus;
+    starts: identifiers at which runs of one domain begin, and which it is.
+    """
+
+    names: dict[str, Organism]
+    starts: list[int]
+    runs: str
+
+
+@cache
+def domains() -> Domains:
+    """The table that is inside the package; read when it is first needed."""
+    packed = (files("peft_sp") / "io" / TABLE).read_bytes()
+    sections = dict(
+        section.split("]\n", 1)
+        for section in lzma.decompress(packed).decode("ascii").split("\n[")[1:]
+    )
+    names: dict[str, Organism] = dict.fromkeys(sections["eukarya"].split("\n"), "eukarya")
+    names.update(dict.fromkeys(sections["other"].split("\n"), "other"))
+    runs = sections["identifiers"]
+    lengths = map(int, runs.translate(dict.fromkeys(map(ord, LETTERS))).split())
+    letters = runs.translate(dict.fromkeys(b"0123456789\n"))
+    return Domains(names, list(accumulate(lengths)), letters)
+
+
+def organism_of(header: str) -> Organism | None:
+    """What a header says; None where it says nothing that decides.
+
+    Read are, in this order: OX= (UniProt) or TaxID= (UniRef), OS= or Tax=, the name in brackets
+    at the end (NCBI), and RefSeq's accessions WP_ and XP_.
+    """
+    if "=" in header:
+        if (found := _IDENTIFIER.search(header)) and (known := _of_identifier(int(found[1]))):
+            return known
+        if (found := _NAME.search(header)) and (known := of_name(found[1])):
+            return known
+    if header.endswith("]") and (known := of_name(_in_brackets(header))):
+        return known
+    return _REFSEQ.get(header[:3])
+
+
+def _of_identifier(identifier: int) -> Organism | None:
+    table = domains()
+    place = bisect_right(table.starts, identifier) - 1
+    return LETTERS[table.runs[place]] if place >= 0 else None
+
+
+def _in_brackets(header: str) -> str:
+    """What the last bracket of a header holds, which may hold brackets itself."""
+    name = header[header.rfind("[") + 1 : -1]
+    if "]" not in name:
+        return name
+    depth = 0
+    for place in range(len(header) - 1, max(len(header) - _LONGEST, -1), -1):
+        depth += (header[place] == "]") - (header[place] == "[")
+        if not depth:
+            return header[place + 1 : -1]
+    return ""
+
+
+@lru_cache(maxsize=1 << 14)
+def of_name(name: str) -> Organism | None:
+    """The domain of an organism's scientific name, at any rank, by its first words."""
+    words = name.translate({ord(mark): None for mark in "[]'\"()"}).split()
+    while words and words[0].lower() in _PREFIXES:
+        del words[0]
+    if not words or _VIRAL.search(name):
+        return None
+    if _PROKARYOTE.search(name):
+        return "other"
+    names = domains().names
+    domain = names.get(" ".join(words[:2])) or names.get(words[0])
+    return None if domain == "eukarya" and _GUEST.search(" ".join(words[1:])) else domain

@@ -1,0 +1,112 @@
+"""Models in installed packages: what the entry-point group `peft_sp.models` names.
+
+A pack's entry point gives a model's name and the package whose folder holds it:
+
+[project.entry-points."peft_sp.models"]
+esm2-8m = "peft_sp_esm2_8m"
+
+The folder is found without importing the package: none of its code runs.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import Distribution, EntryPoint, distributions, entry_points
+from pathlib import Path
+
+from peft_sp.errors import ModelError
+
+GROUP = "peft_sp.models"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A model that an installed package (a distribution, with its version) offers.
+
+    directory: where the model is; None where it cannot be found, and `problem` says why.
+    """
+
+    name: str
+    package: str
+    version: str
+    directory: Path | None = None
+    problem: str = ""
+
+
+def offers() -> list[Offer]:
+    """All models that installed packages offer, by name. A broken package is one of them."""
+    found: list[Offer] = []
+    try:
+        points = list(entry_points(group=GROUP))
+    except Exception:
+        # One installed package with a spoilt list of entry points, perhaps one that has nothing
+        # to do with us, is enough; the others are still good.
+        points = []
+        for dist in _distinct():
+            if (own := _points(dist)) is not None:
+                points += own
+            elif GROUP in (dist.read_text("entry_points.txt") or ""):
+                package, version = _identity(dist)
+                problem = "its entry points cannot be read"
+                found.append(Offer(package, package, version, None, problem))
+    found += [_offer(point, *_identity(point.dist)) for point in points]
+    return sorted(found, key=lambda offer: (offer.name, offer.package))
+
+
+def _points(dist: Distribution) -> list[EntryPoint] | None:
+    try:
+        return list(dist.entry_points.select(group=GROUP))
+    except Exception:
+        return None
+
+
+def _distinct() -> Iterator[Distribution]:
+    """Installed packages; of two of one name the one that Python would import."""
+    seen = set()
+    for dist in distributions():
+        name = _identity(dist)[0].lower().replace("_", "-")
+        if name not in seen:
+            seen.add(name)
+            yield dist
+
+
+def _identity(dist: Distribution | None) -> tuple[str, str]:
+    try:
+        if dist is not None and dist.name:
+            return dist.name, dist.version or "?"
+    except Exception:  # metadata that is no metadata raises what it likes
+        return "?", "?"
+    return "?", "?"
+
+
+def _offer(point: EntryPoint, package: str, version: str) -> Offer:
+    try:
+        if not _NAME.fullmatch(point.name):
+            raise ModelError("a model's name has letters, digits, '.', '_' and '-' only")
+        return Offer(point.name, package, version, folder_of(point.value))
+    except ModelError as error:
+        return Offer(point.name, package, version, None, str(error))
+
+
+def folder_of(package: str) -> Path:
+    """The folder of an installed package, `a` or `a.b`, which is not imported.
+
+    Raises ModelError.
+    """
+    top, *inner = package.strip().split(".")
+    if not all(part.isidentifier() for part in (top, *inner)):
+        raise ModelError(f"its entry point must name a package alone, not '{package}'")
+    try:
+        spec = importlib.util.find_spec(top)
+    except Exception as error:  # finders are other packages' code
+        raise ModelError(f"package '{top}' cannot be found ({error})") from None
+    if spec is None:
+        raise ModelError(f"package '{top}' cannot be found")
+    places = [Path(place, *inner) for place in spec.submodule_search_locations or ()]
+    if found := next((place for place in places if place.is_dir()), None):
+        return found
+    raise ModelError(f"package '{package}' is no folder on disk")

@@ -1,0 +1,166 @@
+"""What SignalP 6 writes of each protein in files of their own: a table of residues, pictures."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peft_sp.biology.prediction import MARGINAL_COLUMNS, OTHER, Marginals, Prediction
+from peft_sp.io.output import OutputFiles
+
+KINDS = ("eps", "png", "txt")
+FORMATS = {
+    "none": (),
+    "txt": ("txt",),
+    "png": ("png", "txt"),
+    "eps": ("eps", "txt"),
+    "all": KINDS,
+}
+"""Which files a format stands for: the table comes with every picture."""
+
+Draw = Callable[[Prediction, Marginals, Path], Any]
+
+_LONGEST_NAME = 200
+"""Letters of a header that a file name takes: most file systems hold 255 bytes."""
+_STRANGE = re.compile("[^A-Za-z0-9]")
+
+# The real table has no column for a lipobox, whose residues are nothing else in it.
+COLUMNS = tuple(name for name in MARGINAL_COLUMNS if not name.endswith("lipobox"))
+_FOLD = np.array(
+    [
+        [column == (name if name in COLUMNS else OTHER) for column in COLUMNS]
+        for name in MARGINAL_COLUMNS
+    ],
+    dtype=np.float64,
+)
+_HEAD = "\t".join(("# pos", "aa", "label", *COLUMNS))
+_LABELS = {
+    "n-region": b"N",
+    "h-region": b"H",
+    "c-region": b"C",
+    "twin-arginine motif": b"R",
+    "lipobox": b"L",
+    "lipid-modified cysteine": b"c",
+    "pilin motif": b"c",
+}
+_DIGITS = np.array([list(b"%03d" % number) for number in range(1000)], dtype=np.uint8)
+_POSITIONS = np.array([list(b"%2d" % number) for number in range(1, 100)], dtype=np.uint8)
+_CELL = 9
+"""Bytes of a tab and a number such as 0.123456."""
+
+
+class FreeNames:
+    """Gives each name once, and with a number behind it where it was given before.
+
+    fold: names that differ only in upper and lower case are the same, as they are to some
+    file systems.
+    """
+
+    def __init__(self, fold: bool = False) -> None:
+        self._fold = fold
+        self._last: dict[str, int] = {}
+
+    def __call__(self, name: str) -> str:
+        """The name, or name_2, name_3 and so on: the first that is free."""
+        key = name.lower() if self._fold else name
+        if key not in self._last:
+            self._last[key] = 1
+            return name
+        number = self._last[key] + 1
+        while f"{key}_{number}" in self._last:
+            number += 1
+        self._last[key] = number
+        self._last[f"{key}_{number}"] = 1
+        return f"{name}_{number}"
+
+
+class ResidueFiles:
+    """Writes the files of each protein that a format of SignalP 6 stands for.
+
+    Raises MissingExtraError where pictures are asked for and cannot be drawn.
+    """
+
+    def __init__(self, files: OutputFiles, plots: str) -> None:
+        self._files = files
+        self._kinds = FORMATS[plots]
+        self._draw = drawer() if {"png", "eps"} & set(self._kinds) else None
+        self._free_name = FreeNames()
+
+    def write(self, prediction: Prediction) -> dict[str, str]:
+        """Write them; names of the files by kind.
+
+        Raises ValueError for a prediction without marginals, OutputError.
+        """
+        if not self._kinds:
+            return {}
+        if prediction.marginals is None:
+            raise ValueError("files of single proteins need predictions with marginals")
+        stem = self._free_name(file_stem(prediction.protein.header))
+        names = {kind: f"{stem}_plot.{kind}" for kind in self._kinds}
+        for kind, name in names.items():
+            path = self._files.path(name)
+            if kind == "txt":
+                path.write_bytes(residue_table(prediction, prediction.marginals))
+            elif self._draw is not None:
+                self._draw(prediction, prediction.marginals, path)
+        return names
+
+
+def drawer() -> Draw:
+    """What draws a protein: `plots.draw`. Raises MissingExtraError without matplotlib."""
+    # Imported late, because it needs this module for its tables.
+    plots = importlib.import_module("peft_sp.io.plots")
+    plots.require("png")
+    found: Draw = plots.draw
+    return found
+
+
+def file_stem(header: str) -> str:
+    """How a protein's files begin: what is no letter or digit of ASCII becomes "_"."""
+    return f"output_{_STRANGE.sub('_', header)[:_LONGEST_NAME]}"
+
+
+def residue_table(prediction: Prediction, marginals: Marginals) -> bytes:
+    """Position, residue, label and probabilities of each residue that was read."""
+    window = prediction.protein.window
+    head = f"# Name={prediction.protein.header}\n{_HEAD}\n"
+    return head.encode() + _rows(window, _labels(prediction), marginals.regions @ _FOLD)
+
+
+def _labels(prediction: Prediction) -> bytes:
+    """One letter a residue: its region, O outside of the signal peptide."""
+    labels = bytearray(b"O" * len(prediction.protein.window))
+    for region in prediction.regions:
+        letter = _LABELS[region.name]
+        if prediction.type == "PILIN" and region.name == "n-region":
+            letter = b"P"
+        labels[region.start - 1 : region.end] = letter * (region.end - region.start + 1)
+    return bytes(labels)
+
+
+def _rows(window: str, labels: bytes, values: NDArray[np.float64]) -> bytes:
+    """Lines for residues with values (L, R) in 0..1; all at once: most of a run's time goes here.
+
+    Each line is laid out with a position of two letters, and the first nine lose their blank.
+    """
+    length, columns = values.shape
+    text = np.empty((length, 6 + columns * _CELL + 1), dtype=np.uint8)
+    text[:, :2] = _POSITIONS[:length]
+    text[:, 2] = text[:, 4] = ord("\t")
+    text[:, 3] = np.frombuffer(window.encode("ascii"), dtype=np.uint8)
+    text[:, 5] = np.frombuffer(labels, dtype=np.uint8)
+    cells = np.empty((length, columns, _CELL), dtype=np.uint8)
+    millionths = np.rint(values * 1e6).astype(np.int64)
+    cells[..., 0], cells[..., 2] = ord("\t"), ord(".")
+    cells[..., 1] = ord("0") + millionths // 1_000_000
+    cells[..., 3:6] = _DIGITS[millionths // 1000 % 1000]
+    cells[..., 6:] = _DIGITS[millionths % 1000]
+    text[:, 6:-1] = cells.reshape(length, -1)
+    text[:, -1] = ord("\n")
+    return text[:9, 1:].tobytes() + text[9:].tobytes()

@@ -1,0 +1,45 @@
+import pytest
+
+from peft_sp.errors import OutputError
+from peft_sp.io import journal as module
+from peft_sp.io.journal import Journal
+
+FULL = Journal(
+    {"input": "7 proteins"}, 5, {"a.txt": 12}, {"share": 0.1 + 0.2, "name": "é\udcff"}, whole=True
+)
+
+
+def test_what_was_written_is_read(tmp_path):
+    path = tmp_path / "journal"
+    assert Journal.read(path) is None
+    Journal({}, 1, {}, {}).write(path)
+    FULL.write(path)
+    assert Journal.read(path) == FULL
+    assert [p.name for p in tmp_path.iterdir()] == ["journal"]
+
+
+def test_any_cut_and_any_changed_byte_is_noticed(tmp_path):
+    path = tmp_path / "journal"
+    FULL.write(path)
+    content = path.read_bytes()
+    for place in range(len(content) - 1):
+        changed = bytearray(content)
+        changed[place] ^= 1
+        for wrong in (content[:place], bytes(changed)):
+            path.write_bytes(wrong)
+            with pytest.raises(OutputError, match=r"damaged; remove .* and start anew"):
+                Journal.read(path)
+
+
+def test_one_of_another_version_is_named(tmp_path, monkeypatch):
+    path = tmp_path / "journal"
+    monkeypatch.setattr(module, "FORMAT", 2)
+    FULL.write(path)
+    monkeypatch.undo()
+    with pytest.raises(OutputError, match="of another version of this program"):
+        Journal.read(path)
+
+
+def test_a_journal_that_cannot_be_read_is_one_line(tmp_path):
+    with pytest.raises(OutputError, match="cannot be read"):
+        Journal.read(tmp_path)
