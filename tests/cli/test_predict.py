@@ -72,6 +72,57 @@ def test_eukarya(good, tmp_path):
     assert head == "# ID\tPrediction\tOTHER\tSP(Sec/SPI)\tCS Position"
 
 
+def test_auto(tmp_path):
+    lipo = "MKATKLVLGAVILGSTLLAGCSSNAKIDQLSSDVQTLNAKVDQLSNDVNAMRSDVQAAKDDAARANQRLD"
+    path, out = tmp_path / "in.faa", tmp_path / "out"
+    path.write_text(
+        f">sp|A|A x OS=Homo sapiens OX=9606\n{lipo}\n>b [Escherichia coli]\n{lipo}\n>c\n{lipo}\n"
+    )
+    code, _, errors = peft_sp("predict", path, "-o", out, "--organism", "auto")
+    assert code == 0
+    note = "organisms by header: eukarya 1, other 1, undecided 1 (predicted as other)"
+    assert f"peft-sp: {note}\npeft-sp: proteins with a warning: 1;" in errors
+    table = rows(out / "predictions.tsv")
+    assert [row["type"] == "LIPO" for row in table] == [False, True, True]
+    assert [row["warnings"] for row in table][:2] == ["", ""]
+    assert table[2]["warnings"] == "organism not known from the header, predicted as other"
+    lines = (out / "prediction_results.txt").read_text().splitlines()
+    assert {line.count("\t") for line in lines[1:]} == {8}  # six types for everyone
+    assert lines[2].split("\t")[4:8] == ["0.000000"] * 4
+    code, output, errors = peft_sp("predict", path, "-o", "-", "--organism", "auto")
+    assert code == 0 and note in errors and len(output.splitlines()) == 4
+
+
+def test_names_pass_whatever_the_locale(tmp_path):
+    path = tmp_path / "in.faa"
+    path.write_bytes(b">\xce\xa9\xe9 x\nMKT\n")
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    code, output, errors = peft_sp("predict", path, "-o", "-", env=environment)
+    assert code == 0 and output.splitlines()[1].startswith("Ωé\t")
+    assert errors == "peft-sp: proteins with a warning: 1; see the column warnings\n"
+
+
+def test_ids_that_stand_twice_are_kept_apart(tmp_path):
+    path, out = tmp_path / "in.faa", tmp_path / "out"
+    path.write_text(">a x\nMKT\n>a x\nMKV\n>b\nMKT\n")
+    code, _, errors = peft_sp("predict", path, "-o", out)
+    assert code == 0 and "proteins with a warning: 1;" in errors
+    table = rows(out / "predictions.tsv")
+    assert [(row["id"], row["warnings"]) for row in table] == [
+        ("a", ""),
+        ("a", "id stands more than once"),
+        ("b", ""),
+    ]
+    assert list(json.loads((out / "output.json").read_text())["SEQUENCES"]) == ["a x", "a x_2", "b"]
+
+
+def test_standard_input_that_is_closed():
+    command = f"{sys.executable} -m peft_sp.cli.main predict - -o - <&-"
+    run = subprocess.run(["bash", "-c", command], capture_output=True, check=False)
+    assert run.returncode == 2 and run.stderr.count(b"\n") == 1
+    assert run.stderr.startswith(b"peft-sp: standard input: ")
+
+
 def test_a_stream_in_and_out(good):
     code, output, errors = peft_sp("predict", "-", "-o", "-", stdin=gzip.compress(GOOD.encode()))
     assert (code, errors) == (0, "")
@@ -91,10 +142,11 @@ def test_several_files_are_one_input(good, tmp_path):
 BAD = {
     "an empty file": (b"", "no records"),
     "nucleotides": (b">a\n" + b"ACGTTGCA" * 30 + b"\n", "line 1, record 'a': these are nucl"),
-    "a duplicated id": (b">a\nMKT\n>a x\nMKV\n", "line 3, record 'a': this id stands already"),
     "a digit": (b">a\nMKT\n>b\nMK1V\n", "line 3, record 'b': '1' at residue 3"),
     "a truncated gzip": (gzip.compress(GOOD.encode() * 99)[:90], "cut off"),
     "no FASTA": (b"id,sequence\na,MKT\n", "line 1: not FASTA"),
+    "FASTQ": (b"@a\nACGT\n+\nIIII\n", "looks like FASTQ"),
+    "zip": (b"PK\x03\x04" + bytes(99), "looks like zip"),
 }
 
 
@@ -149,7 +201,7 @@ def test_unusable_records_can_be_skipped(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_run_leaves_nothing(number, ecoli, tmp_path):
+def test_a_run_that_is_stopped_at_once_leaves_nothing(number, ecoli, tmp_path):
     big = tmp_path / "big.faa"
     letters = "ACDEFGHIKLMNPQRSTVWY"
     with big.open("w") as file:  # distinct windows, so that the run takes its time
@@ -160,13 +212,13 @@ def test_a_stopped_run_leaves_nothing(number, ecoli, tmp_path):
     command = [sys.executable, "-m", "peft_sp.cli.main", "predict", str(big), "-o", str(out)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         deadline = time.monotonic() + 60
-        while not list(out.glob(".*/*")) and time.monotonic() < deadline:
+        while not list(out.glob("*/*")) and time.monotonic() < deadline:
             time.sleep(0.02)
-        assert list(out.glob(".*/*")), "it did not get to work"
+        assert list(out.glob("*/*")), "it did not get to work"
         process.send_signal(number)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 128 + number
-    assert errors == b"peft-sp: stopped\n"
+    assert errors == b"peft-sp: stopped; nothing was written\n"
     assert not out.exists()
 
 

@@ -8,7 +8,17 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from peft_sp.cli import predict, subset, train, tune
+from peft_sp.cli import (
+    backbones,
+    export,
+    models,
+    predict,
+    shim,
+    signalp6,
+    subset,
+    train,
+    tune,
+)
 from peft_sp.errors import PeftSpError
 from peft_sp.version import __version__
 
@@ -44,17 +54,30 @@ predict.add_to(app)
 train.add_to(app)
 subset.add_to(app)
 tune.add_to(app)
+signalp6.add_to(app)
+shim.add_to(app)
+models.add_to(app)
+backbones.add_to(app)
+export.add_to(app)
 
 
 def main() -> NoReturn:
-    """Run a command. Exit 0 done, 1 our fault, 2 bad input or usage, as one line."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)
+    """Run a command. Exit 0 done, 1 our fault, 2 bad input or usage, as one line.
+
+    A signal that stops it gives 128 and its number, as in shells.
+    """
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows knows no SIGHUP, and nohup ignores it
+        if number and (name != "SIGHUP" or signal.getsignal(number) != signal.SIG_IGN):
+            signal.signal(number, _stop)
     try:
         code = app(standalone_mode=False)
     except PeftSpError as error:
-        print(f"peft-sp: {error}", file=sys.stderr)
+        _say(str(error), error)
         sys.exit(2)
+    except _Stopped as error:
+        _say("stopped", error)
+        sys.exit(error.code)
     except _UsageError as error:
         # Without arguments typer has the whole help to say.
         message = error.format_message().replace("Value error, ", "")
@@ -64,10 +87,19 @@ def main() -> NoReturn:
     sys.exit(code or 0)
 
 
+class _Stopped(SystemExit):
+    """A signal asked the command to end."""
+
+
 def _stop(number: int, _: Any) -> None:
-    """Leave through the context managers, so that files that are not whole are removed."""
-    print("peft-sp: stopped", file=sys.stderr)
-    sys.exit(128 + number)
+    """Leave through the context managers, which know what is left of the run."""
+    raise _Stopped(128 + number)
+
+
+def _say(message: str, error: BaseException) -> None:
+    """One line for what happened and for how it left things."""
+    notes = getattr(error, "__notes__", [])
+    print("; ".join([f"peft-sp: {message}", *notes]), file=sys.stderr)
 
 
 if __name__ == "__main__":

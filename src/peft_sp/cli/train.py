@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from peft_sp.errors import InputError, MissingExtraError
+from peft_sp.cli.models import chosen
+from peft_sp.errors import InputError, MissingExtraError, RecipeError
 from peft_sp.io.output import write_text
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ Kept = Annotated[
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     app.command()(train)
+    app.command()(distill)
     app.command(name="crossval")(crossvalidate)
     app.command()(evaluate)
 
@@ -61,6 +63,49 @@ def train(
     --set backbone=esm2_t6_8M --set "partitions.train=[1, 2]" --set partitions.test=0
     -o my-model[/bold]
     """
+    _train(recipe, output, changes, crossval, frozen_cache)
+
+
+def distill(
+    recipe: RecipeFile,
+    output: Annotated[str, typer.Option("--output", "-o", help="Directory of the model.")],
+    teachers: Annotated[
+        list[str] | None,
+        typer.Option("--teacher", help="A model's name or directory; may be given more than once."),
+    ] = None,
+    unlabelled: Annotated[
+        list[str] | None,
+        typer.Option("--unlabelled", metavar="FASTA", help="Proteins; more than once as well."),
+    ] = None,
+    changes: Changes = None,
+    crossval: Annotated[
+        str | None, typer.Option(help="Directory of a finished cross-validation of the recipe.")
+    ] = None,
+    frozen_cache: Kept = None,
+) -> None:
+    """Train a student on what teachers say of labelled and unlabelled proteins.
+
+    Teachers that learned from a partition which the student is tested on are left out, so
+    'peft-sp crossval' of the same recipe is honest: give it the models of a cross-validation as
+    teachers. A run that was stopped goes on; teachers are asked once.
+
+    Example: [bold]peft-sp distill recipes/fast.toml --set data=train_set.fasta
+    --teacher lora-cv/test-0 --teacher lora-cv/test-1 --teacher lora-cv/test-2
+    --unlabelled ecoli.faa -o my-fast[/bold]
+    """
+    given = {"teachers": teachers, "unlabelled": unlabelled}
+    asked = [f"distillation.{key}={json.dumps(names)}" for key, names in given.items() if names]
+    _train(recipe, output, [*(changes or []), *asked], crossval, frozen_cache, distilled=True)
+
+
+def _train(
+    recipe: str,
+    output: str,
+    changes: list[str] | None,
+    crossval: str | None,
+    frozen_cache: str | None,
+    distilled: bool = False,
+) -> None:
     try:
         from peft_sp.training import crossval as protocols
         from peft_sp.training import recipe as recipes
@@ -68,6 +113,8 @@ def train(
     except ImportError as error:
         raise MissingExtraError("training", "train", error.name) from None
     settings = recipes.read_recipe(recipe, changes)
+    if distilled and settings.distillation is None:
+        raise RecipeError(recipe, ["no teachers: name them by --teacher, or in [distillation]"])
     _report_repeats(settings.data)
     measured = None if crossval is None else protocols.read_figures(crossval, settings)
     trained = runs.run(settings, output, _report, measured, kept_in(frozen_cache))
@@ -159,7 +206,7 @@ def kept_in(choice: str | None) -> str | None:
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(help="A model's name or directory.")],
+    model: Annotated[str, typer.Argument(help="A model's name, directory or hub id.")],
     labelled: Annotated[str, typer.Argument(help="Labelled proteins (three-line format).")],
     partitions: Annotated[
         list[int] | None,
@@ -196,7 +243,7 @@ def evaluate(
     proteins = partition(read_labelled(labelled), partitions or PARTITIONS)
     if not proteins:
         raise InputError("no proteins in the chosen partitions, of 0, 1 and 2", path=labelled)
-    predictor = load(model, backbone=backbone)
+    predictor = load(chosen(model), backbone=backbone)
     made = predictor.config.get("made", {})
     learned = set(made.get("partitions", {}).get("train", ())) & {p.partition for p in proteins}
     if learned and made.get("data_sha256") == data_hash(labelled):
@@ -235,6 +282,11 @@ def _report(log: dict[str, Any]) -> None:
         print(
             f"{done}  validation: mean MCC2 {log['eval_mean_mcc2']:.3f}, "
             f"big classes {log['eval_big_mcc2']:.3f}",
+            file=sys.stderr,
+        )
+    elif "asked" in log:
+        print(
+            f"teachers have answered for {log['asked']:,} of {log['steps']:,} windows",
             file=sys.stderr,
         )
     elif "loss" in log:

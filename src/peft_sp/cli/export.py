@@ -1,0 +1,108 @@
+"""`peft-sp export`."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from peft_sp.errors import InputError, MissingExtraError
+
+
+class Precision(StrEnum):
+    """How the weights are stored; everything is computed in float32."""
+
+    float32 = "float32"
+    float16 = "float16"
+    int8 = "int8"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command()(export)
+
+
+def export(
+    model: Annotated[str, typer.Argument(help="A trained model's directory.")],
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR|FILE.onnx",
+            help="A new directory, for predict --model; or a file for the bare network.",
+        ),
+    ],
+    precision: Annotated[
+        Precision,
+        typer.Option(
+            help="Of the stored weights: 4, 2 or 1 bytes each. All compute alike, in float32."
+        ),
+    ] = Precision.float32,
+    check: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LABELLED",
+            help="Labelled proteins on which the result is compared with the model; a result "
+            "that differs too much is not written.",
+        ),
+    ] = None,
+    partitions: Annotated[
+        list[int] | None,
+        typer.Option("--partition", help="Check on this partition; may be given more than once."),
+    ] = None,
+    backbone: Annotated[
+        str | None,
+        typer.Option(help="Where the model's backbone is, if not where it was when trained."),
+    ] = None,
+    licence: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            help="Of the result, which holds the backbone's weights; by default both are named.",
+        ),
+    ] = None,
+) -> None:
+    """Export a trained model: it then predicts without torch and backbone.
+
+    Whatever adapts the backbone goes in: LoRA and IA3 are merged, adapters and prompts become
+    part of the network. The result is always compared with the model on made-up windows.
+
+    Example: [bold]peft-sp export my-model -o my-exported --precision float16
+    --check train_set.fasta --partition 0[/bold]
+    """
+    from peft_sp.io.labelled import PARTITIONS, partition, read_labelled
+
+    try:
+        from peft_sp.training import export as exporting
+    except ImportError as error:
+        raise MissingExtraError("export", "train", error.name) from None
+    if partitions and check is None:
+        raise typer.BadParameter("--partition says what to check on; give --check LABELLED, too")
+    labelled = None
+    if check is not None:
+        labelled = partition(read_labelled(check), partitions or PARTITIONS)
+        if not labelled:
+            raise InputError("no proteins in the chosen partitions, of 0, 1 and 2", path=check)
+    done = exporting.export(
+        model,
+        output,
+        precision=precision.value,
+        backbone=backbone,
+        labelled=labelled,
+        licence=licence,
+    )
+    print(f"emissions differ by at most {done.difference:.1e}, on made-up windows")
+    if done.check is not None:
+        print(f"on {check}: {done.check}")
+    elif precision is not Precision.float32:
+        print(
+            f"peft-sp: what {precision.value} changes was not measured; --check does",
+            file=sys.stderr,
+        )
+    if done.path.is_dir():
+        print(f"written to {output.rstrip('/')}/, {done.size / 1e6:.1f} MB")
+    else:
+        print(f"written to {output}, {done.size / 1e6:.1f} MB")

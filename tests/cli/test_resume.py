@@ -1,0 +1,342 @@
+"""Runs that are killed, stopped or out of space, and gone on with: real processes, real kills."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from peft_sp.io.output import JOURNAL, UNFINISHED
+from tests.cli.test_predict import ALL_FILES
+
+pytestmark = pytest.mark.integration
+
+# Chunks and what is remembered are small and every chunk is put down, so that 700 proteins are
+# as eventful as a million. Each attempt is a process of its own that dies by SIGKILL, either at
+# its n-th step to the disk, before or after it, or after some milliseconds.
+DRIVER = """
+import builtins, io, os, pathlib, shutil, signal, sys, time
+import numpy, onnxruntime
+from peft_sp.cli.main import main
+from peft_sp.inference import memory, predictor
+from peft_sp.io import output
+
+predictor.CHUNK = 30
+memory.Memory.__init__.__defaults__ = (70,)
+output.INTERVAL, output.SHARE = 0, 1e9
+
+def steps(limit, log):
+    count = 0
+    def step():
+        nonlocal count
+        count += 1
+        if log:
+            pathlib.Path(log).write_text(str(count))
+        if count == limit:
+            os.kill(os.getpid(), signal.SIGKILL)
+    def watched(call):
+        def run(*arguments, **options):
+            step()
+            result = call(*arguments, **options)
+            step()
+            return result
+        return run
+    os.fsync, os.truncate = watched(os.fsync), watched(os.truncate)
+    os.rename = os.replace = watched(os.replace)
+    os.unlink, os.rmdir = watched(os.unlink), watched(os.rmdir)
+
+kind, number, log, *arguments = sys.argv[1:]
+sys.argv = ["peft-sp", *arguments]
+if kind == "slow":  # so that a signal finds it at work
+    mark = output.OutputFiles.mark
+    def slowly(self, *given):
+        mark(self, *given)
+        time.sleep(0.3)
+    output.OutputFiles.mark = slowly
+if kind == "step":
+    steps(int(number), log)
+elif kind == "time":
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process, whatever it is doing
+    signal.setitimer(signal.ITIMER_REAL, float(number))
+main()
+"""
+
+
+class Runs:
+    """Runs of one command line, under the same relative names, in folders of their own."""
+
+    def __init__(self, folder: Path, options=("--skip-invalid",)) -> None:
+        self.folder = folder
+        self.options = options
+
+    def command(self, place, *options, kind="", number=0, log=""):
+        (self.folder / place).mkdir(exist_ok=True)
+        arguments = ["predict", str(self.folder / "in.faa"), "-o", "out", *self.options, *options]
+        return [sys.executable, "-c", DRIVER, kind, str(number), str(log), *arguments]
+
+    def run(self, place, *options, kind="", number=0, log="", **settings):
+        # The time stamp of a straight run and of another one must be comparable.
+        env = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
+        process = subprocess.run(
+            self.command(place, *options, kind=kind, number=number, log=log),
+            cwd=self.folder / place,
+            capture_output=True,
+            text=True,
+            check=False,
+            **{"env": env, **settings},
+        )
+        return process.returncode, process.stdout, process.stderr
+
+    def out(self, place) -> Path:
+        return self.folder / place / "out"
+
+    def contents(self, place):
+        out = self.out(place)
+        found = {str(p.relative_to(out)): p for p in out.rglob("*") if p.is_file()}
+        return {n: p.read_bytes() for n, p in found.items() if not n.startswith(UNFINISHED)}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory, ecoli) -> Runs:
+    """Input with equal windows near and far, equal names, warnings and records to skip."""
+    found = Runs(tmp_path_factory.mktemp("resume"))
+    records = [r for r in ecoli.read_text().split(">") if r]
+    chosen = random.Random(0)
+    lines = [f">{record}" for record in records]
+    for number in range(400):
+        header, _, sequence = chosen.choice(records).partition("\n")
+        name = header if number % 5 == 0 else f"again{number}"
+        lines.append(f">{name}\n{sequence.replace('A', '-A', number % 3)}")
+        if number % 50 == 0:
+            lines.append(f">bad{number}\nM1\n")
+    (found.folder / "in.faa").write_text("".join(lines))
+    code, _, errors = found.run("straight")
+    assert code == 0, errors
+    assert set(found.contents("straight")) == ALL_FILES
+    keys = json.loads(found.contents("straight")["output.json"])["SEQUENCES"]
+    assert len(keys) == 700 and any(key.endswith("_3") for key in keys)
+    return found
+
+
+def test_kills_at_random_moments_change_nothing(runs):
+    straight, chosen, kills = runs.contents("straight"), random.Random(1), 0
+    log = runs.folder / "steps"
+    assert runs.run("counted", kind="step", log=log)[0] == 0
+    steps = int(log.read_text())
+    assert runs.contents("counted") == straight
+    code = None
+    for attempt in range(40):
+        kind = "time" if attempt % 3 == 0 else "step"
+        number = chosen.uniform(0.1, 1.5) if kind == "time" else chosen.randint(1, steps // 4)
+        code, _, errors = runs.run("random", "--resume", kind=kind, number=number)
+        assert code in (0, -signal.SIGKILL, -signal.SIGALRM), errors
+        if code == 0:
+            break
+        kills += 1
+        if runs.out("random").exists():
+            for name, content in runs.contents("random").items():
+                assert content == straight[name], f"{name} appeared before it was whole"
+    else:
+        code, _, errors = runs.run("random", "--resume")
+    assert code == 0 and kills >= 3, (kills, errors)
+    assert runs.contents("random") == straight
+    assert not (runs.out("random") / UNFINISHED).exists()
+
+
+def test_a_kill_at_any_step_of_the_end_changes_nothing(runs):
+    """Between the files' last bytes and the last of them under its own name."""
+    straight, log = runs.contents("straight"), runs.folder / "steps"
+    assert runs.run("counted", kind="step", log=log)[0] == 0
+    # Back to front: removing the folder and its journal, moving six files, the last journal.
+    last = int(log.read_text())
+    seen = set()
+    for number in range(last, last - 42, -6):
+        shutil.rmtree(runs.out("end"), ignore_errors=True)
+        assert runs.run("end", kind="step", number=number)[0] == -signal.SIGKILL
+        there = runs.contents("end")
+        seen.add(len(there))
+        assert all(content == straight[name] for name, content in there.items())
+        code, output, errors = runs.run("end", "--resume")
+        assert code == 0, errors
+        assert "700 proteins" in output
+        assert runs.contents("end") == straight
+        assert [p.name for p in runs.out("end").iterdir() if p.name not in ALL_FILES] == []
+    assert {0, 6} < seen, "it was also killed between two files"
+
+
+def test_pictures_and_the_page_are_gone_on_with(runs):
+    drawn = Runs(runs.folder, ("--skip-invalid", "--plots", "svg"))
+    log = runs.folder / "steps"
+    assert drawn.run("drawn", kind="step", log=log)[0] == 0
+    straight = drawn.contents("drawn")
+    assert len(straight) == 700 + len(ALL_FILES) + 1 and "summary.html" in straight
+    steps = int(log.read_text())
+    for number in (steps // 3, steps // 3):
+        code = drawn.run("redrawn", "--resume", kind="step", number=number)[0]
+        assert code == -signal.SIGKILL
+    assert drawn.run("redrawn", "--resume")[0] == 0
+    assert drawn.contents("redrawn") == straight
+
+
+def test_a_killed_run_is_refused_without_resume_and_another_is_not_gone_on_with(runs, tmp_path):
+    place = runs.out("refused")
+    assert runs.run("refused", kind="step", number=60)[0] == -signal.SIGKILL
+    before = {p.name: p.read_bytes() for p in (place / UNFINISHED).iterdir()}
+    code, output, errors = runs.run("refused")
+    assert (code, output) == (2, "") and errors.count("\n") == 1
+    assert "an unfinished run is here" in errors and "pass --resume" in errors
+    cases = {
+        "organism": ("--organism", "eukarya"),
+        "batch size": ("--batch-size", "9"),
+        "input": (str(runs.folder / "more.faa"),),
+    }
+    (runs.folder / "more.faa").write_text(">one-more\nMKT\n")
+    for name, options in cases.items():
+        code, output, errors = runs.run("refused", "--resume", *options)
+        assert (code, output) == (2, ""), errors
+        line = errors.splitlines()[-1]
+        assert line.startswith(f"peft-sp: out: the unfinished run there has another {name} (")
+        assert "Traceback" not in errors
+    assert {p.name: p.read_bytes() for p in (place / UNFINISHED).iterdir()} == before
+    code, _, errors = runs.run("refused", "--resume")
+    assert code == 0, errors
+    assert runs.contents("refused") == runs.contents("straight")
+
+
+@pytest.mark.parametrize("harm", ["journal cut", "journal changed", "file cut", "file gone"])
+def test_a_damaged_state_is_one_line(runs, harm):
+    place = runs.out("damaged")
+    shutil.rmtree(place, ignore_errors=True)
+    assert runs.run("damaged", kind="step", number=60)[0] == -signal.SIGKILL
+    journal, table = place / UNFINISHED / JOURNAL, place / UNFINISHED / "predictions.tsv"
+    if harm == "journal cut":
+        journal.write_bytes(journal.read_bytes()[:-100])
+    elif harm == "journal changed":
+        journal.write_bytes(journal.read_bytes().replace(b'"done":', b'"done":1'))
+    elif harm == "file cut":
+        os.truncate(table, 10)
+    else:
+        table.unlink()
+    code, output, errors = runs.run("damaged", "--resume")
+    assert (code, output) == (2, "")
+    line = errors.splitlines()[-1]
+    assert "damaged; remove out/peft-sp-unfinished and start anew" in line
+    assert "Traceback" not in errors
+    shutil.rmtree(place / UNFINISHED)
+    assert runs.run("damaged")[0] == 0
+    assert runs.contents("damaged") == runs.contents("straight")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_stopped_run_says_how_to_go_on(runs, number):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        pytest.skip("this signal is ignored here, as under nohup, and a run inherits that")
+    place = runs.out("stopped")
+    shutil.rmtree(place, ignore_errors=True)
+    with subprocess.Popen(
+        runs.command("stopped", kind="slow"),
+        cwd=place.parent,
+        env={**os.environ, "SOURCE_DATE_EPOCH": "1700000000"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        deadline = time.monotonic() + 60
+        while not (place / UNFINISHED / JOURNAL).exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    line = errors.splitlines()[-1]
+    assert line.startswith("peft-sp: stopped; ") and "proteins are done; " in line
+    assert line.endswith("the same command with --resume goes on")
+    assert [p.name for p in place.iterdir()] == [UNFINISHED]
+    code, _, errors = runs.run("stopped", "--resume")
+    assert code == 0, errors
+    assert runs.contents("stopped") == runs.contents("straight")
+
+
+def test_the_time_is_that_of_the_first_start(runs):
+    assert runs.run("dated", kind="step", number=60)[0] == -signal.SIGKILL
+    env = {name: value for name, value in os.environ.items() if name != "SOURCE_DATE_EPOCH"}
+    assert runs.run("dated", "--resume", env=env)[0] == 0
+    assert runs.contents("dated") == runs.contents("straight")
+
+
+@pytest.mark.parametrize("limit", [100, 60_000, 400_000])
+def test_a_full_disk_leaves_nothing_or_what_can_be_gone_on_with(runs, limit):
+    place = runs.out(f"full{limit}")
+
+    def full():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    code, output, errors = runs.run(place.parent.name, preexec_fn=full)
+    assert (code, output) == (2, "")
+    line = errors.splitlines()[-1]
+    assert line.startswith("peft-sp: out: cannot be written (File too large); ")
+    assert "Traceback" not in errors
+    if limit == 100:
+        assert not place.exists()
+        return
+    assert "proteins are done; the same command with --resume goes on" in line
+    assert [p.name for p in place.iterdir()] == [UNFINISHED]
+    # Still full: refused again, with nothing lost.
+    code, _, errors = runs.run(place.parent.name, "--resume", preexec_fn=full)
+    assert code == 2 and "goes on" in errors.splitlines()[-1]
+    code, _, errors = runs.run(place.parent.name, "--resume")
+    assert code == 0, errors
+    assert runs.contents(place.parent.name) == runs.contents("straight")
+
+
+def test_standard_input_is_gone_on_with_when_it_comes_again(runs):
+    piped = Runs(runs.folder)
+    text = (runs.folder / "in.faa").read_text()
+
+    def command(*options, kind="", number=0):
+        arguments = ["predict", "-", "-o", "out", *piped.options, *options]
+        return subprocess.run(
+            [sys.executable, "-c", DRIVER, kind, str(number), "", *arguments],
+            cwd=piped.out("piped").parent,
+            env={**os.environ, "SOURCE_DATE_EPOCH": "1700000000"},
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    piped.out("piped").parent.mkdir()
+    assert command(kind="step", number=60).returncode == -signal.SIGKILL
+    again = command("--resume")
+    assert again.returncode == 0, again.stderr
+    assert piped.contents("piped") == runs.contents("straight")
+
+
+def test_resume_where_nothing_is_to_be_gone_on_with(runs):
+    """A new directory, a finished one, and one whose run was killed before it got anywhere."""
+    for _ in range(2):
+        code, _, errors = runs.run("anew", "--resume")
+        assert code == 0, errors
+        assert runs.contents("anew") == runs.contents("straight")
+    (runs.out("anew") / UNFINISHED).mkdir()
+    (runs.out("anew") / UNFINISHED / "predictions.tsv").write_text("half a l")
+    code, _, errors = runs.run("anew")
+    assert code == 0, errors
+    assert runs.contents("anew") == runs.contents("straight")
+
+
+def test_what_was_printed_cannot_be_gone_on_with(runs):
+    command = [sys.executable, "-m", "peft_sp.cli.main", "predict", str(runs.folder / "in.faa")]
+    run = subprocess.run(
+        [*command, "-o", "-", "--resume"], capture_output=True, text=True, check=False
+    )
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr.count("\n") == 1 and "--resume needs a directory" in run.stderr

@@ -1,0 +1,400 @@
+"""The command in SignalP 6's place: its options, its files, and what reads them."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from peft_sp.cli.main import app
+from peft_sp.cli.shim import MARK
+from peft_sp.io.fasta import open_input
+from peft_sp.io.signalp6 import FILES
+from tests import consumers
+from tests.conftest import DATA, ROOT
+
+pytestmark = pytest.mark.integration
+REAL = DATA / "signalp6"
+PEFT_SP = [sys.executable, "-m", "peft_sp.cli.main"]
+PICTURES = importlib.util.find_spec("peft_sp.io.plots") is not None
+GOOD = ">a first\nMKKTAIAIAVALAGFATVAQAAPKDNTWYTGAKLGWSQYHDTGFINNN\n>b\nMSTNPKPQRKTKRNTNRRPQDVKF\n"
+
+
+def run(*arguments, command=(*PEFT_SP, "signalp6"), **options):
+    result = subprocess.run(
+        [*map(str, command), *map(str, arguments)], capture_output=True, check=False, **options
+    )
+    return result.returncode, result.stdout.decode(), result.stderr.decode()
+
+
+@pytest.fixture
+def good(tmp_path):
+    path = tmp_path / "good.fasta"
+    path.write_text(GOOD)
+    return path
+
+
+def without_numbers(text: str) -> str:
+    return re.sub(r"\d+(\.\d+)?", "0", text)
+
+
+def compare(ours: Path, real: Path, fasta: Path) -> list[str]:
+    """Our files against the real ones, token by token: numbers alone may differ.
+
+    Where a type is another one, so is what follows from it: returns the names of these proteins.
+    """
+    rows = [
+        [line.split("\t") for line in (place / "prediction_results.txt").read_text().split("\n")]
+        for place in (ours, real)
+    ]
+    assert len(rows[0]) == len(rows[1])
+    other = {a[0] for a, b in zip(*rows, strict=True) if a[1:2] != b[1:2] and a[0][:1] != "#"}
+    with open_input([fasta]) as source:
+        proteins = {protein.header: protein for protein in source.proteins()}
+    for name in FILES[:3]:
+        texts = []
+        for place in (ours, real):
+            lines = (place / name).read_text().split("\n")
+            kept = [line for line in lines if line.split("\t")[0] not in other]
+            texts.append(without_numbers("\n".join(kept)))
+        assert texts[0] == texts[1], name
+    _compare_json(ours, real, other)
+    for place in (ours, real):
+        for record in (place / "processed_entries.fasta").read_text().split(">")[1:]:
+            header, mature, end = record.split("\n")
+            assert proteins[header].sequence.endswith(mature) and not end
+    headers = [
+        re.findall("^>(.*)$", (p / FILES[3]).read_text(), re.MULTILINE) for p in (ours, real)
+    ]
+    assert [header for header in headers[0] if header not in other] == headers[1]
+    for table in real.glob("*_plot.txt"):
+        _compare_tables(ours / table.name, table)
+    return sorted(other)
+
+
+def _compare_json(ours: Path, real: Path, other: set[str]) -> None:
+    texts = [(place / "output.json").read_text() for place in (ours, real)]
+    found = [json.loads(text)["SEQUENCES"] for text in texts]
+    assert list(found[0]) == list(found[1])
+    for name in set(found[0]) - other:
+        for key in ("Prediction", "CS_pos"):
+            assert without_numbers(found[0][name][key]) == without_numbers(found[1][name][key])
+    # What is left to compare: all but what was found, and where the run was asked to write it.
+    blank = r'("(?:Prediction|CS_pos|FORMAT|Plot_eps|Plot_png)": )".*"'
+    texts = [re.sub(blank, r'\1""', text) for text in texts]
+    texts = [re.sub(r'("(?:\w+_FILE|Plot_txt)": )".*/', r'\1"', text) for text in texts]
+    assert without_numbers(texts[0]) == without_numbers(texts[1])
+
+
+def _compare_tables(ours: Path, real: Path) -> None:
+    tables = [path.read_text().split("\n") for path in (ours, real)]
+    assert tables[0][:2] == tables[1][:2]
+    cells = [[line.split("\t") for line in table[2:]] for table in tables]
+    assert [row[:2] for row in cells[0]] == [row[:2] for row in cells[1]]
+    for mine, theirs in zip(*cells, strict=True):
+        assert len(mine) == len(theirs)
+        assert without_numbers("\t".join(mine[3:])) == without_numbers("\t".join(theirs[3:]))
+        assert all(re.fullmatch(r"\d\.\d{6}", value) for value in mine[3:])
+
+
+CASES = {
+    "eukarya_il2": ("Target-X.fasta", ("--organism", "eukarya", "--mode", "slow")),
+    "other_vacsol": ("vacsol_ai_sequences.fasta", ("--organism", "other", "--mode", "fast")),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_files_are_the_real_ones_but_for_numbers(case, tmp_path):
+    name, options = CASES[case]
+    fasta = REAL / case / name
+    code, output, errors = run(
+        "--fastafile", fasta, *options, "--output_dir", "output", "--format", "txt", cwd=tmp_path
+    )
+    assert (code, output) == (0, "")
+    assert ("mode slow: using 'fast'" in errors) == ("slow" in options)
+    assert compare(tmp_path / "output", REAL / case, fasta) == []
+    assert {p.name for p in (tmp_path / "output").iterdir()} == {
+        path.name for path in (REAL / case).iterdir() if path.suffix != ".fasta"
+    } | {"processed_entries.fasta"}
+
+
+def test_files_of_three_hundred_proteins_are_the_real_ones_but_for_numbers(shared, tmp_path):
+    real = shared / "formats" / "signalp6_other_petase"
+    fasta = real / "tournament_wt.fasta"
+    code, _, errors = run("-ff", fasta, "-org", "other", "-m", "fast", "-od", tmp_path / "output")
+    assert (code, errors) == (0, "")
+    other = compare(tmp_path / "output", real, fasta)
+    assert len(other) <= 3  # real ones are all OTHER
+    assert len(list((tmp_path / "output").glob("*_plot.txt"))) == 313
+
+
+def test_what_was_asked_for_in_the_json(tmp_path):
+    fasta = REAL / "eukarya_il2" / "Target-X.fasta"
+    run("-ff", fasta, "-od", "output/", "-org", "euk", "-m", "slow_sequential", cwd=tmp_path)
+    ours = (tmp_path / "output" / "output.json").read_text()
+    content = json.loads(ours)
+    assert (content["ORG"], content["MODE"], content["FORMAT"]) == (
+        "eukarya",
+        "slow-sequential",
+        "txt",
+    )
+    assert content["CSV_FILE"] == "output/prediction_results.txt"
+    (entry,) = content["SEQUENCES"].values()
+    assert entry["Plot_txt"] == "output/output_Target_X____Human_IL_2_Precursor_plot.txt"
+    assert (tmp_path / entry["Plot_txt"]).is_file()
+    assert entry["Plot_png"] == entry["Plot_eps"] == ""
+
+
+SPELLINGS = [
+    "--fastafile {} --organism other --output_dir out --format none --mode fast",
+    "-ff {} -org other -od out -fmt none -m fast",
+    "-fasta {} -org gram- -od out -format none",
+    "--fastafile={} --organism=gram+ --output_dir=out --format=none --mode=fast",
+    "-ff={} -org=arch -od=out -fmt=none -m=fast -bs=7 -tt=1",
+    "--fasta {} --org other --out out --form none --torch 1 --write 8 --skip_resolve",
+    "-ff {} -od out -fmt none --bsize 1000 -batch 10 -wp 1 -md MODEL",
+]
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_every_spelling_of_the_options(spelling, ecoli, tmp_path):
+    import peft_sp
+
+    model = Path(peft_sp.__file__).parent / "models" / "fast"
+    arguments = [a.format(ecoli).replace("MODEL", str(model)) for a in spelling.split()]
+    code, output, errors = run(*arguments, cwd=tmp_path)
+    assert (code, output, errors) == (0, "", "")
+    assert {p.name for p in (tmp_path / "out").iterdir()} == set(FILES)
+    head = (tmp_path / "out" / FILES[0]).read_text().split("\n")[0]
+    assert head.startswith("# SignalP-6.0\tOrganism: Other\tTimestamp: ")
+    assert len((tmp_path / "out" / FILES[0]).read_text().splitlines()) == 302
+
+
+@pytest.mark.parametrize("organism", ["euk", "eukarya"])
+def test_eukaryotes_have_the_other_layout(organism, good, tmp_path):
+    assert run("-ff", good, "-od", tmp_path / "out", "-org", organism, "-fmt", "none")[0] == 0
+    lines = (tmp_path / "out" / FILES[0]).read_text().split("\n")
+    assert lines[0].split("\t")[1] == "Organism: Eukarya"
+    assert lines[1] == "# ID\tPrediction\tOTHER\tSP(Sec/SPI)\tCS Position"
+    assert lines[3].startswith("b\tOTHER\t") and lines[3].endswith("\t")
+
+
+MISTAKES = {
+    "no output directory": (("-ff", "FASTA"), "Missing option '--output_dir'"),
+    "no input": (("-od", "out"), "Missing option '--fastafile'"),
+    "a mode": (("-ff", "FASTA", "-od", "out", "-m", "turbo"), "'turbo' is not one of"),
+    "an organism": (("-ff", "FASTA", "-od", "out", "-org", "plant"), "'plant' is not one of"),
+    "an ambiguous beginning": (("-ff", "FASTA", "--o", "out"), "No such option"),
+    "a stray argument": (("-ff", "FASTA", "-od", "out", "more"), "unexpected extra argument"),
+    "no file": (("-ff", "none.fasta", "-od", "out"), "none.fasta: no such file"),
+    "their model": (("-ff", "FASTA", "-od", "out", "-md", "."), "leave out --model_dir"),
+}
+
+
+@pytest.mark.parametrize("case", MISTAKES)
+def test_mistakes_are_one_line(case, good, tmp_path):
+    arguments, problem = MISTAKES[case]
+    code, output, errors = run(*[str(good) if a == "FASTA" else a for a in arguments], cwd=tmp_path)
+    assert (code, output) == (2, "")
+    assert errors.startswith("peft-sp: ") and errors.count("\n") == 1 and problem in errors
+    assert [p.name for p in tmp_path.iterdir()] == ["good.fasta"]
+
+
+def test_a_record_that_is_none_stops_the_run(tmp_path):
+    path = tmp_path / "bad.fasta"
+    path.write_text(">a\nMKT\n>b\nM1\n")
+    code, _, errors = run("-ff", path, "-od", tmp_path / "out")
+    assert code == 2 and "line 3, record 'b': '1' at residue 2" in errors
+    assert [p.name for p in tmp_path.iterdir()] == ["bad.fasta"]
+
+
+def test_equal_headers_and_what_was_changed(tmp_path):
+    path = tmp_path / "twins.fasta"
+    path.write_text(">twin é\nMKTAYIAKQRQ\n>twin é\nMKT*AYIAKQRQ\n")
+    code, _, errors = run("-ff", path, "-od", tmp_path / "out")
+    assert code == 0 and errors.startswith(
+        "peft-sp: proteins with gaps, stops or unknown letters: 1"
+    )
+    out = tmp_path / "out"
+    rows = (out / FILES[0]).read_text().splitlines()[2:]
+    assert [row.split("\t")[0] for row in rows] == ["twin é", "twin é"]
+    entries = json.loads((out / "output.json").read_text())["SEQUENCES"]
+    assert list(entries) == ["twin é", "twin é_2"]
+    names = [Path(entry["Plot_txt"]).name for entry in entries.values()]
+    assert names == ["output_twin___plot.txt", "output_twin___2_plot.txt"]
+    lengths = [len((out / name).read_text().splitlines()) for name in names]
+    assert lengths == [2 + 11, 2 + 12]
+
+
+@pytest.fixture(scope="module")
+def sample(ecoli, tmp_path_factory):
+    """The proteome sample in both layouts, and our own table of each."""
+    folder = tmp_path_factory.mktemp("consumers")
+    made = {}
+    for organism in ("other", "eukarya"):
+        out, table = folder / organism, folder / f"{organism}-own"
+        assert run("-ff", ecoli, "-od", out, "-org", organism, "-fmt", "none")[0] == 0
+        own = ("predict", ecoli, "-o", table, "--organism", organism)
+        assert run(*own, command=PEFT_SP)[0] == 0
+        with (table / "predictions.tsv").open(newline="") as file:
+            rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+        headers = re.findall("^>(.*)$", ecoli.read_text(), re.MULTILINE)
+        made[organism] = out, dict(zip(headers, rows, strict=True))
+    return made
+
+
+MECHANISMS = {
+    "SP": "Sec/SPI",
+    "LIPO": "Sec/SPII",
+    "TAT": "Tat/SPI",
+    "TATLIPO": "Tat/SPII",
+    "PILIN": "Sec/SPIII",
+}
+
+
+@pytest.mark.parametrize("organism", ["other", "eukarya"])
+def test_those_who_read_the_gff(organism, sample):
+    out, table = sample[organism]
+    positive = {name: row for name, row in table.items() if row["type"] != "NO_SP"}
+    assert len(positive) > 20
+    matches = consumers.interproscan(out)
+    assert list(matches) == list(positive)
+    for name, (mechanism, start, end, score) in matches.items():
+        row = positive[name]
+        assert (mechanism, start) == (MECHANISMS[row["type"]], 1)
+        assert end == int(row["cleavage_site"])
+        assert score == pytest.approx(float(row[f"p_{row['type'].lower()}"]), abs=1e-6)
+    found = consumers.trinotate(out)
+    assert [(name, *rest[1:3]) for name, *rest in found] == [
+        (name, end, score) for name, (_, _, end, score) in matches.items()
+    ]
+    notes = {"TAT": "Note=TAT", "TATLIPO": "Note=TAT", "PILIN": "Note=Pilin"}
+    assert [note for *_, note in found] == [
+        notes.get(row["type"], ".") for row in positive.values()
+    ]
+
+
+def test_those_who_read_the_layout_of_eukaryotes(sample):
+    out, table = sample["eukarya"]
+    sites = {name: int(row["cleavage_site"]) for name, row in table.items() if row["type"] == "SP"}
+    secreted = consumers.funannotate(out)
+    assert {name: site for name, (site, _) in secreted.items()} == sites
+    for name, (_, chance) in secreted.items():
+        assert chance == pytest.approx(float(table[name]["cleavage_probability"]), abs=1e-4)
+    found = consumers.predector(out)
+    assert list(found) == list(table)
+    for name, (kind, no_sp, sp, mature) in found.items():
+        row = table[name]
+        assert kind == {"NO_SP": "OTHER"}.get(row["type"], row["type"])
+        assert (no_sp, sp) == (float(row["p_no_sp"]), float(row["p_sp"]))
+        assert mature == (sites[name] + 1 if name in sites else None)
+    assert dict(consumers.isoform_switch_analyzer(out)) == sites
+
+
+def test_those_who_read_the_layout_of_the_others(sample):
+    out, table = sample["other"]
+    found = consumers.anvio(out)
+    assert list(found) == list(table)
+    for name, (kind, shares, site) in found.items():
+        row = table[name]
+        assert kind == {"NO_SP": "OTHER"}.get(row["type"], row["type"])
+        assert shares == [float(value) for key, value in row.items() if key.startswith("p_")]
+        assert site.startswith("CS pos: ") == bool(row["cleavage_site"])
+
+
+@pytest.mark.parametrize("case", ["eukarya_il2"])
+def test_the_readers_read_the_real_files_too(case):
+    real = REAL / case
+    name = "Target_X  = Human IL-2 Precursor"
+    assert consumers.interproscan(real) == {name: ("Sec/SPI", 1, 20, 0.99986106)}
+    assert consumers.trinotate(real) == [(name, 1, 20, 0.99986106, ".")]
+    assert consumers.funannotate(real) == {name: (20, 0.9889)}
+    assert consumers.predector(real) == {name: ("SP", 0.000151, 0.999861, 21)}
+    assert consumers.isoform_switch_analyzer(real) == [(name, 20)]
+    (row,) = consumers.anvio(REAL / "other_vacsol").values()
+    assert row == ("OTHER", [1.000036, 0.000001, 0, 0, 0, 0], "")
+
+
+@pytest.mark.skipif(PICTURES, reason="this version draws pictures")
+def test_pictures_that_cannot_be_drawn_are_one_line(good, tmp_path):
+    code, _, errors = run("-ff", good, "-od", tmp_path / "out", "-fmt", "png")
+    assert (code, errors.count("\n")) == (2, 1)
+    assert "use --format txt" in errors and not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(not PICTURES, reason="this version draws no pictures")
+def test_pictures(good, tmp_path):
+    code, _, _ = run("-ff", good, "-od", "out", "-fmt", "all", cwd=tmp_path)
+    assert code == 0
+    entries = json.loads((tmp_path / "out" / "output.json").read_text())["SEQUENCES"]
+    assert list(entries) == ["a first", "b"]
+    beginnings = {"png": b"\x89PNG", "eps": b"%!PS", "txt": b"# Name="}
+    for entry in entries.values():
+        for kind, begins in beginnings.items():
+            assert (tmp_path / entry[f"Plot_{kind}"]).read_bytes().startswith(begins)
+
+
+def test_the_page_lists_every_option():
+    page = (ROOT / "docs" / "signalp6.md").read_text()
+    listed = set(re.findall(r"`(--?\w+)`", page.split("## Options")[1].split("They are read")[0]))
+    command = get_command(app).commands["signalp6"]
+    own = {name for option in command.params for name in option.opts}
+    assert listed == own | {"--help", "-h"}
+
+
+def test_standard_input(tmp_path):
+    code, _, _ = run("-ff", "-", "-od", tmp_path / "out", input=GOOD.encode())
+    assert code == 0
+    assert len((tmp_path / "out" / FILES[0]).read_text().splitlines()) == 4
+
+
+def test_version_and_help():
+    code, output, _ = run("--version")
+    # Pipelines take its first number or its last word.
+    assert code == 0 and re.match(r"SignalP 6\.0 .* 0\.\d+\.\d+\n$", output)
+    for spelling in ("-h", "--help"):
+        code, output, _ = run(spelling, env={**os.environ, "COLUMNS": "120"})
+        assert code == 0 and "-fasta" in output and "Example:" in output
+
+
+def test_the_shim_is_signalp6(good, tmp_path):
+    install = (*PEFT_SP, "install-shim")
+    folder = tmp_path / "bin with a blank"
+    folder.mkdir()
+    shim = folder / "signalp6"
+    code, output, errors = run(folder, command=install)
+    assert (code, output) == (0, f"installed {shim}\n") and "not on PATH" in errors
+    # Files of the folder that a pipeline runs in are not taken for modules.
+    (tmp_path / "numpy.py").write_text("raise SystemExit('not numpy')\n")
+    path = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+    code, _, errors = run(
+        "-ff", good.name, "-od", "out", command=["signalp6"], cwd=tmp_path, env=path
+    )
+    assert (code, errors) == (0, "")
+    assert (tmp_path / "out" / "output_a_first_plot.txt").is_file()
+    assert run(folder, command=install, env=path) == (0, f"installed {shim}\n", "")
+    assert run("--remove", folder, command=install) == (0, f"removed {shim}\n", "")
+    assert not shim.exists()
+    assert "is not there" in run("--remove", folder, command=install)[2]
+
+
+@pytest.mark.parametrize("options", [(), ("--remove",)])
+def test_a_signalp6_that_is_not_ours_is_left_alone(options, tmp_path):
+    other = tmp_path / "signalp6"
+    other.write_text(f"#!/bin/sh\necho the real one # not {MARK}\n")
+    code, _, errors = run(*options, tmp_path, command=(*PEFT_SP, "install-shim"))
+    assert code == 2 and "was not made by peft-sp" in errors and errors.count("\n") == 1
+    assert "the real one" in other.read_text()
+
+
+def test_the_shim_needs_a_directory(tmp_path):
+    code, _, errors = run(tmp_path / "none", command=(*PEFT_SP, "install-shim"))
+    assert code == 2 and "no such directory" in errors and not (tmp_path / "none").exists()
