@@ -9,10 +9,10 @@ ifneq ($(wildcard $(SHARED)/data/train_set.fasta),)
 export PEFT_SP_SHARED ?= $(SHARED)
 endif
 
-.PHONY: help demo test test-slow lint format few-samples bench clean
+.PHONY: help demo test test-slow lint format few-samples bench pack-esm2-8m clean
 
 help:  ## Show this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: $(VENV)/.core  ## Predict a sample of a real proteome with the bundled model
 	$(BIN)/peft-sp predict examples/ecoli_300.faa -o demo-output
@@ -44,6 +44,10 @@ few-samples: $(VENV)/.dev  ## Compare all methods on small_dataset_30, published
 bench: $(VENV)/.dev  ## Measure speed and memory
 	$(BIN)/python benchmarks/predict.py
 	$(BIN)/python benchmarks/crf.py
+
+pack-esm2-8m: $(VENV)/.core  ## Put MODEL=DIR (exported) into packs/esm2-8m and build its wheel
+	@test -n "$(MODEL)" || { echo "name the exported model: make pack-esm2-8m MODEL=DIR" >&2; exit 2; }
+	$(BIN)/python packs/build.py $(MODEL) packs/esm2-8m
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -71,7 +71,7 @@ def in_training(name: str, settings: ModelSettings, batch: int) -> None:
 
     def crf_part(emissions: torch.Tensor) -> torch.Tensor:
         mask = torch.ones(emissions.shape[:2], dtype=torch.bool)
-        likelihood, marginals = model.crf.log_likelihood_and_marginals(emissions, mask, allowed)
+        likelihood, marginals, _ = model.crf.log_likelihood_and_marginals(emissions, mask, allowed)
         return (0.5 * region_term(marginals, residues, types) - likelihood).mean()
 
     def step() -> None:

@@ -10,8 +10,13 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from peft_sp.io.labelled import LabelledProtein, read_labelled
+
+# No test may fail because the machine is busy.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 DATA = Path(__file__).parent / "data"
 ROOT = Path(__file__).parent.parent

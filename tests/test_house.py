@@ -16,6 +16,7 @@ FLOORS = [{"biology"}, {"io"}, {"network"}, {"inference"}, {"training", "service
 FLOOR = {folder: number for number, folders in enumerate(FLOORS) for folder in folders}
 EVERYWHERE = {"errors", "version"}
 HEAVY = {"torch", "transformers", "peft", "accelerate", "safetensors", "sklearn"}
+HEAVY |= {"huggingface_hub", "httpx"}
 LIGHT_FOLDERS = ("biology", "io", "inference", "cli")
 
 

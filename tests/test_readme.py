@@ -101,6 +101,9 @@ def test_links_lead_somewhere():
                 assert (path.parent / link).exists(), f"{path}: {link}"
 
 
+MEASURED = ("fast", "lora-8M", "esm2-8m")
+
+
 def measured_of(name):
     return json.loads((ROOT / "docs" / "results" / name / "metrics.json").read_text())
 
@@ -108,7 +111,7 @@ def measured_of(name):
 def test_accuracy_is_that_of_the_cross_validations():
     found = [
         {(c["organism"], c["type"]): c for c in measured_of(name)["pooled"]["classes"]}
-        for name in ("fast", "lora-8M")
+        for name in ("fast", "esm2-8m")
     ]
     for key in BIG_CLASSES:
         cells = [" ".join(key), f"{found[0][key]['proteins']:,}"]
@@ -124,7 +127,7 @@ def test_accuracy_is_that_of_the_cross_validations():
         cells += [f"{SIGNALP6_MCC2[key]:.3f}", f"{recall:.2f} / {precision:.2f}"]
         assert f"| {' | '.join(cells)} |" in README
     text = " ".join(README.split())
-    for name in ("fast", "lora-8M"):
+    for name in MEASURED:
         pooled = measured_of(name)["pooled"]
         low, high = pooled["mean_mcc2_interval"]
         assert f"{pooled['mean_mcc2']:.3f} ({low:.3f} to {high:.3f})" in text
@@ -135,12 +138,12 @@ def test_accuracy_is_that_of_the_cross_validations():
 def test_figures_are_of_what_is_shipped():
     config = json.loads((bundled()["fast"] / "config.json").read_text())
     assert config["metrics"]["cross_validation"]["pooled"] == measured_of("fast")["pooled"]
-    for name in ("fast", "lora-8M"):
+    for name in MEASURED:
         recipe = read_recipe(ROOT / "recipes" / f"{name}.toml").model_dump(mode="json")
         assert identity(measured_of(name)["recipe"]) == identity(recipe)
 
 
-@pytest.mark.parametrize("name", ["fast", "lora-8M"])
+@pytest.mark.parametrize("name", MEASURED)
 def test_out_of_fold_predictions_give_these_figures(shared, name):
     """The committed predictions, scored anew against the labels."""
     text = gzip.decompress((ROOT / f"docs/results/{name}/oof.tsv.gz").read_bytes()).decode()

@@ -78,7 +78,7 @@ def test_gradients_stay_finite_however_sure_the_network_is(case):
     path = legal_paths(case.rules, len(case.emissions))[0]
     allowed = torch.zeros(emissions.shape, dtype=torch.bool)
     allowed[0, torch.arange(len(path)), list(path)] = True
-    likelihood, marginals = crf.log_likelihood_and_marginals(emissions, mask, allowed)
+    likelihood, marginals, _ = crf.log_likelihood_and_marginals(emissions, mask, allowed)
     (likelihood.sum() + (marginals**2).sum()).backward()
     for tensor in (emissions, crf.transitions, crf.starts, crf.ends):
         # One residue has no transition, and so no gradient of one.
@@ -96,7 +96,7 @@ def test_gradient_of_the_likelihood_is_exact():
         allowed[row, torch.arange(len(path)), path] = True
 
     def total(values):
-        likelihood, marginals = crf.log_likelihood_and_marginals(values, mask, allowed)
+        likelihood, marginals, _ = crf.log_likelihood_and_marginals(values, mask, allowed)
         return likelihood.sum() + (marginals[..., 4] ** 2).sum()
 
     assert torch.autograd.gradcheck(total, (emissions,), eps=1e-6, atol=1e-6)
@@ -176,3 +176,57 @@ def test_the_brute_force_itself_finds_what_can_be_counted_by_hand():
     assert len(legal_paths(rules, 2)) == 4
     zero = np.zeros((37, 37)), np.zeros(37), np.zeros(37)
     assert log_weight((0, 1), np.arange(74.0).reshape(2, 37), *zero) == 0 + 38
+
+
+@given(cases(), st.integers(0, 3), st.sampled_from([1.0, 3.0]))
+@settings(max_examples=60, deadline=None)
+def test_the_posterior_counts_states_and_moves_over_all_paths(case, pad, temperature):
+    crf = crf_of(case)
+    paths, probabilities = case.paths()
+    kinds = np.array([case.rules.type_of_state[path[0]] for path in paths])
+    share = np.bincount(kinds, probabilities, case.rules.type_of_state.max() + 1)
+    cooler = share ** (1 / temperature)
+    weights = np.array(probabilities) * (cooler / cooler.sum())[kinds] / share[kinds]
+    emissions, mask = batch_of(case, pad)
+    states, moves = np.zeros(tuple(emissions.shape[1:])), np.zeros(case.rules.transitions.shape)
+    for path, weight in zip(paths, weights, strict=True):
+        states[np.arange(len(path)), list(path)] += weight
+        np.add.at(moves, (list(path[:-1]), list(path[1:])), weight)
+    found = crf.posterior(emissions, mask, temperature)
+    np.testing.assert_allclose(found[0][0].numpy(), states, atol=1e-6)
+    np.testing.assert_allclose(found[1][0].numpy(), moves, atol=1e-6)
+
+
+@given(cases(), st.integers(0, 3), st.integers(0, 2**32 - 1))
+@settings(max_examples=60, deadline=None)
+def test_cross_entropy_equals_the_sum_over_all_paths(case, pad, seed):
+    """Of one CRF's paths under another with other emissions and scores."""
+    crf, student = crf_of(case), crf_of(case)
+    emissions, mask = batch_of(case, pad)
+    torch.manual_seed(seed)
+    with torch.no_grad():
+        for parameter in student.parameters():
+            parameter.add_(torch.randn(parameter.shape))
+    others = emissions + torch.randn(emissions.shape)
+    total = student.forward_sweep(others, mask).log_partition.logsumexp(1)
+    expected = 0.0
+    for path, p in zip(*case.paths(), strict=True):
+        inside = torch.zeros(emissions.shape, dtype=torch.bool)
+        inside[0, torch.arange(len(path)), list(path)] = True
+        expected -= p * student.log_likelihood(others, mask, inside).item()
+    found = student.cross_entropy(others, total, mask, *crf.posterior(emissions, mask))
+    assert found.item() == pytest.approx(expected, rel=1e-5, abs=1e-6)
+
+
+def test_a_model_that_equals_the_other_has_no_gradient():
+    """Cross-entropy is least where both agree."""
+    rules = grammar()
+    torch.manual_seed(4)
+    crf = ConstrainedCRF(rules.transitions, rules.starts, rules.ends)
+    emissions = (2 * torch.randn(3, 40, rules.size)).requires_grad_()
+    mask = torch.arange(40) < torch.tensor([40, 25, 1])[:, None]
+    states, moves = crf.posterior(emissions, mask)
+    total = crf.forward_sweep(emissions, mask).log_partition.logsumexp(1)
+    crf.cross_entropy(emissions, total, mask, states, moves).sum().backward()
+    for tensor in (emissions, crf.transitions, crf.starts, crf.ends):
+        assert tensor.grad.abs().max() < 1e-5

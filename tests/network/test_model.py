@@ -11,7 +11,8 @@ from peft_sp.biology.alphabet import encode
 from peft_sp.errors import ModelError
 from peft_sp.inference.backends import OnnxBackend, TorchBackend
 from peft_sp.io import models
-from peft_sp.network.checkpoint import export_onnx, load_checkpoint, save_checkpoint
+from peft_sp.network.checkpoint import load_checkpoint, save_checkpoint
+from peft_sp.network.export import export_onnx
 from peft_sp.network.model import build_model
 from peft_sp.network.settings import ModelSettings, StudentSettings
 from peft_sp.network.tuning import LoRA

@@ -6,7 +6,7 @@ import pytest
 from peft_sp.errors import ModelError, OutputError
 from peft_sp.inference.predictor import decode_windows, load
 from peft_sp.io.labelled import partition
-from peft_sp.io.models import members
+from peft_sp.io.models import members, read_config
 from peft_sp.training.calibration import fit_temperature
 from peft_sp.training.metrics import Outcomes
 from peft_sp.training.recipe import Recipe
@@ -89,3 +89,28 @@ def test_members_on_a_backbone_share_its_parameters(recipe, tiny_backbone, tmp_p
 def test_members_elsewhere_are_refused(wrong):
     with pytest.raises(ModelError, match="must be folders inside"):
         members({"members": wrong})
+
+
+def test_variants_differ_in_what_they_say(recipe, tmp_path):
+    pair = changed(recipe, variants=[{}, {"optimisation.balance": 0.3, "seed": 1}])
+    assert pair.member(0) == changed(recipe, members=1)
+    assert pair.member(1).optimisation.balance == 0.3 and pair.member(1).seed == 1
+    assert changed(pair, members=4).member(2) == changed(recipe, members=1, seed=3)
+    run(pair, tmp_path)
+    made = [read_config(tmp_path / f"member-{n}")["made"]["recipe"] for n in (1, 2)]
+    assert [own["optimisation"]["balance"] for own in made] == [0.0, 0.3]
+    assert [own["seed"] for own in made] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("variants", "problem"),
+    [
+        ([{}, {}, {}], "3 variants are more than members, of which there are 2"),
+        ([{"partitions.test": 1}], "cannot have its own partitions.test"),
+        ([{"optimisation.epoch": 1}], "variant 1: unknown option optimisation.epoch"),
+        ([{}, {"optimisation.rare": 9}], "variant 2: .*give balance as well"),
+    ],
+)
+def test_impossible_variants_are_refused(recipe, variants, problem):
+    with pytest.raises(ValueError, match=problem):
+        changed(recipe, variants=variants)

@@ -34,7 +34,7 @@ def test_it_builds_on_a_backbone_of_its_depth(path, tiny_backbone_of):
     assert recipe.name == path.stem
     if recipe.backbone is not None:
         assert recipe.backbone in NAMES.values()
-        assert path.stem.endswith(recipe.backbone.split("_")[2])
+        assert path.stem.upper().endswith(recipe.backbone.split("_")[2])
         tiny = tiny_backbone_of(depth_of(recipe.backbone))
         recipe = recipe.model_copy(update={"backbone": tiny})
     model = build_model(recipe)

@@ -7,7 +7,8 @@ from peft_sp.biology.grammar import NO_SP
 from peft_sp.errors import InputError, OutputError, RecipeError
 from peft_sp.io.labelled import partition, write_labelled
 from peft_sp.training.metrics import score
-from peft_sp.training.recipe import Partitions, Recipe, changed, read_recipe
+from peft_sp.training.options import Partitions
+from peft_sp.training.recipe import Recipe, changed, read_recipe
 from peft_sp.training.search import search, usable
 from peft_sp.training.space import own_values, space_of
 from peft_sp.training.study import alone

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import os
 from pathlib import Path
@@ -112,6 +113,31 @@ def weights_hash(encoder: nn.Module) -> str:
         digest.update(f"{key} {tuple(tensor.shape)} ".encode())
         digest.update(tensor.numpy().data)
     return digest.hexdigest()
+
+
+class Backbones:
+    """Encoders that were read, kept so that several networks share the tensors of one."""
+
+    def __init__(self) -> None:
+        self._read: dict[tuple[str, str], tuple[EsmModel, str]] = {}
+
+    def take(self, name: str, precision: str = "float32") -> tuple[EsmModel, str]:
+        """A frozen encoder, and the hash of its weights as they were read.
+
+        Its modules are its own, to be wrapped and replaced; its tensors are those of every
+        other one of this name and precision, not to be written to. Raises ModelError.
+        """
+        key = locate(name), precision
+        if key not in self._read:
+            encoder = load_encoder(name)
+            fingerprint = weights_hash(encoder)
+            if precision == "bfloat16":
+                encoder.bfloat16()
+            self._read[key] = encoder.requires_grad_(False), fingerprint
+        encoder, fingerprint = self._read[key]
+        # What is known to `deepcopy` already is not copied.
+        shared: dict[int, Any] = {id(t): t for t in (*encoder.parameters(), *encoder.buffers())}
+        return copy.deepcopy(encoder, shared), fingerprint
 
 
 class Backbone(nn.Module):

@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-import copy
-import importlib
 import json
 import os
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
-from peft_sp.biology.alphabet import PAD, RESIDUES
+from peft_sp.biology.alphabet import RESIDUES
 from peft_sp.biology.grammar import WINDOW
 from peft_sp.errors import ModelError
 from peft_sp.io import models
 from peft_sp.io.output import umask, write_text
+from peft_sp.network.export import export_onnx
 from peft_sp.network.model import SignalPeptideModel, build_model
 from peft_sp.network.settings import ModelSettings
 
 if TYPE_CHECKING:
     from peft import PeftModel
 
+    from peft_sp.network.backbone import Backbones
+
 ADAPTER = "adapter_model.safetensors"
 ENCODER = "encoder.safetensors"
 HEAD = "head.safetensors"
-EXPORT_TOLERANCE = 1e-4
-"""Largest difference of an emission between an exported network and its original."""
 
 
 def save_checkpoint(
@@ -84,13 +81,16 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    directory: str | os.PathLike[str], backbone: str | None = None
+    directory: str | os.PathLike[str],
+    backbone: str | None = None,
+    backbones: Backbones | None = None,
 ) -> SignalPeptideModel:
     """Read a model's directory; the result is ready to predict.
 
-    backbone: where its backbone is now, if not where it was when trained. Raises ModelError
-    for a directory that is no model, tensors that do not fit, or a backbone whose weights are
-    not those that the model was trained on.
+    backbone: where its backbone is now, if not where it was when trained. backbones: those
+    that were read before, see `build_model`. Raises ModelError for a directory that is no
+    model, tensors that do not fit, or a backbone whose weights are not those that the model
+    was trained on.
     """
     place = Path(directory)
     config = models.read_config(place)
@@ -98,7 +98,7 @@ def load_checkpoint(
         settings = ModelSettings.model_validate(config["settings"])
         if backbone is not None:
             settings = settings.model_copy(update={"backbone": backbone})
-        model = build_model(settings)
+        model = build_model(settings, backbones)
         if (expected := config.get("backbone", {}).get("sha256")) != model.backbone_hash:
             raise ModelError(
                 f"{place}: was trained on a backbone with the hash {str(expected)[:12]}..., but "
@@ -126,58 +126,6 @@ def load_checkpoint(
         reason = str(error).strip().splitlines()[0]
         raise ModelError(f"{place}: not a whole model ({reason})") from None
     return model.eval()
-
-
-class _Exported(nn.Module):
-    """What `model.onnx` computes: emissions, and the CRF's scores as constants."""
-
-    def __init__(self, model: SignalPeptideModel) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, residues: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        crf = self.model.crf
-        emissions = self.model(residues).emissions
-        return emissions, crf.transitions.clone(), crf.starts.clone(), crf.ends.clone()
-
-
-def export_onnx(model: SignalPeptideModel, path: str | os.PathLike[str]) -> None:
-    """Write `model.onnx`: residues (B, L) uint8 -> emissions (B, L, S), and the CRF's scores.
-
-    Any B, and L up to the window. Weights are inside the file. Raises ModelError if the
-    exported network does not equal the original.
-    """
-    model = copy.deepcopy(model).cpu().eval()
-    example = torch.from_numpy(np.tile(np.arange(20, dtype=np.uint8), (3, 2)))
-    free = {0: "batch", 1: "length"}
-    # The newer exporter fixes the length of an LSTM from its second call in a process on.
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            _Exported(model).eval(),
-            (example,),
-            os.fspath(path),
-            dynamo=False,
-            opset_version=17,
-            input_names=["residues"],
-            output_names=["emissions", "transitions", "starts", "ends"],
-            dynamic_axes={"residues": free, "emissions": free},
-        )
-    _compare(model, path)
-
-
-def _compare(model: SignalPeptideModel, path: str | os.PathLike[str]) -> None:
-    """Raise ModelError unless the exported network equals the original at other shapes."""
-    runtime: Any = importlib.import_module("onnxruntime")
-    session = runtime.InferenceSession(os.fspath(path), providers=["CPUExecutionProvider"])
-    for batch, length in ((1, 1), (5, WINDOW), (2, 33)):
-        residues = np.resize(np.arange(PAD, dtype=np.uint8), (batch, length))
-        with torch.no_grad():
-            expected = model(torch.from_numpy(residues)).emissions.numpy()
-        (found,) = session.run(["emissions"], {"residues": residues})
-        difference = float(np.abs(found - expected).max())
-        if difference > EXPORT_TOLERANCE:
-            raise ModelError(f"{path}: the exported network is off by {difference:.1e}")
 
 
 def _peft_model(model: SignalPeptideModel) -> PeftModel | None:

@@ -80,16 +80,55 @@ class ConstrainedCRF(nn.Module):
 
     def log_likelihood_and_marginals(
         self, emissions: Tensor, mask: Tensor, allowed: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """`log_likelihood` (B,) and `marginals` (B, L, S) from one sweep over both."""
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """`log_likelihood` (B,), `marginals` (B, L, S) and log partition (B,), from one sweep."""
         chain = self.forward_sweep(*self._twice(emissions, mask, allowed))
         half = len(emissions)
         free = Chain(chain.weights[:half], chain.forward[:half], chain.log_partition[:half])
-        return self.log_likelihood_of(chain, half), self._marginals(free, mask)
+        total = free.log_partition.logsumexp(dim=1)
+        return self.log_likelihood_of(chain, half), self._marginals(free, mask), total
 
     def marginals(self, emissions: Tensor, mask: Tensor) -> Tensor:
         """P(state at residue | sequence) (B, L, S); zero behind a sequence's end."""
         return self._marginals(self.forward_sweep(emissions, mask), mask)
+
+    @torch.no_grad()
+    def posterior(
+        self, emissions: Tensor, mask: Tensor, temperature: float = 1.0
+    ) -> tuple[Tensor, Tensor]:
+        """What is expected of a path: states (B, L, S), and moves between them (B, S, S).
+
+        states: as `marginals`. moves: how often each transition is taken. temperature: by which
+        log probabilities of components are divided; inside of each nothing changes.
+        """
+        chain = self.forward_sweep(emissions, mask)
+        transition, _, _ = self._scores()
+        states = self._backward(chain, mask)
+        behind = (chain.weights * states)[:, 1:]  # (B, L - 1, S)
+        ahead = chain.forward[:, :-1]
+        share = (chain.log_partition / temperature).softmax(dim=1)  # (B, K)
+        total = (ahead * (behind @ transition.T)) @ self.membership.to(self.precision)
+        share_each = (share[:, None] / torch.where(total > 0, total, 1.0))[..., self.component]
+        taken = ahead * share_each * mask[:, 1:, None]
+        moves = transition * (taken.transpose(1, 2) @ behind)
+        return self._joint(chain, states, share, mask), moves
+
+    def cross_entropy(
+        self, emissions: Tensor, log_partition: Tensor, mask: Tensor, states: Tensor, moves: Tensor
+    ) -> Tensor:
+        """Cross-entropy (B,), in nats, of another model's paths under this one's.
+
+        log_partition (B,): of these emissions; states (B, L, S) and moves (B, S, S): the other's
+        `posterior`. A path's log probability is a sum over its states and moves, so that their
+        expectations are all that is needed, and the gradient is the difference of both models'.
+        """
+        states = states.to(self.precision) * mask[..., None]
+        last = mask.sum(1) - 1
+        expected = (states * emissions.to(self.precision)).sum((1, 2))
+        expected = expected + (moves.to(self.precision) * self.transitions).sum((1, 2))
+        expected = expected + states[:, 0] @ self.starts.to(self.precision)
+        final = states[torch.arange(len(states), device=states.device), last]
+        return log_partition - expected - final @ self.ends.to(self.precision)
 
     def component_log_probabilities(self, emissions: Tensor, mask: Tensor) -> Tensor:
         """Log P(the path lies in component k) (B, K)."""
@@ -171,21 +210,28 @@ class ConstrainedCRF(nn.Module):
         return Chain(weights, torch.stack(states, 1), log_ending + scale_sum + peak_sum)
 
     def _marginals(self, chain: Chain, mask: Tensor) -> Tensor:
-        """Marginals (B, L, S) of a sweep, by the backward recursion."""
+        """Marginals (B, L, S) of a sweep."""
+        share = chain.log_partition.softmax(dim=1)  # (B, K)
+        return self._joint(chain, self._backward(chain, mask), share, mask)
+
+    def _backward(self, chain: Chain, mask: Tensor) -> Tensor:
+        """The backward recursion: (B, L, S), rescaled to sum to 1 in each component."""
         transition, _, end = self._scores()
         by_place = chain.weights.unbind(1)
-        length = len(by_place)
         state = end.expand(len(chain.weights), -1)  # (B, S)
         states = [state]
-        for place in range(length - 1, 0, -1):
+        for place in range(len(by_place) - 1, 0, -1):
             moved = (state * by_place[place]) @ transition.T
             moved = moved / self._scale(moved.detach())[:, self.component]
             state = torch.where(mask[:, place, None], moved, state)
             states.append(state)
-        joint = chain.forward * torch.stack(states[::-1], 1)  # (B, L, S)
+        return torch.stack(states[::-1], 1)
+
+    def _joint(self, chain: Chain, backward: Tensor, share: Tensor, mask: Tensor) -> Tensor:
+        """Marginals (B, L, S) where component k has the probability share (B, K)."""
+        joint = chain.forward * backward
         total = joint @ self.membership.to(self.precision)  # (B, L, K)
         joint = joint / torch.where(total > 0, total, 1.0)[..., self.component]
-        share = chain.log_partition.softmax(dim=1)  # (B, K)
         return joint * share[:, None, self.component] * mask[..., None]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -13,19 +14,23 @@ from peft_sp.errors import RecipeError
 from peft_sp.network.crf import ConstrainedCRF
 from peft_sp.network.settings import ModelSettings
 
+if TYPE_CHECKING:
+    from peft_sp.network.backbone import Backbones
+
 
 @dataclass(frozen=True)
 class Output:
     """What the network says of a batch.
 
     emissions (B, L, S) float; mask (B, L) bool, true on residues. Where allowed states were
-    given also log_likelihood (B,) of staying in them, and marginals (B, L, S).
+    given also log_likelihood (B,) of staying in them, marginals (B, L, S) and log_partition (B,).
     """
 
     emissions: Tensor
     mask: Tensor
     log_likelihood: Tensor | None = None
     marginals: Tensor | None = None
+    log_partition: Tensor | None = None
 
 
 class SignalPeptideModel(nn.Module):
@@ -77,8 +82,10 @@ class SignalPeptideModel(nn.Module):
         self.load_state_dict(state, strict=False)
 
 
-def build_model(settings: ModelSettings) -> SignalPeptideModel:
+def build_model(settings: ModelSettings, backbones: Backbones | None = None) -> SignalPeptideModel:
     """The network that settings describe, ready to be trained.
+
+    backbones: those that were read before; networks on the same one share its frozen tensors.
 
     Raises RecipeError where the tuning does not fit the backbone, ModelError where the
     backbone cannot be had.
@@ -89,13 +96,7 @@ def build_model(settings: ModelSettings) -> SignalPeptideModel:
         student = Student(settings.student)
         return SignalPeptideModel(student, student.width, settings.head.dropout)
 
-    from peft_sp.network.backbone import (
-        Backbone,
-        load_encoder,
-        read_config,
-        token_ids,
-        weights_hash,
-    )
+    from peft_sp.network.backbone import Backbone, Backbones, read_config, token_ids
 
     assert settings.backbone is not None and settings.tuning is not None
     config = read_config(settings.backbone)
@@ -107,11 +108,10 @@ def build_model(settings: ModelSettings) -> SignalPeptideModel:
         )
     if problems:
         raise RecipeError(f"backbone '{settings.backbone}'", problems)
-    encoder = load_encoder(settings.backbone)
-    fingerprint = weights_hash(encoder)
-    if settings.backbone_precision == "bfloat16":
-        encoder.bfloat16()
-    backbone = Backbone(encoder.requires_grad_(False), token_ids(settings.backbone))
+    if backbones is None or settings.tuning.method == "full":
+        backbones = Backbones()  # of its own: what is trained whole cannot be shared
+    encoder, fingerprint = backbones.take(settings.backbone, settings.backbone_precision)
+    backbone = Backbone(encoder, token_ids(settings.backbone))
     settings.tuning.apply(backbone)
     return SignalPeptideModel(backbone, backbone.width, settings.head.dropout, fingerprint)
 

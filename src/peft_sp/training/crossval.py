@@ -34,8 +34,9 @@ from peft_sp.training.examination import (
     write_examination,
 )
 from peft_sp.training.metrics import Outcomes, Scores, score
+from peft_sp.training.options import Partitions
 from peft_sp.training.pictures import draw
-from peft_sp.training.recipe import Partitions, Recipe
+from peft_sp.training.recipe import WHERE, Recipe
 from peft_sp.training.regions import region_lengths
 from peft_sp.training.report import mean_over_models, report
 from peft_sp.training.runs import calibration, check_made, identity, run, sources
@@ -207,9 +208,7 @@ def _conclude(
     per_fold = {r.fold.name: figures(r.examination.scores) for r in results}
     content: dict[str, Any] = {
         "protocol": protocol,
-        "recipe": recipe.model_dump(
-            mode="json", exclude={"data", "backbone", "partitions", "search"}
-        ),
+        "recipe": recipe.model_dump(mode="json", exclude={**WHERE, "backbone": True}),
         "sources": given,
         "parameters": results[0].parameters,
         "pooled": figures(pooled),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -58,7 +58,7 @@ class LabelledWindows(Dataset[Batch]):
         substitution: float = 0.0,
         chimeras: float = 0.0,
     ) -> None:
-        self.proteins = proteins
+        self.classes: list[Hashable] = [p.organism_type for p in proteins]
         self.truncation, self.substitution, self.chimeras = truncation, substitution, chimeras
         self.similar = similar_residues()
         self.residues = torch.from_numpy(encode([p.sequence for p in proteins], WINDOW))
@@ -85,7 +85,7 @@ class LabelledWindows(Dataset[Batch]):
         )  # (K, 3): state of each topology label
 
     def __len__(self) -> int:
-        return len(self.proteins)
+        return len(self.classes)
 
     def __getitem__(self, index: int) -> Batch:
         return self.__getitems__([index])
@@ -150,10 +150,10 @@ def as_is(batch: Batch) -> Batch:
 
 
 class BalancedSampler(Sampler[int]):
-    """Draws one epoch: every protein once (balance 0), or classes evened out.
+    """Draws one epoch: every window once (balance 0), or classes evened out.
 
-    With balance b a protein of a class (organism group x type) of n is drawn with weight
-    n^-b, with replacement, as many times as there are proteins. With `rare` a class of more
+    classes (N,): of each window. With balance b a window of a class of n is drawn with weight
+    n^-b, with replacement, as many times as there are windows. With `rare` a class of more
     counts as one of that many: the common classes keep their proportions to each other, so that
     a network learns how frequent they are, and only the rare ones are drawn more often. The
     order depends on the seed and the epoch alone, so that a resumed run goes on as if never
@@ -162,14 +162,14 @@ class BalancedSampler(Sampler[int]):
 
     def __init__(
         self,
-        proteins: Sequence[LabelledProtein],
+        classes: Sequence[Hashable],
         balance: float,
         seed: int,
         rare: int | None = None,
     ) -> None:
-        counts = Counter(p.organism_type for p in proteins)
+        counts = Counter(classes)
         most = max(counts.values()) if rare is None else rare
-        weights = [min(counts[p.organism_type], most) ** -balance for p in proteins]
+        weights = [min(counts[one], most) ** -balance for one in classes]
         self.weights = torch.tensor(weights, dtype=torch.float64)
         self.balance, self.seed, self.epoch = balance, seed, 0
 

@@ -6,7 +6,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     BaseModel,
@@ -21,89 +21,8 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from peft_sp.errors import RecipeError
-from peft_sp.io.labelled import PARTITIONS
 from peft_sp.network.settings import ModelSettings, Settings
-
-
-class Partitions(Settings):
-    """Which partitions a run learns from, chooses its epoch by, and is tested on.
-
-    Without `validation` the last epoch is taken; without `test` nothing is tested.
-    """
-
-    train: tuple[int, ...] = Field(default=PARTITIONS, min_length=1)
-    validation: int | None = None
-    test: int | None = None
-
-    @model_validator(mode="after")
-    def _apart(self) -> Partitions:
-        used = [*self.train, *(n for n in (self.validation, self.test) if n is not None)]
-        if wrong := sorted(set(used) - set(PARTITIONS)):
-            raise ValueError(f"partitions are 0, 1 and 2; there is no {wrong[0]}")
-        if len(used) != len(set(used)):
-            raise ValueError("train, validation and test must be different partitions")
-        return self
-
-
-class Optimisation(Settings):
-    """How the parameters are fitted."""
-
-    epochs: float = Field(default=1.0, gt=0)
-    batch_size: int = Field(default=32, ge=1)
-    learning_rate: float = Field(default=2e-3, gt=0, description="of the encoder")
-    head_learning_rate: float = Field(default=5e-3, gt=0, description="of head and CRF")
-    weight_decay: float = Field(default=0.01, ge=0, description="of weight matrices")
-    clip: float = Field(default=1.0, gt=0, description="largest norm of the gradient")
-    warmup: float = Field(default=0.1, ge=0, lt=1, description="share of the steps")
-    schedule: Literal["cosine", "linear", "constant"] = "cosine"
-    precision: Literal["float32", "bfloat16"] = "float32"
-    gradient_checkpointing: bool = Field(
-        default=False, description="compute each layer twice and keep less in memory"
-    )
-    keep_frozen: bool = Field(
-        default=True,
-        description="compute layers below the first trained one once, in bfloat16; not where "
-        "augmentation makes new windows",
-    )
-    balance: float = Field(
-        default=0.0,
-        ge=0,
-        le=1,
-        description="classes (organism group x type) are drawn in proportion to "
-        "count^(1 - balance): 0 as they are, 1 all alike",
-    )
-    rare: int | None = Field(
-        default=None,
-        ge=1,
-        description="with balance, classes of as many proteins or more keep their proportions",
-    )
-    truncation: float = Field(
-        default=0.0, ge=0, le=1, description="share of windows cut short behind the signal peptide"
-    )
-    substitution: float = Field(
-        default=0.0, ge=0, le=1, description="share of residues drawn anew from their kind"
-    )
-    chimeras: float = Field(
-        default=0.0,
-        ge=0,
-        le=1,
-        description="share of signal peptides set before another protein's mature part",
-    )
-    region_weight: float = Field(default=0.5, ge=0, description="of the region term in the loss")
-    average: float = Field(
-        default=0.0,
-        ge=0,
-        lt=1,
-        description="decay of a moving average of the weights, which replaces them at the end "
-        "and whenever they are judged; 0 for none",
-    )
-
-    @model_validator(mode="after")
-    def _used(self) -> Optimisation:
-        if self.rare is not None and not self.balance:
-            raise ValueError("rare says which classes balance evens out; give balance as well")
-        return self
-
+from peft_sp.training.options import Distillation, Optimisation, Partitions
 
 Number = StrictInt | Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Value = StrictBool | Number | StrictStr
@@ -150,9 +69,22 @@ class Candidates(Settings):
 
 
 NOT_SEARCHED = (
-    *("name", "description", "licence", "data", "seed", "members", "partitions", "search"),
+    *("name", "description", "licence", "data", "seed", "members", "variants", "partitions"),
+    "search",
 )
 """They name a run or say how it is judged, which a search must not choose."""
+SHARED = tuple({*NOT_SEARCHED, "backbone", "student", "distillation"} - {"seed"})
+"""What the members of an ensemble have in common."""
+
+
+WHERE: Any = {
+    "data": True,
+    "partitions": True,
+    "search": True,
+    "distillation": {"teachers", "backbone", "unlabelled"},
+}
+"""What a recipe is not remembered by: where things lie, which are known by their hashes, and what
+it is tested on."""
 
 
 class Recipe(ModelSettings):
@@ -173,8 +105,14 @@ class Recipe(ModelSettings):
         le=50,
         description="networks trained alike from one seed after the other, which predict together",
     )
+    variants: tuple[dict[str, Value], ...] = Field(
+        default=(),
+        description="what the members have other than the recipe, in turn, e.g. "
+        '{"optimisation.balance" = 0.4}; networks that err apart are better together',
+    )
     partitions: Partitions = Partitions()
     optimisation: Optimisation = Optimisation()
+    distillation: Distillation | None = None
     search: dict[str, Candidates] = Field(default={}, exclude=True)
 
     @model_validator(mode="after")
@@ -191,6 +129,42 @@ class Recipe(ModelSettings):
             raise ValueError(
                 "optimisation.gradient_checkpointing saves memory of the layers of a backbone that "
                 "is trained; there is none"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _whole_variants(self) -> Recipe:
+        """Each variant must be a recipe."""
+        if len(self.variants) > self.members:
+            raise ValueError(
+                f"{len(self.variants)} variants are more than members, of which there are "
+                f"{self.members}"
+            )
+        for variant in self.variants:
+            for key in variant:
+                if key.split(".")[0] in SHARED:
+                    raise ValueError(f"a variant cannot have its own {key}; members share it")
+        for number in range(len(self.variants)):
+            try:
+                self.member(number)
+            except RecipeError as error:
+                raise ValueError(f"variant {number + 1}: {'; '.join(error.problems)}") from None
+        return self
+
+    def member(self, number: int) -> Recipe:
+        """The recipe of one of the members, counted from 0. Raises RecipeError."""
+        own = self.variants[number % len(self.variants)] if self.variants else {}
+        return changed(self, {"members": 1, "variants": (), "seed": self.seed + number, **own})
+
+    @model_validator(mode="after")
+    def _varied_copies(self) -> Recipe:
+        """Teachers are asked before training, so that what is varied must be written down."""
+        fit, distilled = self.optimisation, self.distillation
+        varied = bool(fit.truncation or fit.substitution or fit.chimeras)
+        if distilled is not None and varied != bool(distilled.copies):
+            raise ValueError(
+                "distillation.copies are varied by optimisation.truncation, substitution and "
+                "chimeras; give both or neither"
             )
         return self
 

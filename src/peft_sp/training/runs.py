@@ -16,14 +16,15 @@ from peft_sp.errors import OutputError
 from peft_sp.inference.backends import EnsembleBackend
 from peft_sp.inference.predictor import load
 from peft_sp.io.labelled import data_hash, read_labelled
-from peft_sp.io.models import CONFIG, read_config, write_config
+from peft_sp.io.models import CONFIG, locate, read_config, write_config
 from peft_sp.io.output import write_text
 from peft_sp.network.backbone import load_encoder, weights_hash
 from peft_sp.network.checkpoint import save_checkpoint
+from peft_sp.training import distillation
 from peft_sp.training.calibration import fit_temperature
 from peft_sp.training.card import card, cross_validated, figures, table
 from peft_sp.training.examination import examine
-from peft_sp.training.recipe import Recipe
+from peft_sp.training.recipe import WHERE, Recipe
 from peft_sp.training.trainer import Progress, Trained, divide, train
 from peft_sp.version import __version__
 
@@ -76,7 +77,7 @@ def _run_members(
     names = [f"member-{number}" for number in range(1, recipe.members + 1)]
     backends, configs = [], []
     for number, name in enumerate(names):
-        own = recipe.model_copy(update={"members": 1, "seed": recipe.seed + number})
+        own = recipe.member(number)
         if (place / name / CONFIG).exists():
             check_made(place / name, own)
         else:
@@ -91,11 +92,11 @@ def _run_members(
         examine(together, tested) if tested else None,
     )
     # The backbone is one, however many there are that adapt it.
-    first = configs[0]["parameters"]
-    own_part = first["trained"] if recipe.backbone is not None else first["all"]
+    counted = "trained" if recipe.backbone is not None else "all"
+    parts = [config["parameters"] for config in configs]
     parameters = {
-        "trained": len(names) * first["trained"],
-        "all": first["all"] + (len(names) - 1) * own_part,
+        "trained": sum(part["trained"] for part in parts),
+        "all": parts[0]["all"] + sum(part[counted] for part in parts[1:]),
     }
     content = {**about(recipe, trained, measured, parameters), "members": names}
     if "backbone" in configs[0]:
@@ -108,13 +109,21 @@ def _run_members(
 def identity(values: dict[str, Any]) -> dict[str, Any]:
     """The settings that must be equal of two runs of a recipe on different partitions.
 
-    Options that came after the run have the value that they have when left out.
+    Options that came after the run have the value that they have when left out. What a run is
+    called decides nothing.
     """
-    apart = ("partitions", "data", "description", "backbone", "search")
+    apart = ("name", "licence", "partitions", "data", "description", "backbone", "search")
     own = {key: value for key, value in values.items() if key not in apart}
+    # Where things lie is no setting; what they are is compared by hash.
+    if own.get("distillation") is not None:
+        own["distillation"] = {
+            key: value
+            for key, value in own["distillation"].items()
+            if key not in ("backbone", "unlabelled")
+        } | {"teachers": ["-"]}
     backbone = "-" if own.get("student") is None else None
     try:
-        full = Recipe.model_validate({**own, "data": "-", "backbone": backbone})
+        full = Recipe.model_validate({**own, "name": "-", "data": "-", "backbone": backbone})
     except ValidationError:
         return own
     return full.model_dump(mode="json", exclude=set(apart))
@@ -125,7 +134,11 @@ def sources(recipe: Recipe) -> dict[str, str | None]:
     backbone = None
     if recipe.backbone is not None:
         backbone = weights_hash(load_encoder(recipe.backbone))
-    return {"data_sha256": data_hash(recipe.data), "backbone_sha256": backbone}
+    found = {"data_sha256": data_hash(recipe.data), "backbone_sha256": backbone}
+    if recipe.distillation is not None:
+        everybody = [locate(name) for name in recipe.distillation.teachers]
+        found["teachers_sha256"] = distillation.teachers_hash(everybody)
+    return found
 
 
 def check_made(
@@ -144,7 +157,10 @@ def check_made(
     }
     same = identity(made["recipe"]) == identity(wanted)
     same = same and made["partitions"] == wanted["partitions"]
-    if not same or found != (given or sources(recipe)):
+    if recipe.distillation is not None:
+        same = same and made.get("distillation") == distillation.about(recipe)
+    expected = given or sources(recipe)
+    if not same or any(found[key] != expected[key] for key in found):
         raise OutputError(f"{model} holds a model of another recipe; give another directory")
     if "parameters" not in config:
         raise OutputError(f"{model} was made by an earlier version; remove it to train it anew")
@@ -195,8 +211,9 @@ def about(
         "parameters": parameters,
         **_calibration(recipe, trained, measured),
         "made": {
-            "recipe": recipe.model_dump(mode="json", exclude={"data", "partitions", "search"}),
+            "recipe": recipe.model_dump(mode="json", exclude=WHERE),
             "partitions": recipe.partitions.model_dump(mode="json"),
+            **({} if recipe.distillation is None else {"distillation": distillation.about(recipe)}),
             "data": Path(recipe.data).name,
             "data_sha256": data_hash(recipe.data),
             "peft_sp": __version__,
@@ -212,8 +229,10 @@ def _card(recipe: Recipe, trained: Trained, measured: dict[str, Any] | None) -> 
     learned = ", ".join(map(str, parts.train))
     seeds = f"seed {recipe.seed}"
     if recipe.members > 1:
-        last = recipe.seed + recipe.members - 1
-        seeds = f"{recipe.members} networks with the seeds {recipe.seed} to {last}"
+        seeds = f"{recipe.members} networks that predict together"
+        if not recipe.variants:
+            last = recipe.seed + recipe.members - 1
+            seeds = f"{recipe.members} networks with the seeds {recipe.seed} to {last}"
     sections = [
         (
             "Training",
@@ -223,6 +242,8 @@ def _card(recipe: Recipe, trained: Trained, measured: dict[str, Any] | None) -> 
             f"--set data={Path(recipe.data).name} -o {recipe.name}-again`.",
         )
     ]
+    if recipe.distillation is not None:
+        sections.append(("Teachers", distillation.told(recipe)))
     if trained.validation is not None:
         body = f"Partition {parts.validation}, by which the epoch was chosen.\n\n"
         sections.append(("Validation", body + table(figures(trained.validation.scores))))

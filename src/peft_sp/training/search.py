@@ -25,7 +25,8 @@ from peft_sp.errors import InputError, OutputError, RecipeError
 from peft_sp.io.labelled import LabelledProtein, partition, read_labelled
 from peft_sp.io.output import write_text
 from peft_sp.training.metrics import score
-from peft_sp.training.recipe import Partitions, Recipe, changed
+from peft_sp.training.options import Partitions
+from peft_sp.training.recipe import Recipe, changed
 from peft_sp.training.space import Space, distributions, space_of
 from peft_sp.training.study import alone, open_study, recover
 from peft_sp.training.trainer import train

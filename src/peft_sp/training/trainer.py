@@ -28,6 +28,7 @@ from peft_sp.network.model import SignalPeptideModel, build_model, seed_everythi
 from peft_sp.training.averaging import Averaging, MovingAverage
 from peft_sp.training.composition import region_term
 from peft_sp.training.dataset import BalancedSampler, Batch, LabelledWindows, as_is
+from peft_sp.training.distillation import DistilledWindows, distilled_windows
 from peft_sp.training.examination import Examination, examine
 from peft_sp.training.metrics import Outcomes, score
 from peft_sp.training.recipe import Recipe
@@ -36,6 +37,7 @@ LAST_WRITTEN = "trainer_state.json"
 """What `transformers` writes into a checkpoint after everything else."""
 
 Progress = Callable[[dict[str, float]], None]
+Windows = LabelledWindows | DistilledWindows
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,8 @@ def train(
     model = build_model(recipe)
     if kept is not None:
         _keep_frozen_layers(model, recipe, [*learned, *judged, *tested], kept)
-    trainer = SignalPeptideTrainer(model, recipe, directory, learned, judged)
+    windows = _windows(recipe, learned, [*judged, *tested], kept or directory, progress)
+    trainer = SignalPeptideTrainer(model, recipe, directory, windows, judged)
     if progress is not None:
         trainer.add_callback(_Report(progress))
     trainer.train(resume_from_checkpoint=_last_checkpoint(Path(directory)))
@@ -121,6 +124,26 @@ def divide(
     return learned, judged, tested
 
 
+def _windows(
+    recipe: Recipe,
+    learned: Sequence[LabelledProtein],
+    apart: Sequence[LabelledProtein],
+    folder: str | os.PathLike[str],
+    progress: Progress | None,
+) -> Windows:
+    """What is learned from: labelled windows, or a student's with its teachers' answers."""
+    fit = recipe.optimisation
+    if recipe.distillation is None:
+        return LabelledWindows(learned, fit.truncation, fit.substitution, fit.chimeras)
+
+    def report(done: int, of: int) -> None:
+        if progress is not None:
+            progress({"step": done, "steps": of, "asked": done})
+
+    avoid = {p.sequence for p in apart}
+    return distilled_windows(recipe, learned, avoid, folder, report)
+
+
 def _keep_frozen_layers(
     model: SignalPeptideModel,
     recipe: Recipe,
@@ -149,7 +172,7 @@ class SignalPeptideTrainer(Trainer):
         model: SignalPeptideModel,
         recipe: Recipe,
         directory: str | os.PathLike[str],
-        learned: Sequence[LabelledProtein],
+        windows: Windows,
         judged: Sequence[LabelledProtein],
     ) -> None:
         self.recipe, self.judged, self.network = recipe, judged, model
@@ -187,9 +210,7 @@ class SignalPeptideTrainer(Trainer):
             model=model,
             args=args,
             data_collator=as_is,  # type: ignore[arg-type]  # gets a batch, not a list
-            train_dataset=LabelledWindows(
-                learned, options.truncation, options.substitution, options.chimeras
-            ),
+            train_dataset=windows,
             eval_dataset=judged or None,  # `evaluate` reads it
         )
         self.remove_callback(transformers.PrinterCallback)
@@ -208,11 +229,24 @@ class SignalPeptideTrainer(Trainer):
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> Any:
-        """CRF negative log-likelihood over the allowed sets plus the weighted region term."""
+        """CRF negative log-likelihood over the allowed sets plus the weighted region term.
+
+        With teachers: their cross-entropy plus that, weighted. What has no label may be
+        anything, which is certain, and costs nothing.
+        """
         output = model(inputs["residues"], inputs["allowed"])
         term = region_term(output.marginals, inputs["residues"], inputs["types"])
         weight = self.recipe.optimisation.region_weight
         loss = (weight * term - output.log_likelihood).mean()
+        if self.recipe.distillation is not None:
+            other = self.network.crf.cross_entropy(
+                output.emissions,
+                output.log_partition,
+                output.mask,
+                inputs["states"],
+                inputs["moves"],
+            )
+            loss = self.recipe.distillation.labels * loss + other.mean()
         return (loss, output) if return_outputs else loss
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
@@ -240,9 +274,9 @@ class SignalPeptideTrainer(Trainer):
 
     def _get_train_sampler(self, train_dataset: Any = None) -> BalancedSampler:
         dataset = self.train_dataset
-        assert isinstance(dataset, LabelledWindows)
+        assert isinstance(dataset, Windows)
         options = self.recipe.optimisation
-        return BalancedSampler(dataset.proteins, options.balance, self.recipe.seed, options.rare)
+        return BalancedSampler(dataset.classes, options.balance, self.recipe.seed, options.rare)
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Scores on the validation proteins, as the trainer logs them."""

@@ -1,0 +1,259 @@
+"""A trained network as an ONNX file, which predicts without torch.
+
+A student is exported as it stands. A backbone is rebuilt first as `PlainBackbone`: LoRA and IA3
+are merged into the weights, query, key and value become one product, the tokens' embeddings and
+the rotary angles become tables, and everything from residue codes to emissions is in the graph.
+Every file is compared with the network it was made from, at other shapes than it was made with.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import os
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from peft_sp.biology.alphabet import AMINO_ACIDS, PAD, encode
+from peft_sp.biology.grammar import WINDOW
+from peft_sp.errors import ModelError
+from peft_sp.network.model import SignalPeptideModel
+from peft_sp.network.precision import Precision, store
+
+if TYPE_CHECKING:
+    from peft_sp.network.backbone import Backbone
+
+OPSET = 17
+"""The first with LayerNormalization; read by every ONNX Runtime that the package allows."""
+TOLERANCE = 1e-4
+"""Largest difference of an emission between an exported network in float32 and its original."""
+LARGEST = 2**31
+"""Bytes that one ONNX file can hold."""
+MASKED = -1e9
+"""Added to the attention that padding would get; its share is then exactly zero."""
+
+
+def export_onnx(
+    model: SignalPeptideModel, path: str | os.PathLike[str], precision: Precision = "float32"
+) -> float:
+    """Write `model.onnx`: residues (B, L) uint8 -> emissions (B, L, S), and the CRF's scores.
+
+    Any B, and L up to the window; padding changes nothing. Weights are inside the file. Returns
+    the largest difference of an emission from the original's. Raises ModelError for a network
+    that cannot be exported, or, in float32, one that does not equal the original.
+    """
+    place = Path(path)
+    # What lower precisions approximate is the network in float32, whatever it was kept in.
+    model = copy.deepcopy(model).cpu().float().eval()
+    if model.backbone_hash is not None:
+        positions = cast("Backbone", model.encoder).esm.config.position_embedding_type
+        if positions != "rotary":
+            raise ModelError(
+                f"a backbone with {positions} positions cannot be exported, only an ESM-2, which "
+                "has rotary ones"
+            )
+    size = sum(4 * p.numel() for p in model.parameters())
+    if size >= LARGEST:
+        raise ModelError(
+            f"a network of {size / 1e9:.1f} GB cannot be exported, since an ONNX file holds 2 GB "
+            "at most; predict with it on torch"
+        )
+    expected = _emissions(model)  # before the network is rebuilt from its own parts
+    network = plain_network(model)
+    free = {0: "batch", 1: "length"}
+    # The newer exporter fixes the length of an LSTM from its second call in a process on. A
+    # backbone it exports well, with the same products, but takes ten times as long and one
+    # more package.
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network,
+            (torch.from_numpy(_windows((21, 40, 3))),),
+            os.fspath(place),
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=["residues"],
+            output_names=["emissions", "transitions", "starts", "ends"],
+            dynamic_axes={"residues": free, "emissions": free},
+        )
+    if precision != "float32":
+        graph = onnx.load(place)
+        store(graph, precision)
+        onnx.save(graph, place)
+    off, scale = _difference(expected, place)
+    if precision == "float32" and not off <= TOLERANCE * max(1.0, scale):
+        raise ModelError(f"{place}: the exported network is off by {off:.1e}")
+    return off
+
+
+def plain_network(model: SignalPeptideModel) -> nn.Module:
+    """What is exported of a network on the CPU, which it may change.
+
+    Residues (B, L) -> emissions (B, L, S), transitions (S, S), starts (S,), ends (S,).
+    """
+    if model.backbone_hash is not None:
+        model.encoder = PlainBackbone(cast("Backbone", model.encoder))
+    return _Scored(model).eval()
+
+
+class _Scored(nn.Module):
+    """What `model.onnx` computes: emissions, and the CRF's scores as constants."""
+
+    def __init__(self, model: SignalPeptideModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, residues: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        crf = self.model.crf
+        emissions = self.model(residues).emissions
+        return emissions, crf.transitions.clone(), crf.starts.clone(), crf.ends.clone()
+
+
+class PlainBackbone(nn.Module):
+    """`Backbone` for prediction alone: the same function of residues, equal to rounding.
+
+    Takes the backbone over, with whatever tuned it.
+    """
+
+    table: Tensor
+    cosines: Tensor
+    sines: Tensor
+
+    def __init__(self, backbone: Backbone) -> None:
+        super().__init__()
+        config = backbone.esm.config
+        encoder: Any = backbone.encoder
+        esm: Any = encoder.merge_and_unload() if hasattr(encoder, "peft_config") else encoder
+        prompts = backbone.prompts
+        with torch.no_grad():
+            vectors = [None if prompts is None else prompts.at(n) for n in range(backbone.depth)]
+            longest = WINDOW + 2 + (0 if prompts is None else prompts.length)
+            tokens = torch.tensor([*backbone.residue_tokens, backbone.cls, backbone.eos])[:, None]
+            # <pad>, whose code stands after those of residues, is zero.
+            table = esm.embeddings(input_ids=tokens, attention_mask=torch.ones_like(tokens))[:, 0]
+            table = torch.cat([table[:PAD], torch.zeros_like(table[:1]), table[PAD:]])
+            angles = esm.rotary_embeddings(table[None], torch.arange(longest)[None])
+        # One angle for each half of a head: the other half has the same.
+        cosines, sines = (a[0, :, : a.shape[2] // 2].clone() for a in angles)
+        self.register_buffer("table", table)
+        self.register_buffer("cosines", cosines)
+        self.register_buffer("sines", sines)
+        self.layers = nn.ModuleList(
+            PlainLayer(layer, config.num_attention_heads, front)
+            for layer, front in zip(esm.encoder.layer, vectors, strict=True)
+        )
+        self.norm = esm.encoder.emb_layer_norm_after
+
+    def forward(self, residues: Tensor) -> Tensor:
+        """Residues (B, L) int codes, `PAD` behind the end -> (B, L, D)."""
+        length = residues.shape[1]
+        body = residues.long()
+        ends = (body != PAD).sum(1, keepdim=True) + 1  # (B, 1): where <eos> stands
+        edge = torch.full_like(body[:, :1], PAD + 1)
+        codes = torch.cat([edge, body, torch.full_like(edge, PAD)], dim=1)  # (B, L + 2)
+        places = torch.arange(length + 2, device=residues.device)
+        codes = torch.where(places == ends, torch.full_like(codes, PAD + 2), codes)
+        hidden = nn.functional.embedding(codes, self.table)
+        outside = (codes == PAD)[:, None, None].to(hidden.dtype) * MASKED  # (B, 1, 1, L + 2)
+        for layer in self.layers:
+            hidden, outside = layer(hidden, outside, length + 2, self.cosines, self.sines)
+        normed: Tensor = self.norm(hidden)
+        return normed[:, -length - 1 : -1]
+
+
+class PlainLayer(nn.Module):
+    """One layer of an ESM-2. front (P, D): prompts that are set before its tokens."""
+
+    front: Tensor | None
+
+    def __init__(self, layer: Any, heads: int, front: Tensor | None) -> None:
+        super().__init__()
+        block = layer.attention
+        own = block.self
+        width, inner = own.query.weight.shape[1], own.query.weight.shape[0]
+        self.heads, self.head = heads, inner // heads
+        scale = self.head**-0.5  # of the queries, before they are turned
+        self.qkv = nn.Linear(width, 3 * inner)
+        with torch.no_grad():
+            weights = [own.query.weight * scale, own.key.weight, own.value.weight]
+            self.qkv.weight.copy_(torch.cat(weights))
+            self.qkv.bias.copy_(torch.cat([own.query.bias * scale, own.key.bias, own.value.bias]))
+        # Whole modules, since a bottleneck may stand behind them.
+        self.out, self.up, self.down = (
+            block.output.dense,
+            layer.intermediate.dense,
+            layer.output.dense,
+        )
+        self.norm, self.second_norm = block.LayerNorm, layer.LayerNorm
+        self.register_buffer("front", front)
+
+    def forward(
+        self, hidden: Tensor, outside: Tensor, plain: int, cosines: Tensor, sines: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Hidden states (B, T, D), and what padding adds to attention (B, 1, 1, T) -> the same.
+
+        plain: how many of the T are no prompts.
+        """
+        if self.front is not None:
+            front = self.front.expand(hidden.shape[0], -1, -1)
+            hidden = torch.cat([front, hidden[:, -plain:]], dim=1)
+            outside = outside[..., -plain:]
+            seen = torch.zeros_like(outside[..., :1]).expand(-1, -1, -1, self.front.shape[0])
+            outside = torch.cat([seen, outside], dim=3)
+        batch, length = hidden.shape[:2]
+        heads = self.qkv(self.norm(hidden)).view(batch, length, 3, self.heads, self.head)
+        query, key, value = heads.permute(2, 0, 3, 1, 4).unbind(0)  # (B, H, T, D / H)
+        cosines, sines = cosines[:length], sines[:length]
+        query, key = _turn(query, cosines, sines), _turn(key, cosines, sines)
+        attention = (query @ key.transpose(2, 3) + outside).softmax(dim=3)
+        mixed = (attention @ value).transpose(1, 2).reshape(batch, length, -1)
+        hidden = hidden + self.out(mixed)
+        inner = nn.functional.gelu(self.up(self.second_norm(hidden)))
+        return hidden + self.down(inner), outside
+
+
+def _turn(states: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
+    """Rotary positions (Su et al. 2021): states (B, H, T, D), angles (T, D / 2)."""
+    first, second = states.chunk(2, dim=3)
+    return torch.cat([first * cosines - second * sines, second * cosines + first * sines], dim=3)
+
+
+Example = tuple[NDArray[np.uint8], NDArray[np.float32]]
+
+
+def _emissions(model: SignalPeptideModel) -> list[Example]:
+    """Windows of several lengths, alone and padded, and what the model says of them."""
+    found = []
+    for lengths in ((1,), (WINDOW,) * 5, (33, 32), (1, WINDOW, 2, 17, 69)):
+        residues = _windows(lengths)
+        with torch.no_grad():
+            found.append((residues, model(torch.from_numpy(residues)).emissions.numpy()))
+    return found
+
+
+def _difference(examples: list[Example], path: Path) -> tuple[float, float]:
+    """Largest difference of an emission of a residue, and the largest emission."""
+    runtime: Any = importlib.import_module("onnxruntime")
+    options = runtime.SessionOptions()
+    options.log_severity_level = 3
+    session = runtime.InferenceSession(os.fspath(path), options, ["CPUExecutionProvider"])
+    off = largest = 0.0
+    for residues, expected in examples:
+        (found,) = session.run(["emissions"], {"residues": residues})
+        real = residues != PAD
+        off = max(off, float(np.abs(found - expected)[real].max()))
+        largest = max(largest, float(np.abs(expected[real]).max()))
+    return off, largest
+
+
+def _windows(lengths: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Windows that are made up, padded."""
+    letters = (AMINO_ACIDS[3:] + "X" + AMINO_ACIDS[::-1] + "BZUO" + AMINO_ACIDS) * 3
+    return encode([letters[5 * n : 5 * n + size] for n, size in enumerate(lengths)])
