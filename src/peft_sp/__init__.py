@@ -1,8 +1,11 @@
 """PEFT-SP: signal peptides, their types, cleavage sites and regions.
 
-import peft_sp
-for prediction in peft_sp.load("fast").predict(peft_sp.read_fasta("proteins.faa")):
-print(prediction.id, prediction.type, prediction.cleavage_site)
+From Python:
+
+    import peft_sp
+
+    for prediction in peft_sp.load("fast").predict(peft_sp.read_fasta("proteins.faa")):
+        print(prediction.id, prediction.type, prediction.cleavage_site)
 """
 
 from __future__ import annotations

@@ -74,13 +74,17 @@ main()
 class Runs:
     """Runs of one command line, under the same relative names, in folders of their own."""
 
-    def __init__(self, folder: Path, options=("--skip-invalid",)) -> None:
+    def __init__(self, folder: Path, options=("--skip-invalid",), signalp6=False) -> None:
         self.folder = folder
         self.options = options
+        self.signalp6 = signalp6
 
     def command(self, place, *options, kind="", number=0, log=""):
         (self.folder / place).mkdir(exist_ok=True)
-        arguments = ["predict", str(self.folder / "in.faa"), "-o", "out", *self.options, *options]
+        arguments = ["predict", str(self.folder / "in.faa"), "-o", "out"]
+        if self.signalp6:
+            arguments = ["signalp6", "-ff", str(self.folder / "good.faa"), "-od", "out"]
+        arguments += [*self.options, *options]
         return [sys.executable, "-c", DRIVER, kind, str(number), str(log), *arguments]
 
     def run(self, place, *options, kind="", number=0, log="", **settings):
@@ -119,6 +123,8 @@ def runs(tmp_path_factory, ecoli) -> Runs:
         if number % 50 == 0:
             lines.append(f">bad{number}\nM1\n")
     (found.folder / "in.faa").write_text("".join(lines))
+    good = [line for line in lines if not line.startswith(">bad")]
+    (found.folder / "good.faa").write_text("".join(good))
     code, _, errors = found.run("straight")
     assert code == 0, errors
     assert set(found.contents("straight")) == ALL_FILES
@@ -185,6 +191,28 @@ def test_pictures_and_the_page_are_gone_on_with(runs):
         assert code == -signal.SIGKILL
     assert drawn.run("redrawn", "--resume")[0] == 0
     assert drawn.contents("redrawn") == straight
+
+
+def test_a_command_in_signalp6s_place_is_gone_on_with(runs):
+    """Killed at work and while its files are moved; its words are of its own options."""
+    compatible, log = Runs(runs.folder, (), signalp6=True), runs.folder / "steps"
+    assert compatible.run("sixth", kind="step", log=log)[0] == 0
+    straight = compatible.contents("sixth")
+    assert len(straight) == 700 + len(ALL_FILES) - 1 and "predictions.tsv" not in straight
+    steps = int(log.read_text())
+    for number in (200, steps - 300):
+        code = compatible.run("again", "--resume", kind="step", number=number)[0]
+        assert code == -signal.SIGKILL
+        code, _, errors = compatible.run("again")
+        assert (code, errors.count("\n")) == (2, 1) and "pass --resume" in errors
+    code, _, errors = runs.run("again", "--resume")
+    assert code == 2 and "another command (there signalp6, now predict)" in errors
+    assert compatible.run("again", "--resume")[0] == 0
+    assert compatible.contents("again") == straight
+    (compatible.folder / "file").mkdir()
+    (compatible.folder / "file" / "out").write_text("in the way")
+    code, _, errors = compatible.run("file")
+    assert code == 2 and "choose another with --output_dir" in errors
 
 
 def test_a_killed_run_is_refused_without_resume_and_another_is_not_gone_on_with(runs, tmp_path):

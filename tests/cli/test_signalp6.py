@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import json
 import os
 import re
@@ -15,7 +14,6 @@ import pytest
 from typer.main import get_command
 
 from peft_sp.cli.main import app
-from peft_sp.cli.shim import MARK
 from peft_sp.io.fasta import open_input
 from peft_sp.io.signalp6 import FILES
 from tests import consumers
@@ -24,7 +22,6 @@ from tests.conftest import DATA, ROOT
 pytestmark = pytest.mark.integration
 REAL = DATA / "signalp6"
 PEFT_SP = [sys.executable, "-m", "peft_sp.cli.main"]
-PICTURES = importlib.util.find_spec("peft_sp.io.plots") is not None
 GOOD = ">a first\nMKKTAIAIAVALAGFATVAQAAPKDNTWYTGAKLGWSQYHDTGFINNN\n>b\nMSTNPKPQRKTKRNTNRRPQDVKF\n"
 
 
@@ -220,9 +217,7 @@ def test_equal_headers_and_what_was_changed(tmp_path):
     path = tmp_path / "twins.fasta"
     path.write_text(">twin é\nMKTAYIAKQRQ\n>twin é\nMKT*AYIAKQRQ\n")
     code, _, errors = run("-ff", path, "-od", tmp_path / "out")
-    assert code == 0 and errors.startswith(
-        "peft-sp: proteins with gaps, stops or unknown letters: 1"
-    )
+    assert code == 0 and errors.startswith("peft-sp: proteins with a warning: 1")
     out = tmp_path / "out"
     rows = (out / FILES[0]).read_text().splitlines()[2:]
     assert [row.split("\t")[0] for row in rows] == ["twin é", "twin é"]
@@ -323,15 +318,17 @@ def test_the_readers_read_the_real_files_too(case):
     assert row == ("OTHER", [1.000036, 0.000001, 0, 0, 0, 0], "")
 
 
-@pytest.mark.skipif(PICTURES, reason="this version draws pictures")
 def test_pictures_that_cannot_be_drawn_are_one_line(good, tmp_path):
-    code, _, errors = run("-ff", good, "-od", tmp_path / "out", "-fmt", "png")
+    (tmp_path / "matplotlib.py").write_text("raise ModuleNotFoundError('No', name='matplotlib')\n")
+    search = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    arguments = ("-ff", good, "-od", tmp_path / "out", "-fmt", "png")
+    code, _, errors = run(*arguments, env={**os.environ, "PYTHONPATH": search})
     assert (code, errors.count("\n")) == (2, 1)
-    assert "use --format txt" in errors and not (tmp_path / "out").exists()
+    assert "pip install 'peft-sp[plot]'" in errors and not (tmp_path / "out").exists()
 
 
-@pytest.mark.skipif(not PICTURES, reason="this version draws no pictures")
 def test_pictures(good, tmp_path):
+    pytest.importorskip("matplotlib")
     code, _, _ = run("-ff", good, "-od", "out", "-fmt", "all", cwd=tmp_path)
     assert code == 0
     entries = json.loads((tmp_path / "out" / "output.json").read_text())["SEQUENCES"]
@@ -340,6 +337,13 @@ def test_pictures(good, tmp_path):
     for entry in entries.values():
         for kind, begins in beginnings.items():
             assert (tmp_path / entry[f"Plot_{kind}"]).read_bytes().startswith(begins)
+
+
+def test_their_own_model_files_are_passed_over(good, tmp_path):
+    (tmp_path / "distilled_model_signalp6.pt").write_bytes(b"PK")
+    code, _, errors = run("-ff", good, "-od", tmp_path / "out", "-md", tmp_path, "-fmt", "none")
+    assert code == 0 and errors.count("\n") == 1
+    assert "holds SignalP 6's own model, which is not read; using 'fast'" in errors
 
 
 def test_the_page_lists_every_option():
@@ -363,38 +367,3 @@ def test_version_and_help():
     for spelling in ("-h", "--help"):
         code, output, _ = run(spelling, env={**os.environ, "COLUMNS": "120"})
         assert code == 0 and "-fasta" in output and "Example:" in output
-
-
-def test_the_shim_is_signalp6(good, tmp_path):
-    install = (*PEFT_SP, "install-shim")
-    folder = tmp_path / "bin with a blank"
-    folder.mkdir()
-    shim = folder / "signalp6"
-    code, output, errors = run(folder, command=install)
-    assert (code, output) == (0, f"installed {shim}\n") and "not on PATH" in errors
-    # Files of the folder that a pipeline runs in are not taken for modules.
-    (tmp_path / "numpy.py").write_text("raise SystemExit('not numpy')\n")
-    path = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
-    code, _, errors = run(
-        "-ff", good.name, "-od", "out", command=["signalp6"], cwd=tmp_path, env=path
-    )
-    assert (code, errors) == (0, "")
-    assert (tmp_path / "out" / "output_a_first_plot.txt").is_file()
-    assert run(folder, command=install, env=path) == (0, f"installed {shim}\n", "")
-    assert run("--remove", folder, command=install) == (0, f"removed {shim}\n", "")
-    assert not shim.exists()
-    assert "is not there" in run("--remove", folder, command=install)[2]
-
-
-@pytest.mark.parametrize("options", [(), ("--remove",)])
-def test_a_signalp6_that_is_not_ours_is_left_alone(options, tmp_path):
-    other = tmp_path / "signalp6"
-    other.write_text(f"#!/bin/sh\necho the real one # not {MARK}\n")
-    code, _, errors = run(*options, tmp_path, command=(*PEFT_SP, "install-shim"))
-    assert code == 2 and "was not made by peft-sp" in errors and errors.count("\n") == 1
-    assert "the real one" in other.read_text()
-
-
-def test_the_shim_needs_a_directory(tmp_path):
-    code, _, errors = run(tmp_path / "none", command=(*PEFT_SP, "install-shim"))
-    assert code == 2 and "no such directory" in errors and not (tmp_path / "none").exists()

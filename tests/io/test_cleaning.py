@@ -171,4 +171,19 @@ def test_cleaning_is_what_a_slow_reference_does(sequence):
     protein = clean("a", sequence)
     assert protein.sequence == expected
     plain = "".join(sequence.split()).upper().rstrip("*")
-    assert bool(protein.warnings) == (protein.sequence != plain)
+    changes = [w for w in protein.warnings if not w.startswith(("mostly X", "all letters"))]
+    assert bool(changes) == (protein.sequence != plain)
+    window = expected[:70]
+    masked = sum(letter == "X" for letter in window) > len(window) / 2
+    assert any(w.startswith("mostly X") for w in protein.warnings) == masked
+
+
+def test_what_is_doubtful_is_predicted_with_a_warning():
+    assert clean("masked", "M" + "X" * 40 + "K" * 100).warnings == (
+        "mostly X: little to predict from",
+    )
+    assert clean("a", "M" * 30 + "X" * 39 + "K" * 500).warnings != ()
+    assert clean("a", "M" * 35 + "X" * 500).warnings == ()
+    short = "ACGUNNNNACGUACGUACGU"
+    assert clean("a", short).warnings == ("all letters are those of nucleotides",)
+    assert clean("a", short[:14]).warnings == ()

@@ -61,6 +61,18 @@ def test_a_student_learns_only_from_teachers_that_never_saw_its_test(recipe, fol
         assert teachers(judged) == [Path(folds[number])]
 
 
+def test_a_teacher_of_the_same_partitions_is_asked_alone(recipe, folds, tmp_path):
+    whole = tmp_path / "whole"
+    shutil.copytree(folds[0], whole)
+    config = read_config(whole)
+    made = {**config["made"], "partitions": {"train": [0, 1, 2]}}
+    write_config(whole, {**config, "made": made})
+    own = {**recipe.distillation.model_dump(), "teachers": [*folds, str(whole)]}
+    assert teachers(changed(recipe, distillation=own)) == [whole]
+    fold = changed(recipe, distillation=own, partitions={"train": [0, 2], "test": 1})
+    assert teachers(fold) == [Path(folds[1])]
+
+
 def test_without_an_honest_teacher_nothing_is_trained(recipe, folds, tmp_path):
     one = {**recipe.distillation.model_dump(), "teachers": [folds[0]]}
     fold = changed(recipe, distillation=one, partitions={"train": [0, 2], "test": 1})

@@ -1,18 +1,20 @@
-"""What `peft-sp predict` leaves: files that a run can go on with, and what a person is told."""
+"""What predictions leave: files that a run can go on with, and what a person is told."""
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
 import numpy as np
+import typer
 
 from peft_sp.biology.grammar import TYPES
 from peft_sp.biology.prediction import MECHANISM_OF_TYPE, Prediction, Protein
@@ -32,13 +34,14 @@ PLOTS = "plots"
 class Look:
     """What there will be to look at: of which input, in which format, drawn by how many.
 
-    pictures: a kind of picture, None for none.
+    pictures: a kind of picture, None for none; tidy: predictions.tsv beside SignalP 6's files.
     """
 
     source: str
-    pictures: str | None
-    summarised: bool
-    processes: int
+    pictures: str | None = None
+    summarised: bool = False
+    processes: int = 1
+    tidy: bool = True
 
     def __str__(self) -> str:
         return ", ".join((*([self.pictures] if self.pictures else []), *self.names)) or "none"
@@ -52,9 +55,21 @@ class Look:
         ]
 
 
+def now() -> datetime:
+    """The time that files give as theirs; SOURCE_DATE_EPOCH may set it, as in package builds."""
+    given = os.environ.get("SOURCE_DATE_EPOCH")
+    if not given:
+        return datetime.now()
+    try:
+        return datetime.fromtimestamp(int(given), UTC)
+    except (ValueError, OverflowError, OSError):
+        raise typer.BadParameter(f"SOURCE_DATE_EPOCH is '{given}'; give seconds") from None
+
+
 def identity(
+    command: str,
     survey: Survey,
-    model: models.Model,
+    model: models.Model | str,
     predictor: Predictor,
     organism: str,
     batch_size: int | None,
@@ -63,6 +78,7 @@ def identity(
     """All that decides the output of a run, for one that goes on with it."""
     backend = predictor.backend
     return {
+        "command": command,
         "version": __version__,
         "input": f"{survey.count:,} proteins with hash {survey.fingerprint}",
         "number of skipped records": str(len(survey.skipped)),
@@ -145,7 +161,7 @@ def write(
     predictions: of `proteins`, which are read as predictions are asked for, a `chunk` at a time.
     An earlier run is gone on with behind its last whole chunk, with what it remembered.
     """
-    started = (run.time or datetime.now()).isoformat()
+    started = (run.time or now()).isoformat()
     about = {"time": started, "directory": run.directory, "source": look.source}
     counts: Counter[str] = Counter()
     if files.resumed:
@@ -157,7 +173,9 @@ def write(
     if files.whole:  # all but the moving of the files was done
         return counts
     with progress(run.count, done) as advance, ExitStack() as drawing:
-        table = tables.TableWriter(files.open(tables.FILE), begun=files.resumed)
+        table = None
+        if look.tidy:
+            table = tables.TableWriter(files.open(tables.FILE), begun=files.resumed)
         compatible = signalp6.SignalP6Writer(files, run)
         looks = _looks(files, run, look, about["source"], drawing)
 
@@ -169,7 +187,8 @@ def write(
             compatible.pass_over(protein)
             looks.pass_over(protein)
         for number, prediction in enumerate(predictions, done + 1):
-            table.write(prediction)
+            if table is not None:
+                table.write(prediction)
             compatible.write(prediction)
             looks.write(prediction)
             count(prediction, counts)

@@ -7,7 +7,6 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +15,7 @@ import typer
 
 from peft_sp.biology.prediction import Prediction
 from peft_sp.cli.models import chosen
-from peft_sp.cli.output import Look, count, identity, notes, summarise, write
+from peft_sp.cli.output import Look, count, identity, notes, now, summarise, write
 from peft_sp.errors import OutputError
 from peft_sp.inference.backends import available_processors
 from peft_sp.inference.memory import Memory
@@ -126,7 +125,7 @@ def predict(
         raise typer.BadParameter("--resume needs a directory; what was printed is gone")
     if output != STREAM and not resume:
         refuse_unfinished(output)
-    started = _now()
+    started = now()
     with open_input(fasta) as source:
         survey = source.survey(skip_invalid)
         for error in survey.skipped:
@@ -151,22 +150,11 @@ def predict(
             unique=survey.unique,
             time=started,
         )
-        known = identity(survey, named, predictor, organism.value, batch_size, look)
+        known = identity("predict", survey, named, predictor, organism.value, batch_size, look)
         with OutputFiles(output, known, resume) as files:
             counts = write(files, run, predictions, proteins, memory, predictor.chunk, look)
     summarise(counts, survey, output, look)
     notes(counts, survey, str(Path(output, tables.FILE)), organism.value)
-
-
-def _now() -> datetime:
-    """The time that files give as theirs; SOURCE_DATE_EPOCH may set it, as in package builds."""
-    given = os.environ.get("SOURCE_DATE_EPOCH")
-    if not given:
-        return datetime.now()
-    try:
-        return datetime.fromtimestamp(int(given), UTC)
-    except (ValueError, OverflowError, OSError):
-        raise typer.BadParameter(f"SOURCE_DATE_EPOCH is '{given}'; give seconds") from None
 
 
 def _stream(predictions: Iterator[Prediction]) -> Counter[str]:

@@ -5,22 +5,26 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
-from peft_sp.cli.output import progress
+from peft_sp.biology.grammar import NO_SP
+from peft_sp.cli.output import Look, identity, now, write
 from peft_sp.errors import ModelError
+from peft_sp.inference.memory import Memory
 from peft_sp.inference.predictor import load
 from peft_sp.io import models, residues, signalp6
 from peft_sp.io.accuracy import accuracy
 from peft_sp.io.fasta import Survey, open_input
-from peft_sp.io.output import OutputFiles
+from peft_sp.io.output import OutputFiles, refuse_unfinished
 from peft_sp.version import __version__
 
 TOOL = "SignalP-6.0"
 """What the files call the tool: parsers look for it."""
+OUTPUT = "--output_dir"
 
 
 class Organism(StrEnum):
@@ -125,6 +129,9 @@ def predict_as_signalp6(
         bool,
         typer.Option("--skip_resolve", help="Taken and not needed: type and site agree."),
     ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run that was stopped; not SignalP 6's.")
+    ] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
@@ -137,9 +144,12 @@ def predict_as_signalp6(
     """
     if mode is Mode.slow_sequential_alias:
         mode = Mode.slow_sequential
-    model = _model_of(mode) if model_dir is None else _own_model(model_dir)
     if plots not in (Format.none, Format.txt):
         residues.drawer()  # where pictures cannot be drawn, say so before any work
+    if not resume:
+        refuse_unfinished(output_dir, OUTPUT)
+    started = now()
+    model = _model_of(mode) if model_dir is None else _own_model(model_dir, mode)
     with open_input([fastafile]) as source:
         survey = source.survey()
         predictor = load(model, threads=torch_num_threads)
@@ -151,20 +161,17 @@ def predict_as_signalp6(
             mode=mode.value,
             plots=plots.value,
             unique=survey.unique,
+            time=started,
         )
-        proteins = source.proteins()
+        proteins, memory = source.proteins(), Memory()
         predictions = predictor.predict(
-            proteins, run.organism, bsize, marginals=plots is not Format.none
+            proteins, run.organism, bsize, plots is not Format.none, memory
         )
-        counts: Counter[str] = Counter()
-        with OutputFiles(output_dir) as files, progress(survey.count) as advance:
-            writer = signalp6.SignalP6Writer(files, run)
-            for prediction in predictions:
-                writer.write(prediction)
-                counts["positive"] += prediction.is_signal_peptide
-                counts["changed"] += bool(prediction.protein.warnings)
-                advance()
-            writer.finish()
+        look = Look(fastafile, tidy=False)
+        known = identity("signalp6", survey, model, predictor, run.organism, bsize, look)
+        known |= {"format": plots.value, "mode": mode.value}
+        with OutputFiles(output_dir, known, resume, OUTPUT) as files:
+            counts = write(files, run, predictions, proteins, memory, predictor.chunk, look)
     _report(counts, survey, output_dir)
 
 
@@ -182,27 +189,34 @@ def _model_of(mode: Mode) -> str:
     return best.name
 
 
-def _own_model(directory: str) -> str:
-    """A model's directory. Raises ModelError, also where it holds SignalP 6's own model."""
+def _own_model(directory: str, mode: Mode) -> str:
+    """A model's directory; the mode's model where it holds SignalP 6's own. Raises ModelError."""
+    if any(Path(directory).glob("*signalp6*")):
+        name = _model_of(mode)
+        print(
+            f"peft-sp: {directory} holds SignalP 6's own model, which is not read; using '{name}'",
+            file=sys.stderr,
+        )
+        return name
     try:
         models.read_config(models.locate(directory))
     except ModelError as error:
-        mend = "SignalP 6's own model files are not read; leave out --model_dir"
-        raise ModelError(f"{error}; {mend}") from None
+        raise ModelError(
+            f"{error}; give a model of this program, or leave out --model_dir"
+        ) from None
     return directory
 
 
 def _report(counts: Counter[str], survey: Survey, output_dir: str) -> None:
     """What a terminal is told; pipelines get silence, unless proteins were changed."""
-    if counts["changed"]:
+    if counts["warnings"]:
         print(
-            f"peft-sp: proteins with gaps, stops or unknown letters: {counts['changed']}; "
-            "peft-sp predict lists them",
+            f"peft-sp: proteins with a warning: {counts['warnings']}; peft-sp predict lists them",
             file=sys.stderr,
         )
     if sys.stderr.isatty():
         print(
-            f"{survey.count:,} proteins, {counts['positive']:,} with a signal peptide; "
+            f"{survey.count:,} proteins, {survey.count - counts[NO_SP]:,} with a signal peptide; "
             f"written to {output_dir}",
             file=sys.stderr,
         )

@@ -189,12 +189,14 @@ def load(
     device: str = "auto",
     threads: int | None = None,
     backbone: str | None = None,
+    precision: Literal["float32", "bfloat16"] = "float32",
 ) -> Predictor:
     """A predictor from a model's name, directory or hub id.
 
     Exported models run on ONNX Runtime without torch; others need `peft-sp[train]` and their
     backbone, which `backbone` (name, hub id or directory) may point to. threads: of the
-    processor, None for all. device: "auto", "cpu" or "cuda"; for models on torch.
+    processor, None for all. device: "auto", "cpu" or "cuda"; precision: what is computed in; both
+    for models on torch, exported ones run on the CPU in float32.
 
     Raises ModelError where the model cannot be found, read or run so, and MissingExtraError.
     """
@@ -202,7 +204,7 @@ def load(
     config = models.read_config(directory)
     if backbone is not None and "backbone" not in config:
         raise ModelError(f"model '{model}' has no backbone; leave out --backbone")
-    place = _Place(device, threads, backbone)
+    place = _Place(device, threads, backbone, precision)
     found = _backend(directory, config, place)
     found.scores = replace(found.scores, temperature=models.temperature(config))
     return Predictor(found, config)
@@ -215,6 +217,7 @@ class _Place:
     device: str
     threads: int | None
     backbone: str | None
+    precision: str = "float32"
     backbones: Backbones | None = None
 
 
@@ -250,7 +253,8 @@ def _torch_backend(directory: Path, place: _Place) -> TorchBackend:
     if place.threads is not None:
         torch.set_num_threads(place.threads)
     place.backbones = place.backbones or Backbones()
-    return TorchBackend(load_checkpoint(directory, place.backbone, place.backbones), device)
+    model = load_checkpoint(directory, place.backbone, place.backbones)
+    return TorchBackend(model, device, place.precision)
 
 
 def _results(decoded: Decoded, lengths: NDArray[np.int64]) -> Iterator[Result]:

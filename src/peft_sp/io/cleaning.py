@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from peft_sp.biology.alphabet import RESIDUES, UNKNOWN
+from peft_sp.biology.grammar import WINDOW
 from peft_sp.biology.prediction import Protein
 from peft_sp.errors import PeftSpError
 
@@ -15,6 +16,7 @@ UNNAMED = "unnamed"
 NUCLEOTIDE_HINT = "these are nucleotides, not amino acids; translate them first"
 LONG_ENOUGH_TO_TELL = 50
 """Letters from which on a single sequence shows whether it is of nucleotides."""
+LONG_ENOUGH_TO_SUSPECT = 15
 
 _KNOWN = RESIDUES.encode()
 _NUCLEOTIDES = b"ACGTUN"
@@ -54,8 +56,12 @@ def clean(header: str, sequence: str, line: int = 0, comments: int = 0) -> Prote
         warnings = (*warnings, *changes)
     if not letters:
         raise UnusableRecordError("the record has no residues; remove it or give its sequence")
-    if len(letters) >= LONG_ENOUGH_TO_TELL and looks_like_nucleotides(letters):
-        raise UnusableRecordError(NUCLEOTIDE_HINT)
+    if len(letters) >= LONG_ENOUGH_TO_SUSPECT and looks_like_nucleotides(letters):
+        if len(letters) >= LONG_ENOUGH_TO_TELL:
+            raise UnusableRecordError(NUCLEOTIDE_HINT)
+        warnings = (*warnings, "all letters are those of nucleotides")
+    if 2 * letters.count(UNKNOWN, 0, WINDOW) > min(len(letters), WINDOW):
+        warnings = (*warnings, f"mostly {UNKNOWN}: little to predict from")
     if problem := _more_than_a_sequence(name, letters):
         raise UnusableRecordError(problem)
     return Protein(name, letters, warnings, line)

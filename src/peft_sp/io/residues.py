@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peft_sp.biology.prediction import MARGINAL_COLUMNS, OTHER, Marginals, Prediction
+from peft_sp.biology.prediction import MARGINAL_COLUMNS, OTHER, Marginals, Prediction, Protein
 from peft_sp.io.output import OutputFiles
 
 KINDS = ("eps", "png", "txt")
@@ -91,6 +91,11 @@ class ResidueFiles:
         self._kinds = FORMATS[plots]
         self._draw = drawer() if {"png", "eps"} & set(self._kinds) else None
         self._free_name = FreeNames()
+
+    def pass_over(self, protein: Protein) -> None:
+        """Its files are there from an earlier run, under the names that `write` would give."""
+        if self._kinds:
+            self._free_name(file_stem(protein.header))
 
     def write(self, prediction: Prediction) -> dict[str, str]:
         """Write them; names of the files by kind.

@@ -106,6 +106,7 @@ class SignalP6Writer:
         self._entries += 1
         if not self.run.unique:
             self._free_key(protein.header)
+        self._residues.pass_over(protein)
 
     def write(self, prediction: Prediction) -> None:
         """Add one prediction to every file, and the files of its own where they are asked for.

@@ -118,12 +118,13 @@ def distilled_windows(
 def teachers(recipe: Recipe) -> list[Path]:
     """Directories of a recipe's teachers that never saw what its student is judged or tested on.
 
-    So a student of all partitions learns from all, and that of a fold of a cross-validation only
-    from those that are honest for it. Raises RecipeError where none is, or where it can't be told,
-    ModelError for what is no model.
+    Of these, the ones that learned from the same partitions as the student, where there are any:
+    so the students of a cross-validation and the one trained on everything are made alike. Raises
+    RecipeError where none is honest, or where it can't be told, ModelError for what is no model.
     """
     assert recipe.distillation is not None
-    parts, found, problems = recipe.partitions, [], []
+    parts, problems = recipe.partitions, []
+    found: dict[Path, set[int]] = {}
     kept_apart = {n for n in (parts.validation, parts.test) if n is not None}
     for name in recipe.distillation.teachers:
         place = models.locate(name)
@@ -135,13 +136,14 @@ def teachers(recipe: Recipe) -> list[Path]:
                 "it can't be told what it has seen of the validation and test partitions"
             )
         elif not kept_apart & set(learned or ()):
-            found.append(place)
+            found[place] = set(learned or ())
     if not found and not problems:
         apart = " and ".join(map(str, sorted(kept_apart)))
         problems.append(f"each of the teachers learned from partition {apart}; one must not have")
     if problems:
         raise RecipeError(recipe.name, problems)
-    return found
+    alike = [place for place, learned in found.items() if learned == set(parts.train)]
+    return alike or list(found)
 
 
 def teachers_hash(places: Sequence[Path]) -> str:
@@ -220,7 +222,7 @@ def _targets(
 ) -> Targets:
     """What the teachers say of windows (N, L), from `folder` or computed."""
     windows = hashlib.sha256(window_keys(residues).tobytes()).hexdigest()
-    place = folder / f"targets-{teachers_hash(asked)[:16]}-{windows[:16]}"
+    place = folder / f"targets-{teachers_hash(asked)[:16]}-{windows[:16]}-{options.precision}"
     shapes = {
         "states": (len(residues), WINDOW, grammar().size),
         "moves": (len(residues), int(grammar().transitions.sum())),
@@ -235,7 +237,10 @@ def _targets(
             for name, shape in shapes.items()
         }
         if done < len(residues):
-            backends = [load(one, backbone=options.backbone).backend for one in asked]
+            backends = [
+                load(one, backbone=options.backbone, precision=options.precision).backend
+                for one in asked
+            ]
             for start in range(done, len(residues), BLOCK):
                 block = residues[start : start + BLOCK]
                 states, moves = _answers(backends, block)

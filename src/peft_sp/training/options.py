@@ -93,12 +93,16 @@ class Optimisation(Settings):
 class Distillation(Settings):
     """Teachers, and what a student is asked beside the labelled windows.
 
-    A teacher that learned from a partition which the run is judged or tested on is left out.
+    A teacher that learned from a partition which the run is judged or tested on is left out; of
+    the others those that learned from just the student's partitions are asked, or all if none did.
     """
 
     teachers: tuple[str, ...] = Field(min_length=1, description="names or directories of models")
     backbone: str | None = Field(
         default=None, description="where theirs is, if not where it was when they were trained"
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        default="float32", description="in which teachers on torch compute"
     )
     unlabelled: tuple[str, ...] = Field(default=(), description="FASTA files")
     copies: int = Field(
