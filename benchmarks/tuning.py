@@ -127,7 +127,7 @@ def measured_table(found: dict[str, dict[str, Any]]) -> None:
         print(
             f"| {name} | {row['trained']:,} ({row['trained'] / row['all']:.1%}) "
             f"| {row['encoder']:,} | {1e3 * row['step']:.0f} ms | {kept} "
-            f"| {row['peak'] / 2**20:,.0f} MB |"
+            f"| {row['peak'] / 2**20:,.0f} MiB |"
         )
 
 
@@ -169,7 +169,7 @@ def estimated_table(found: dict[str, dict[str, Any]], rate: float) -> None:
             steps = PROTEINS / BATCH
             here = steps * step / 3600
             print(
-                f"| {method}-{size} | {parameters / 1e6:,.0f} M | {memory / 2**30:.1f} GB "
+                f"| {method}-{size} | {parameters / 1e6:,.0f} M | {memory / 2**30:.1f} GiB "
                 f"| {here * rate / 1e12:.2f} | {here:.1f} h |"
             )
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -88,6 +91,52 @@ def test_recipes_are_compared_in_one_table(tmp_path, labelled_file):
     assert code == 2 and "two of the recipes are named 'first'" in errors
     code, _, errors = peft_sp("crossval", recipes[0], "-o", folder, "--protocol", "other")
     assert code == 2 and "--protocol is deployed or published" in errors
+
+
+def test_a_cross_validation_that_is_killed_goes_on(tmp_path, labelled_file):
+    """Killed in its second fold: the first is kept, and the result is that of a straight run."""
+    recipe = small(tmp_path, labelled_file, "small")
+    command = [sys.executable, "-m", "peft_sp.cli.main", "crossval", str(recipe), "-o"]
+    with subprocess.Popen(
+        [*command, str(tmp_path / "killed")], stderr=subprocess.PIPE, text=True
+    ) as process:
+        for line in process.stderr:
+            if line.startswith("small, fold test-1"):
+                process.kill()
+                break
+    assert process.wait() == -signal.SIGKILL
+    kept = (tmp_path / "killed" / "test-0" / "config.json").stat().st_mtime_ns
+    assert not (tmp_path / "killed" / "oof.tsv.gz").exists()
+    for name in ("killed", "straight"):
+        code, _, errors = peft_sp("crossval", recipe, "-o", tmp_path / name)
+        assert code == 0, errors
+    config = tmp_path / "killed" / "test-0" / "config.json"
+    assert json.loads(config.read_text())["calibration"]  # the fold's own, put in at the end
+    assert (tmp_path / "killed" / "test-0" / "model.onnx").stat().st_mtime_ns < kept
+    for name in ("oof.tsv.gz", "metrics.json", "report.md"):
+        assert (tmp_path / "killed" / name).read_bytes() == (
+            tmp_path / "straight" / name
+        ).read_bytes()
+
+
+def test_a_student_is_distilled(tmp_path, labelled_file, ecoli):
+    teacher = small(tmp_path, labelled_file, "teacher")
+    code, _, errors = peft_sp("train", teacher, "-o", tmp_path / "teacher")
+    assert code == 0, errors
+    student = small(tmp_path, labelled_file, "student")
+    arguments = ["distill", student, "-o", tmp_path / "student", "--frozen-cache", tmp_path / "c"]
+    code, _, errors = peft_sp(*arguments)
+    assert code == 2 and "no teachers: name them by --teacher" in errors
+    arguments += ["--teacher", tmp_path / "teacher", "--unlabelled", ecoli]
+    arguments += ["--set", "distillation.copies=1", "--set", "distillation.temperature=2"]
+    arguments += ["--set", "optimisation.chimeras=0.5"]
+    code, output, errors = peft_sp(*arguments)
+    assert code == 0, errors
+    assert "teachers have answered" in errors and "model written to" in output
+    made = json.loads((tmp_path / "student" / "config.json").read_text())["made"]["distillation"]
+    assert [teacher["name"] for teacher in made["teachers"]] == ["teacher"]
+    assert [entry["file"] for entry in made["unlabelled"]] == [ecoli.name]
+    assert len(list((tmp_path / "c").glob("targets-*-float32-2"))) == 1
 
 
 def test_a_subset_is_written_or_streamed(tmp_path, labelled_file):

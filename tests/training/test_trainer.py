@@ -9,7 +9,7 @@ from peft_sp.errors import InputError, OutputError, RecipeError
 from peft_sp.inference.backends import TorchBackend
 from peft_sp.inference.predictor import load
 from peft_sp.io.labelled import partition, read_labelled
-from peft_sp.network.model import build_model
+from peft_sp.network.model import build_model, seed_everything
 from peft_sp.training.calibration import fit_temperature, temper
 from peft_sp.training.card import figures
 from peft_sp.training.metrics import Outcomes, score
@@ -88,6 +88,24 @@ def test_the_epoch_is_chosen_by_validation(recipe, tmp_path):
     judged = [entry["eval_selection"] for entry in log if "eval_selection" in entry]
     assert len(judged) == 2
     assert trained.validation.scores.selection == pytest.approx(max(judged))
+
+
+@pytest.mark.integration
+def test_the_optimiser_is_the_one_asked_for(recipe, tmp_path):
+    """A step of Adamax moves every parameter that has a gradient by its whole learning rate."""
+    options = recipe.optimisation.model_dump() | {
+        **{"optimiser": "adamax", "epochs": 1e-3, "average": 0, "weight_decay": 0},
+        **{"schedule": "constant", "warmup": 0, "learning_rate": 1e-3, "head_learning_rate": 2e-3},
+    }
+    one = changed(recipe, optimisation=options)
+    seed_everything(one.seed)
+    before = build_model(one).trainable_state()
+    before = {name: tensor.clone() for name, tensor in before.items()}
+    after = states(train(one, tmp_path))
+    moved = (after["head.weight"] - before["head.weight"]).abs()
+    assert moved.max().item() == pytest.approx(2e-3, rel=1e-2)
+    moved = (after["encoder.norm.weight"] - before["encoder.norm.weight"]).abs()
+    assert moved.max().item() == pytest.approx(1e-3, rel=1e-2)
 
 
 @pytest.mark.integration

@@ -31,8 +31,8 @@ Kept = Annotated[
     typer.Option(
         "--frozen-cache",
         metavar="DIR|none",
-        help="Where layers that are not trained leave what they compute, for the next time; "
-        "by default in the user's cache.",
+        help="Where layers that are not trained, and teachers, leave what they compute, for the "
+        "next time; by default in the user's cache.",
     ),
 ]
 
@@ -90,8 +90,8 @@ def distill(
     teachers. A run that was stopped goes on; teachers are asked once.
 
     Example: [bold]peft-sp distill recipes/fast.toml --set data=train_set.fasta
-    --teacher lora-cv/test-0 --teacher lora-cv/test-1 --teacher lora-cv/test-2
-    --unlabelled ecoli.faa -o my-fast[/bold]
+    --set distillation.copies=1 --teacher lora-cv/test-0 --teacher lora-cv/test-1
+    --teacher lora-cv/test-2 --unlabelled ecoli.faa -o my-fast[/bold]
     """
     given = {"teachers": teachers, "unlabelled": unlabelled}
     asked = [f"distillation.{key}={json.dumps(names)}" for key, names in given.items() if names]

@@ -44,14 +44,14 @@ def table(measured: dict[str, Any]) -> str:
         low, high = c["mcc2_interval"]
         rows.append(
             f"| {c['organism']} | {c['type']} | {c['proteins']:,} | {as_text(c['mcc1'])} "
-            f"| {as_text(c['mcc2'])}{_interval(low, high)} "
+            f"| {as_text(c['mcc2'])}{interval_text(low, high)} "
             f"| {as_text(c['cleavage_recall'][0])} | {as_text(c['cleavage_precision'][0])} |"
         )
     low, high = measured["mean_mcc2_interval"]
     rows += [
         "",
         f"Mean MCC2 over the {len(measured['classes'])} classes: "
-        f"**{as_text(measured['mean_mcc2'])}**{_interval(low, high)}, which classes of a few "
+        f"**{as_text(measured['mean_mcc2'])}**{interval_text(low, high)}, which classes of a few "
         f"proteins swing; over the five big classes: "
         f"**{as_text(measured['big_classes_mcc2'])}**; multi-class MCC over all "
         f"{measured['proteins']:,} proteins: **{as_text(measured['multiclass_mcc'])}**. "
@@ -109,7 +109,8 @@ def _number(value: float) -> float | None:
     return None if math.isnan(value) else round(value, 6)
 
 
-def _interval(low: float | None, high: float | None) -> str:
+def interval_text(low: float | None, high: float | None) -> str:
+    """An interval in brackets with a blank before it, empty where it is undefined."""
     return "" if low is None else f" ({as_text(low)} to {as_text(high)})"
 
 

@@ -222,7 +222,8 @@ def _targets(
 ) -> Targets:
     """What the teachers say of windows (N, L), from `folder` or computed."""
     windows = hashlib.sha256(window_keys(residues).tobytes()).hexdigest()
-    place = folder / f"targets-{teachers_hash(asked)[:16]}-{windows[:16]}-{options.precision}"
+    place = folder / f"targets-{teachers_hash(asked)[:16]}-{windows[:16]}"
+    place = place.with_name(f"{place.name}-{options.precision}-{options.temperature:g}")
     shapes = {
         "states": (len(residues), WINDOW, grammar().size),
         "moves": (len(residues), int(grammar().transitions.sum())),
@@ -243,7 +244,7 @@ def _targets(
             ]
             for start in range(done, len(residues), BLOCK):
                 block = residues[start : start + BLOCK]
-                states, moves = _answers(backends, block)
+                states, moves = _answers(backends, block, options.temperature)
                 columns["states"][start : start + len(block)] = states
                 columns["moves"][start : start + len(block)] = moves
                 for column in columns.values():
@@ -265,7 +266,7 @@ def _done(place: Path) -> int:
 
 
 def _answers(
-    backends: Sequence[Backend], residues: NDArray[np.uint8]
+    backends: Sequence[Backend], residues: NDArray[np.uint8], temperature: float
 ) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
     """The mean of the teachers' posteriors: states (N, L, S) and moves (N, E)."""
     rules = grammar()
@@ -289,7 +290,7 @@ def _answers(
             batch = residues[rows, : lengths[rows].max()]
             emissions = torch.from_numpy(backend.emissions(batch))
             mask = torch.from_numpy(batch != PAD)
-            said, moved = crf.posterior(emissions, mask, scores.temperature)
+            said, moved = crf.posterior(emissions, mask, temperature * scores.temperature)
             states[rows, : batch.shape[1]] += said.numpy()
             moves[rows] += moved.flatten(1).numpy()[:, arrows]
     share = len(backends)

@@ -228,9 +228,13 @@ def _describe(source: Path, place: Path, made: _Made) -> None:
 
 def _section(config: dict[str, Any], made: _Made) -> str:
     """What a card says of the export."""
+    names = models.members(config)
+    where = "`model.onnx` holds the whole network"
+    if names:
+        where = f"{', '.join(f'`{n}/{models.ONNX}`' for n in names)} hold the whole networks"
     parts = [
-        f"`model.onnx` holds the whole network, weights in {made.precision}; it predicts "
-        f"without torch. Licence: {config['licence']}."
+        f"{where}, weights in {made.precision}; without torch, that is enough to predict. Licence: "
+        f"{config['licence']}."
     ]
     if "backbone" in config:
         name, found = Path(config["backbone"]["name"]).name, config["backbone"]["sha256"]

@@ -35,6 +35,7 @@ class Optimisation(Settings):
 
     epochs: float = Field(default=1.0, gt=0)
     batch_size: int = Field(default=32, ge=1)
+    optimiser: Literal["adamw", "adamax"] = "adamw"
     learning_rate: float = Field(default=2e-3, gt=0, description="of the encoder")
     head_learning_rate: float = Field(default=5e-3, gt=0, description="of head and CRF")
     weight_decay: float = Field(default=0.01, ge=0, description="of weight matrices")
@@ -103,6 +104,12 @@ class Distillation(Settings):
     )
     precision: Literal["float32", "bfloat16"] = Field(
         default="float32", description="in which teachers on torch compute"
+    )
+    temperature: float = Field(
+        default=1.0,
+        gt=0,
+        description="by which log probabilities of the teachers' types are divided, beside the "
+        "temperature that each has of its own; more than 1 for less sure ones",
     )
     unlabelled: tuple[str, ...] = Field(default=(), description="FASTA files")
     copies: int = Field(

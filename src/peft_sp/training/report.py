@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from peft_sp.biology.grammar import ORGANISM_GROUPS, TYPES
-from peft_sp.training.card import as_text, cross_validated
+from peft_sp.training.card import as_text, cross_validated, interval_text
 from peft_sp.training.examination import RESAMPLES
 from peft_sp.training.metrics import BIG_CLASSES
 from peft_sp.training.published import (
@@ -94,14 +94,16 @@ def report(content: dict[str, Any], pictures: Sequence[str] = ()) -> str:
         "",
         "## Fold by fold",
         "",
-        "| fold | proteins | classes | their mean MCC2 | five big classes | multi-class MCC "
-        "| temperature |",
+        "| fold | proteins | classes | their mean MCC2 (95 % interval) | five big classes "
+        "| multi-class MCC | temperature |",
         "|---|--:|--:|--:|--:|--:|--:|",
     ]
     temperatures = content["calibration"]["temperatures"]
     for name, fold in models.items():
         cells = [f"{fold['proteins']:,}", str(len(fold["classes"]))]
+        low, high = fold["mean_mcc2_interval"]
         cells += [as_text(fold[key]) for key in SUMMARY]
+        cells[2] += interval_text(low, high)
         lines.append(" | ".join(["| " + name, *cells, f"{temperatures[name]:.2f}"]) + " |")
     lines.append("")
     return "\n".join(lines)

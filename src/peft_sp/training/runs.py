@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from peft_sp.training import distillation
 from peft_sp.training.calibration import fit_temperature
 from peft_sp.training.card import card, cross_validated, figures, table
 from peft_sp.training.examination import examine
+from peft_sp.training.options import Partitions
 from peft_sp.training.recipe import WHERE, Recipe
 from peft_sp.training.trainer import Progress, Trained, divide, train
 from peft_sp.version import __version__
@@ -224,6 +227,21 @@ def about(
     }
 
 
+def _again(recipe: Recipe) -> str:
+    """The command that trains a recipe once more."""
+    changes = [f"data={Path(recipe.data).name}"]
+    if recipe.backbone is not None:
+        changes.append(f"backbone={Path(recipe.backbone).name}")
+    given = recipe.partitions
+    if given != Partitions():
+        changes.append(f"partitions.train={json.dumps(list(given.train))}")
+        for name, number in (("validation", given.validation), ("test", given.test)):
+            if number is not None:
+                changes.append(f"partitions.{name}={number}")
+    sets = " ".join(f"--set {shlex.quote(change)}" for change in changes)
+    return f"peft-sp train recipes/{recipe.name}.toml {sets} -o {recipe.name}-again"
+
+
 def _card(recipe: Recipe, trained: Trained, measured: dict[str, Any] | None) -> str:
     parts = recipe.partitions
     learned = ", ".join(map(str, parts.train))
@@ -238,8 +256,7 @@ def _card(recipe: Recipe, trained: Trained, measured: dict[str, Any] | None) -> 
             "Training",
             f"Partitions {learned} of `{Path(recipe.data).name}` (SHA-256 "
             f"{data_hash(recipe.data)[:16]}...), {seeds}; the whole recipe is in "
-            f"`config.json`. To train it again: `peft-sp train recipes/{recipe.name}.toml "
-            f"--set data={Path(recipe.data).name} -o {recipe.name}-again`.",
+            f"`config.json`. To train it again: `{_again(recipe)}`.",
         )
     ]
     if recipe.distillation is not None:

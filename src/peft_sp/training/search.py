@@ -85,11 +85,13 @@ def search(
     directory: str | os.PathLike[str],
     trials: int,
     progress: Progress | None = None,
+    kept: str | os.PathLike[str] | None = None,
 ) -> list[Tried]:
     """Run trials until `trials` are complete, pruned or refused; all of them, best first.
 
     `directory` gets the study, `trials.tsv` and `best.json`. A search that was stopped goes on
-    with the trial it was at, and with the same result as one that was not.
+    with the trial it was at, and with the same result as one that was not. kept: see
+    `trainer.train`; None to keep it in `directory` while the search lasts.
 
     Raises RecipeError or ModelError for an impossible recipe, InputError for unusable data,
     OutputError where `directory` belongs to another search or is in use.
@@ -109,8 +111,9 @@ def search(
         study = open_study(place, recipe, space)
         recover(study, space)
         # Of a number of layers that stays, what lies below is computed once for all trials.
-        kept = None if DEPTH & space.keys() else place / ".kept"
-        runner = _Runner(study, recipe, place, kept, numbers, proteins, progress)
+        own = None if DEPTH & space.keys() else place / ".kept"
+        folder = own if kept is None else Path(kept)
+        runner = _Runner(study, recipe, place, folder, numbers, proteins, progress)
         _write(place, study, space, numbers)
         while (done := len(study.get_trials(deepcopy=False, states=FINISHED))) < trials:
             # Seeded trial by trial, so that stopping a search changes nothing of what is tried.

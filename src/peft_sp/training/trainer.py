@@ -36,6 +36,7 @@ from peft_sp.training.recipe import Recipe
 LAST_WRITTEN = "trainer_state.json"
 """What `transformers` writes into a checkpoint after everything else."""
 
+OPTIMISERS = {"adamw": torch.optim.AdamW, "adamax": torch.optim.Adamax}
 Progress = Callable[[dict[str, float]], None]
 Windows = LabelledWindows | DistilledWindows
 
@@ -250,7 +251,7 @@ class SignalPeptideTrainer(Trainer):
         return (loss, output) if return_outputs else loss
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
-        """AdamW with a learning rate for the encoder and one for head and CRF.
+        """The optimiser, with a learning rate for the encoder and one for head and CRF.
 
         Only matrices are decayed: not what adds to or multiplies a vector (biases, norms, IA3's
         factors, CRF starts and ends), and not prompts, which are many vectors.
@@ -269,7 +270,7 @@ class SignalPeptideTrainer(Trainer):
                     {"params": matrices, "lr": rate, "weight_decay": options.weight_decay},
                     {"params": vectors, "lr": rate, "weight_decay": 0.0},
                 ]
-            self.optimizer = torch.optim.AdamW([g for g in groups if g["params"]])
+            self.optimizer = OPTIMISERS[options.optimiser]([g for g in groups if g["params"]])
         return self.optimizer
 
     def _get_train_sampler(self, train_dataset: Any = None) -> BalancedSampler:
