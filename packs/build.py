@@ -55,7 +55,7 @@ def main() -> None:
         project = read_project(chosen.pack)
         name, folder = place_of(project, chosen.pack, chosen.name)
         fill(model, folder, name, project)
-        fill_card(chosen.model, chosen.pack, folder)
+        fill_card(model, chosen.pack, folder, project["project"]["license"])
         print(f"{folder}: {name}, {models.find(folder).size / 1e6:.1f} MB, sums compared")
         if not chosen.no_wheel:
             print(build_wheel(chosen.pack, folder, isolated=not chosen.no_build_isolation))
@@ -131,15 +131,18 @@ def predictions(model: models.Model) -> list[Any]:
     ]
 
 
-def fill_card(directory: Path, pack: Path, folder: Path) -> None:
+def fill_card(model: models.Model, pack: Path, folder: Path, licence: str) -> None:
     """The pack's README is the model's card: what the model's own card says goes into it."""
     card = pack / CARD
     text = card.read_text(encoding="utf-8")
     if START not in text or END not in text.split(START)[1]:
         stop(f"{card}: needs the lines {START} and {END}, between which the model's card goes")
-    own = (directory / CARD).read_text(encoding="utf-8").strip()
+    assert model.directory is not None
+    own = (model.directory / CARD).read_text(encoding="utf-8").strip()
     title, _, body = own.partition("\n")
     own = body.strip() if title.startswith("# ") else own
+    # The model's card knows only what it was made from.
+    own = own.replace(f"Licence: {model.config.get('licence')}.", f"Licence: {licence}.")
     before, rest = text.split(START, 1)
     full = f"{before}{START}\n{own}\n{END}{rest.split(END, 1)[1]}"
     write_text(card, full)

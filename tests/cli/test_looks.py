@@ -91,3 +91,14 @@ def test_nothing_is_left_of_a_run_that_fails(good, tmp_path):
     code, _, errors = peft_sp("predict", good, "-o", out, "--plots", "svg")
     assert code == 2 and errors.count("\n") == 1 and "cannot be written" in errors
     assert [p.name for p in out.iterdir()] == ["plots"]
+
+
+def test_what_is_of_an_earlier_run_is_named(good, tmp_path):
+    out = tmp_path / "out"
+    code, _, errors = peft_sp("predict", good, "-o", out, "--plots", "svg")
+    assert code == 0 and "earlier run" not in errors
+    code, _, errors = peft_sp("predict", good, "-o", out)
+    assert code == 0
+    assert f"peft-sp: summary.html and plots/ in {out} are of an earlier run\n" in errors
+    code, _, errors = peft_sp("predict", good, "-o", out, "--summary")
+    assert code == 0 and f"peft-sp: plots/ in {out} are of an earlier run\n" in errors

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -254,6 +255,13 @@ def summarise(counts: Counter[str], survey: Survey, output: str, look: Look) -> 
     console.print("written to", f"{output.rstrip('/')}/", style=None, highlight=False)
     for name in (tables.FILE, *signalp6.FILES, *look.names):
         console.print(f"  {name}", highlight=False)
+
+
+def note_of_earlier_runs(output: str, look: Look) -> None:
+    """Name on standard error what lies beside the files of a run and is not of it."""
+    mine = Look(look.source, pictures="any", summarised=True).names
+    if old := [name for name in mine if name not in look.names and Path(output, name).exists()]:
+        print(f"peft-sp: {' and '.join(old)} in {output} are of an earlier run", file=sys.stderr)
 
 
 def notes(counts: Counter[str], survey: Survey, table: str, organism: str) -> None:

@@ -15,7 +15,16 @@ import typer
 
 from peft_sp.biology.prediction import Prediction
 from peft_sp.cli.models import chosen
-from peft_sp.cli.output import Look, count, identity, notes, now, summarise, write
+from peft_sp.cli.output import (
+    Look,
+    count,
+    identity,
+    note_of_earlier_runs,
+    notes,
+    now,
+    summarise,
+    write,
+)
 from peft_sp.errors import OutputError
 from peft_sp.inference.backends import available_processors
 from peft_sp.inference.memory import Memory
@@ -154,6 +163,7 @@ def predict(
         with OutputFiles(output, known, resume) as files:
             counts = write(files, run, predictions, proteins, memory, predictor.chunk, look)
     summarise(counts, survey, output, look)
+    note_of_earlier_runs(output, look)
     notes(counts, survey, str(Path(output, tables.FILE)), organism.value)
 
 
