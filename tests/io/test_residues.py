@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from peft_sp.biology.prediction import MARGINAL_COLUMNS, Marginals, Prediction, Protein, Region
-from peft_sp.errors import MissingExtraError
 from peft_sp.inference.predictor import load
-from peft_sp.io import residues
 from peft_sp.io.fasta import open_input
-from peft_sp.io.output import OutputFiles
-from peft_sp.io.residues import COLUMNS, FreeNames, ResidueFiles, file_stem, residue_table
+from peft_sp.io.residues import COLUMNS, FreeNames, residue_table
+from peft_sp.io.signalp6 import file_stem
 from tests.conftest import DATA
 
 REAL = DATA / "signalp6"
@@ -123,67 +118,3 @@ def test_names_stay_apart():
 def test_many_equal_names_take_no_longer_each():
     free = FreeNames()
     assert len({free("same") for _ in range(20_000)}) == 20_000
-
-
-def test_names_of_files():
-    assert file_stem("a/b ../c|é") == "output_a_b____c__"
-    assert len(file_stem("x" * 999)) < 230
-
-
-def write(folder, plots, proteins):
-    values = np.full((3, len(COLUMNS)), 1 / len(COLUMNS))
-    names = []
-    with OutputFiles(folder) as files:
-        writer = ResidueFiles(files, plots)
-        for header in proteins:
-            marginals = marginals_of(values)
-            names.append(
-                writer.write(Prediction(Protein(header, "MKT"), "NO_SP", NONE, marginals=marginals))
-            )
-    return names
-
-
-def test_headers_that_differ_in_signs_only_keep_their_own_files(tmp_path):
-    names = write(tmp_path, "txt", ["a b", "a-b", "y" * 300, "y" * 301])
-    files = [name["txt"] for name in names]
-    assert files[:2] == ["output_a_b_plot.txt", "output_a_b_2_plot.txt"]
-    assert {p.name for p in tmp_path.iterdir()} == set(files) and len(set(files)) == 4
-    for name, header in zip(files, ["a b", "a-b"], strict=False):
-        assert (tmp_path / name).read_text().startswith(f"# Name={header}\n")
-
-
-def test_no_files_where_none_are_asked_for(tmp_path):
-    assert write(tmp_path, "none", ["a"]) == [{}]
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_marginals_are_needed(tmp_path):
-    with pytest.raises(ValueError, match="with marginals"), OutputFiles(tmp_path) as files:
-        ResidueFiles(files, "txt").write(Prediction(Protein("a", "MKT"), "NO_SP", NONE))
-
-
-PICTURES = {"png": {"png", "txt"}, "eps": {"eps", "txt"}, "all": {"png", "eps", "txt"}}
-
-
-@pytest.mark.parametrize("plots", PICTURES)
-def test_what_is_asked_of_the_one_who_draws(plots, tmp_path, monkeypatch):
-    seen = []
-
-    def draw(prediction, probabilities, path):
-        seen.append((prediction.id, probabilities.regions.shape, path.suffix))
-        path.write_text("a picture")
-
-    monkeypatch.setitem(
-        sys.modules, "peft_sp.io.plots", SimpleNamespace(draw=draw, require=lambda kind: None)
-    )
-    ((names),) = write(tmp_path, plots, ["a"])
-    assert set(names) == PICTURES[plots]
-    assert {p.name for p in tmp_path.iterdir()} == set(names.values())
-    drawn = PICTURES[plots] - {"txt"}
-    assert sorted(seen) == sorted(("a", (3, len(MARGINAL_COLUMNS)), f".{kind}") for kind in drawn)
-
-
-def test_pictures_that_cannot_be_drawn(monkeypatch):
-    monkeypatch.setitem(sys.modules, "peft_sp.io.canvas", None)
-    with pytest.raises(MissingExtraError, match=r"drawing png pictures.*peft-sp\[plot\]"):
-        residues.drawer()

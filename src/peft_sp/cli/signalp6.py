@@ -16,7 +16,7 @@ from peft_sp.cli.output import Look, identity, now, write
 from peft_sp.errors import ModelError
 from peft_sp.inference.memory import Memory
 from peft_sp.inference.predictor import load
-from peft_sp.io import models, residues, signalp6
+from peft_sp.io import models, signalp6
 from peft_sp.io.accuracy import accuracy
 from peft_sp.io.fasta import Survey, open_input
 from peft_sp.io.output import OutputFiles, refuse_unfinished
@@ -144,8 +144,7 @@ def predict_as_signalp6(
     """
     if mode is Mode.slow_sequential_alias:
         mode = Mode.slow_sequential
-    if plots not in (Format.none, Format.txt):
-        residues.drawer()  # where pictures cannot be drawn, say so before any work
+    signalp6.require(plots.value)
     if not resume:
         refuse_unfinished(output_dir, OUTPUT)
     started = now()

@@ -1,34 +1,11 @@
-"""What SignalP 6 writes of each protein in files of their own: a table of residues, pictures."""
+"""SignalP 6's table of a protein's residues, and names for files of single proteins."""
 
 from __future__ import annotations
-
-import importlib
-import re
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from peft_sp.biology.prediction import MARGINAL_COLUMNS, OTHER, Marginals, Prediction, Protein
-from peft_sp.io.output import OutputFiles
-
-KINDS = ("eps", "png", "txt")
-FORMATS = {
-    "none": (),
-    "txt": ("txt",),
-    "png": ("png", "txt"),
-    "eps": ("eps", "txt"),
-    "all": KINDS,
-}
-"""Which files a format stands for: the table comes with every picture."""
-
-Draw = Callable[[Prediction, Marginals, Path], Any]
-
-_LONGEST_NAME = 200
-"""Letters of a header that a file name takes: most file systems hold 255 bytes."""
-_STRANGE = re.compile("[^A-Za-z0-9]")
+from peft_sp.biology.prediction import MARGINAL_COLUMNS, OTHER, Marginals, Prediction
 
 # The real table has no column for a lipobox, whose residues are nothing else in it.
 COLUMNS = tuple(name for name in MARGINAL_COLUMNS if not name.endswith("lipobox"))
@@ -78,57 +55,6 @@ class FreeNames:
         self._last[key] = number
         self._last[f"{key}_{number}"] = 1
         return f"{name}_{number}"
-
-
-class ResidueFiles:
-    """Writes the files of each protein that a format of SignalP 6 stands for.
-
-    Raises MissingExtraError where pictures are asked for and cannot be drawn.
-    """
-
-    def __init__(self, files: OutputFiles, plots: str) -> None:
-        self._files = files
-        self._kinds = FORMATS[plots]
-        self._draw = drawer() if {"png", "eps"} & set(self._kinds) else None
-        self._free_name = FreeNames()
-
-    def pass_over(self, protein: Protein) -> None:
-        """Its files are there from an earlier run, under the names that `write` would give."""
-        if self._kinds:
-            self._free_name(file_stem(protein.header))
-
-    def write(self, prediction: Prediction) -> dict[str, str]:
-        """Write them; names of the files by kind.
-
-        Raises ValueError for a prediction without marginals, OutputError.
-        """
-        if not self._kinds:
-            return {}
-        if prediction.marginals is None:
-            raise ValueError("files of single proteins need predictions with marginals")
-        stem = self._free_name(file_stem(prediction.protein.header))
-        names = {kind: f"{stem}_plot.{kind}" for kind in self._kinds}
-        for kind, name in names.items():
-            path = self._files.path(name)
-            if kind == "txt":
-                path.write_bytes(residue_table(prediction, prediction.marginals))
-            elif self._draw is not None:
-                self._draw(prediction, prediction.marginals, path)
-        return names
-
-
-def drawer() -> Draw:
-    """What draws a protein: `plots.draw`. Raises MissingExtraError without matplotlib."""
-    # Imported late, because it needs this module for its tables.
-    plots = importlib.import_module("peft_sp.io.plots")
-    plots.require("png")
-    found: Draw = plots.draw
-    return found
-
-
-def file_stem(header: str) -> str:
-    """How a protein's files begin: what is no letter or digit of ASCII becomes "_"."""
-    return f"output_{_STRANGE.sub('_', header)[:_LONGEST_NAME]}"
 
 
 def residue_table(prediction: Prediction, marginals: Marginals) -> bytes:

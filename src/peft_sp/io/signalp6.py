@@ -1,19 +1,21 @@
 """SignalP 6's output files, in its layouts, written as predictions arrive.
 
-Five files of a run; what there is of each protein beside them stands in `residues`.
+Five files of a run, and files of each protein where they are asked for.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from peft_sp.biology.grammar import DECLARATIONS, EUKARYOTIC_TYPES, TYPES
 from peft_sp.biology.prediction import Prediction, Protein, Region
+from peft_sp.io import plots
 from peft_sp.io.output import OutputFiles
-from peft_sp.io.residues import KINDS, FreeNames, ResidueFiles
+from peft_sp.io.residues import FreeNames
 
 Organism = Literal["eukarya", "other"]
 
@@ -47,6 +49,20 @@ _REGIONS = ("n-region", "h-region", "c-region", "lipid-modified cysteine", "twin
 """The regions of the real tool, in its order; what else is predicted is in `predictions.tsv`."""
 
 
+KINDS = ("eps", "png", "txt")
+FORMATS = {
+    "none": (),
+    "txt": ("txt",),
+    "png": ("png", "txt"),
+    "eps": ("eps", "txt"),
+    "all": KINDS,
+}
+"""Which files of each protein a format stands for: the table comes with every picture."""
+_LONGEST_NAME = 200
+"""Letters of a header that a file name takes: most file systems hold 255 bytes."""
+_STRANGE = re.compile("[^A-Za-z0-9]")
+
+
 @dataclass(frozen=True)
 class Run:
     """What the files say of the run as a whole.
@@ -73,6 +89,50 @@ class Run:
         return EUKARYOTIC_TYPES if self.organism == "eukarya" else TYPES
 
 
+def require(format_name: str) -> None:
+    """Make sure that a format's files can be made, before any work. Raises MissingExtraError."""
+    for kind in FORMATS[format_name]:
+        plots.require(kind)
+
+
+def file_stem(header: str) -> str:
+    """How a protein's files begin: what is no letter or digit of ASCII becomes "_"."""
+    return f"output_{_STRANGE.sub('_', header)[:_LONGEST_NAME]}"
+
+
+class ProteinFiles:
+    """Writes the files of each protein that a format of SignalP 6 stands for.
+
+    Raises as `require`.
+    """
+
+    def __init__(self, files: OutputFiles, format_name: str) -> None:
+        require(format_name)
+        self._files = files
+        self._kinds = FORMATS[format_name]
+        self._free_name = FreeNames()
+
+    def pass_over(self, protein: Protein) -> None:
+        """Its files are there from an earlier run, under the names that `write` would give."""
+        if self._kinds:
+            self._free_name(file_stem(protein.header))
+
+    def write(self, prediction: Prediction) -> dict[str, str]:
+        """Write them; names of the files by kind.
+
+        Raises ValueError for a prediction without marginals, OutputError.
+        """
+        if not self._kinds:
+            return {}
+        if prediction.marginals is None:
+            raise ValueError("files of single proteins need predictions with marginals")
+        stem = self._free_name(file_stem(prediction.protein.header))
+        names = {kind: f"{stem}_plot.{kind}" for kind in self._kinds}
+        for name in names.values():
+            plots.draw(prediction, prediction.marginals, self._files.path(name))
+        return names
+
+
 class SignalP6Writer:
     """Writes the five files. Call `write` for each prediction, in order, then `finish`.
 
@@ -85,7 +145,7 @@ class SignalP6Writer:
         self._chosen = [TYPES.index(name) for name in run.types]
         self._free_key = FreeNames()
         self._entries = 0
-        self._residues = ResidueFiles(files, run.plots)
+        self._own = ProteinFiles(files, run.plots)
         self._types_json = _json_list([json.dumps(_LONG_NAME[name]) for name in run.types])
         if not files.resumed:
             self._write_heads()
@@ -106,7 +166,7 @@ class SignalP6Writer:
         self._entries += 1
         if not self.run.unique:
             self._free_key(protein.header)
-        self._residues.pass_over(protein)
+        self._own.pass_over(protein)
 
     def write(self, prediction: Prediction) -> None:
         """Add one prediction to every file, and the files of its own where they are asked for.
@@ -166,7 +226,7 @@ class SignalP6Writer:
         # Laid out by hand: the library's indenting encoder would take most of a fast run.
         header = prediction.protein.header
         key = header if self.run.unique else self._free_key(header)
-        own = self._residues.write(prediction)
+        own = self._own.write(prediction)
         plots = "".join(
             f'      "Plot_{kind}": {json.dumps(self._path(own[kind]) if kind in own else "")},\n'
             for kind in KINDS
