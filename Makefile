@@ -18,8 +18,8 @@ demo: $(VENV)/.core  ## Predict a sample of a real proteome with the bundled mod
 	$(BIN)/peft-sp predict examples/ecoli_300.faa -o demo-output
 	@head -n 6 demo-output/predictions.tsv | cut -f 1-4,9-13
 
-test: $(VENV)/.dev  ## Run the tests
-	$(BIN)/python -m pytest
+test: $(VENV)/.dev  ## Run the tests, a file of them on each processor
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
 
 test-slow: $(VENV)/.dev  ## Run the tests that train real models (minutes)
 	$(BIN)/python -m pytest -m slow

@@ -100,7 +100,7 @@ def kept_step(model: Any, recipe: Recipe, residues: torch.Tensor, step: Any) -> 
         def find(self, _: torch.Tensor) -> torch.Tensor:
             return states
 
-    encoder.kept = Given()  # type: ignore[assignment]
+    encoder.kept = Given()
     return seconds(step)
 
 

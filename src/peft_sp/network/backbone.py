@@ -6,7 +6,7 @@ import copy
 import hashlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import torch
 import transformers
@@ -20,9 +20,6 @@ from peft_sp.errors import ModelError
 
 if TYPE_CHECKING:
     from peft import PeftModel
-
-    from peft_sp.network.frozen import KeptActivations
-    from peft_sp.network.tuning.prompt import Prompts
 
 NAMES = {
     f"esm2-{size}": f"facebook/esm2_t{layers}_{size}_UR50D"
@@ -140,6 +137,24 @@ class Backbones:
         return copy.deepcopy(encoder, shared), fingerprint
 
 
+class Prepended(Protocol):
+    """Vectors before the tokens of some layers, such as prompts."""
+
+    def at(self, layer: int) -> Tensor | None:
+        """The vectors (P, D) that are set before a layer, None where it has none."""
+        ...
+
+
+class Known(Protocol):
+    """What the first `depth` layers give for windows that were seen before."""
+
+    depth: int
+
+    def find(self, residues: Tensor) -> Tensor | None:
+        """States (B, L + 2, D) of residues (B, L), None if any row is not known."""
+        ...
+
+
 class Backbone(nn.Module):
     """Residue codes (B, L) -> the last hidden layer at the residues (B, L, D).
 
@@ -156,8 +171,8 @@ class Backbone(nn.Module):
     def __init__(self, encoder: EsmModel, tokens: dict[str, int]) -> None:
         super().__init__()
         self.encoder: EsmModel | PeftModel = encoder
-        self.prompts: Prompts | None = None
-        self.kept: KeptActivations | None = None
+        self.prompts: Prepended | None = None
+        self.kept: Known | None = None
         self.width = int(encoder.config.hidden_size)
         self.depth = int(encoder.config.num_hidden_layers)
         self.cls, self.eos, self.pad = (tokens[name] for name in ("<cls>", "<eos>", "<pad>"))

@@ -134,7 +134,7 @@ class PlainBackbone(nn.Module):
         prompts = backbone.prompts
         with torch.no_grad():
             vectors = [None if prompts is None else prompts.at(n) for n in range(backbone.depth)]
-            longest = WINDOW + 2 + (0 if prompts is None else prompts.length)
+            longest = WINDOW + 2 + max(0 if front is None else len(front) for front in vectors)
             tokens = torch.tensor([*backbone.residue_tokens, backbone.cls, backbone.eos])[:, None]
             # <pad>, whose code stands after those of residues, is zero.
             table = esm.embeddings(input_ids=tokens, attention_mask=torch.ones_like(tokens))[:, 0]

@@ -79,11 +79,6 @@ class Prompts(nn.Module):
         if mlp is not None:
             self.mlp = nn.Sequential(nn.Linear(width, mlp), nn.ReLU(), nn.Linear(mlp, width))
 
-    @property
-    def length(self) -> int:
-        """Vectors at a layer, P."""
-        return self.vectors.shape[1]
-
     def at(self, layer: int) -> Tensor | None:
         """The vectors (P, D) that are set before a layer, None where it has none."""
         place = layer - self.first
