@@ -267,4 +267,6 @@ def test_wrong_organisms_and_models(fast, tmp_path):
         load(tmp_path)
     with pytest.raises(ModelError, match="exported for the CPU"):
         load("fast", device="cuda")
+    with pytest.raises(ModelError, match="computes in float32; leave out --precision"):
+        load("fast", precision="bfloat16")
     assert len(TYPES) == 6

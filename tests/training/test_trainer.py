@@ -191,6 +191,10 @@ def test_bfloat16_trains_the_network_and_leaves_the_crf_in_full_precision(
     fresh.load_trainable_state(states(trained))
     outcomes = Outcomes.predicted(TorchBackend(fresh), partition(labelled, [0]))
     assert np.array_equal(trained.test.outcomes.probabilities, outcomes.probabilities)
+    # It can predict in that precision, too, which is near and not the same.
+    half = Outcomes.predicted(TorchBackend(fresh, None, "bfloat16"), partition(labelled, [0]))
+    assert np.allclose(half.probabilities, outcomes.probabilities, atol=0.1)
+    assert not np.array_equal(half.probabilities, outcomes.probabilities)
 
 
 def tuned(tiny_backbone, labelled_file, method, **options):

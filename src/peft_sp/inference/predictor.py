@@ -196,7 +196,7 @@ def load(
     Exported models run on ONNX Runtime without torch; others need `peft-sp[train]` and their
     backbone, which `backbone` (name, hub id or directory) may point to. threads: of the
     processor, None for all. device: "auto", "cpu" or "cuda"; precision: what is computed in; both
-    for models on torch, exported ones run on the CPU in float32.
+    for models on torch; exported ones run on the CPU in float32 and take neither.
 
     Raises ModelError where the model cannot be found, read or run so, and MissingExtraError.
     """
@@ -230,6 +230,10 @@ def _backend(directory: Path, config: dict[str, Any], place: _Place) -> Backend:
         return _torch_backend(directory, place)
     if place.device not in ("auto", "cpu"):
         raise ModelError(f"model '{directory}' is exported for the CPU; leave out --device")
+    if place.precision != "float32":
+        raise ModelError(
+            f"model '{directory}' is exported and computes in float32; leave out --precision"
+        )
     if place.backbone is not None:
         raise ModelError(
             f"model '{directory}' is exported, its backbone included; leave out --backbone"
