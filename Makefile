@@ -33,7 +33,7 @@ format: $(VENV)/.dev  ## Put the code into its style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-FEW_SAMPLES := lora-8M adapter-8M prompt-8M frozen-8M full-8M
+FEW_SAMPLES := lora-8M rslora-8M dora-8M ia3-8M adapter-8M prompt-8M frozen-8M full-8M
 few-samples: $(VENV)/.dev  ## Compare all methods on small_dataset_30, published protocol (hours)
 	$(BIN)/peft-sp crossval $(FEW_SAMPLES:%=recipes/%.toml) --protocol published \
 	  --set data=$(PEFT_SP_SHARED)/data/small_dataset_30.fasta --set backbone=$(PEFT_SP_SHARED)/backbones/esm2_t6_8M \
