@@ -45,9 +45,13 @@ bench: $(VENV)/.dev  ## Measure speed and memory
 	$(BIN)/python benchmarks/predict.py
 	$(BIN)/python benchmarks/crf.py
 
-pack-esm2-8m: $(VENV)/.core  ## Put MODEL=DIR (exported) into packs/esm2-8m and build its wheel
-	@test -n "$(MODEL)" || { echo "name the exported model: make pack-esm2-8m MODEL=DIR" >&2; exit 2; }
-	$(BIN)/python packs/build.py $(MODEL) packs/esm2-8m
+pack-esm2-8m: $(VENV)/.dev  ## Train esm2-8m on everything (an hour), export it into packs/esm2-8m, build its wheel
+	test -f runs/esm2-8m-final/config.json || $(BIN)/peft-sp train recipes/esm2-8m.toml \
+	  --set data=$(PEFT_SP_SHARED)/data/train_set.fasta --set backbone=$(PEFT_SP_SHARED)/backbones/esm2_t6_8M \
+	  --crossval docs/results/esm2-8m -o runs/esm2-8m-final
+	test -f runs/esm2-8m-exported/config.json || $(BIN)/peft-sp export runs/esm2-8m-final \
+	  -o runs/esm2-8m-exported --precision int8
+	$(BIN)/python packs/build.py runs/esm2-8m-exported packs/esm2-8m
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
