@@ -7,16 +7,10 @@ import os
 import pytest
 
 from peft_sp.cli.shim import MARK
-from tests.cli.test_signalp6 import GOOD, PEFT_SP, run
+from tests.cli.test_signalp6 import PEFT_SP, good, run
 
+__all__ = ["good"]
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def good(tmp_path):
-    path = tmp_path / "good.fasta"
-    path.write_text(GOOD)
-    return path
 
 
 def test_the_shim_is_signalp6(good, tmp_path):

@@ -255,3 +255,19 @@ def test_a_file_that_comes_in_the_way_of_a_folder_later(tmp_path):
     with OutputFiles(tmp_path, resume=True) as files:
         assert files.whole
     assert (tmp_path / "plots" / "a.txt").read_text() == "a"
+
+
+def test_what_stands_in_a_folder_is_on_disk_before_the_journal_counts_on_it(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(module, "INTERVAL", 0)
+    write = module.Journal.write
+    monkeypatch.setattr(module.os, "sync", lambda: seen.append("sync"))
+    monkeypatch.setattr(
+        module.Journal, "write", lambda own, path: (seen.append("journal"), write(own, path))[1]
+    )
+    with OutputFiles(tmp_path, SAME) as files:
+        files._due = 0
+        (files.folder("plots") / "a.txt").write_text("a")
+        files.mark(1, dict)
+    assert seen == ["sync", "journal", "sync", "journal"]
+    assert (tmp_path / "plots" / "a.txt").read_text() == "a"

@@ -61,6 +61,7 @@ class OutputFiles:
         self._kept: Journal | None = None
         self._open: dict[str, TextIO] = {}
         self._unsynced: list[Path] = []
+        self._folders: list[Path] = []
         self._made: list[Path] = []
         self._lock: int | None = None
         self._due = 0.0
@@ -178,7 +179,8 @@ class OutputFiles:
             file.flush()
             os.fsync(file.fileno())
             sizes[name] = os.fstat(file.fileno()).st_size
-        if len(self._unsynced) > MANY and hasattr(os, "sync"):
+        # What stands in a folder, its user knows; one call for the whole system serves all of it.
+        if (self._folders or len(self._unsynced) > MANY) and hasattr(os, "sync"):
             for path in self._unsynced:
                 path.stat()  # an error where the caller has not written it
             os.sync()
@@ -214,6 +216,7 @@ class OutputFiles:
             place.mkdir(exist_ok=True)
         except OSError as error:
             raise self._error(error) from None
+        self._folders.append(place)
         return place
 
     def __exit__(
