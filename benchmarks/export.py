@@ -25,12 +25,12 @@ import numpy as np
 import torch
 from onnxruntime.quantization.quant_utils import QuantType
 from onnxruntime.quantization.quantize import quantize_dynamic
+from operations import operations
 
 from peft_sp.biology.alphabet import AMINO_ACIDS
 from peft_sp.biology.grammar import WINDOW
 from peft_sp.inference.backends import Backend, OnnxBackend, TorchBackend
 from peft_sp.io.labelled import LabelledProtein, partition, read_labelled
-from peft_sp.network.backbone import Backbone
 from peft_sp.network.checkpoint import load_checkpoint
 from peft_sp.network.export import export_onnx
 from peft_sp.network.model import SignalPeptideModel
@@ -40,16 +40,6 @@ from peft_sp.training.export import BATCH_SIZE, compare
 SQUARE = 1024
 TURN = 32
 """Windows that are computed before it is the next one's turn."""
-
-
-def operations(model: SignalPeptideModel) -> int:
-    """Multiplications and additions for a window, in products alone; without what LoRA adds."""
-    backbone = model.encoder
-    assert isinstance(backbone, Backbone)
-    config, tokens, width = backbone.esm.config, WINDOW + 2, backbone.width
-    layer = 4 * width * width + 2 * width * config.intermediate_size
-    attention = 2 * tokens * width
-    return 2 * (backbone.depth * (layer + attention) + width * 37) * tokens
 
 
 def processor_seconds(work: Callable[[], object]) -> float:
@@ -77,7 +67,10 @@ def rates(
 
 def variants(model: SignalPeptideModel, folder: Path) -> dict[str, tuple[Path | None, Backend]]:
     """Name -> file and backend."""
-    found: dict[str, tuple[Path | None, Backend]] = {"torch": (None, TorchBackend(model))}
+    found: dict[str, tuple[Path | None, Backend]] = {
+        "torch": (None, TorchBackend(model)),
+        "torch, bfloat16": (None, TorchBackend(model, precision="bfloat16")),
+    }
     for precision in PRECISIONS:
         path = folder / f"{precision}.onnx"
         export_onnx(model, path, precision)

@@ -5,11 +5,13 @@ rate stands the rate of float32 matrix products on this machine in the same run,
 machines, or a busy one and an idle one, can be compared.
 
     python benchmarks/predict.py [--fasta FILE] [--sizes 1 20000 100000] [--runs 3]
+        [--model fast --model my-model] [--json FILE]
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import statistics
@@ -23,6 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from peft_sp.io.fasta import read_raw
+from peft_sp.io.models import locate, read_config
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "ecoli_300.faa"
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"
@@ -58,6 +61,18 @@ def run(command: list[str]) -> tuple[float, float]:
     return seconds, usage.ru_maxrss / 1024
 
 
+def command(model: str, sources: list[Path], size: int, runs: int) -> tuple[float, float]:
+    """Median seconds and largest peak of memory in MB of `peft-sp predict`, after one more run."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "proteins.faa")
+        with path.open("w") as file:
+            file.writelines(proteins(sources, size))
+        words = [sys.executable, "-m", "peft_sp.cli.main", "predict", str(path), "-m", model]
+        figures = [run([*words, "-o", str(Path(folder, "out"))]) for _ in range(runs + (runs > 1))]
+    counted = figures[runs > 1 :]
+    return statistics.median(s for s, _ in counted), max(m for _, m in counted)
+
+
 def matrix_rate() -> float:
     """Thousand millions of float32 operations a second in matrix products."""
     a = np.random.default_rng(0).random((1024, 1024), dtype=np.float32)
@@ -74,30 +89,37 @@ def main() -> None:
     parser.add_argument("--fasta", type=Path, nargs="+", default=[EXAMPLE])
     parser.add_argument("--sizes", type=int, nargs="+", default=[1, 20_000])
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--model", default="fast")
+    parser.add_argument("--model", action="append", help="name or directory; default: fast")
+    parser.add_argument("--json", type=Path, help="where the figures go as well")
     options = parser.parse_args()
     cpus = len(os.sched_getaffinity(0))
+    rows = []
     print(
         f"{platform.machine()}, {cpus} processors, Python {platform.python_version()}; "
-        f"model {options.model}; median of {options.runs} runs.\n"
+        f"median of {options.runs} runs.\n"
     )
-    print("| proteins | seconds | proteins/s | peak memory | matrix products |")
-    print("|--:|--:|--:|--:|--:|")
-    with tempfile.TemporaryDirectory() as folder:
+    print("| model | proteins | seconds | proteins/s | peak memory | matrix products |")
+    print("|---|--:|--:|--:|--:|--:|")
+    for model in options.model or ["fast"]:
         for size in options.sizes:
-            path = Path(folder, f"{size}.faa")
-            with path.open("w") as file:
-                file.writelines(proteins(options.fasta, size))
-            command = [sys.executable, "-m", "peft_sp.cli.main", "predict", str(path)]
-            command += ["-m", options.model, "-o", str(Path(folder, "out"))]
-            figures = [run(command) for _ in range(options.runs + 1)][1:]
-            seconds = statistics.median(s for s, _ in figures)
-            memory = max(m for _, m in figures)
+            seconds, memory = command(model, options.fasta, size, options.runs)
+            rate = matrix_rate()
             print(
-                f"| {size:,} | {seconds:.2f} | {size / seconds:,.0f} | {memory:.0f} MB "
-                f"| {matrix_rate():.0f} GFLOP/s |",
+                f"| {model} | {size:,} | {seconds:.2f} | {size / seconds:,.0f} | {memory:.0f} MB "
+                f"| {rate:.0f} GFLOP/s |",
                 flush=True,
             )
+            rows.append(
+                {
+                    "model": read_config(locate(model)).get("name", model),
+                    "proteins": size,
+                    "seconds": round(seconds, 2),
+                    "megabytes": round(memory),
+                    "gflops": round(rate),
+                }
+            )
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":
