@@ -52,7 +52,7 @@ def test_there_are_commands():
 @pytest.mark.parametrize("command", commands())
 def test_command(command, workplace):
     arguments = shlex.split(command)[1:]
-    if arguments[0] in ("train", "crossval", "tune"):
+    if arguments[0] in ("train", "crossval", "tune", "distill"):
         arguments += ["--set", "optimisation.epochs=0.1"]
     if arguments[0] == "tune":
         arguments += ["--trials", "1"]

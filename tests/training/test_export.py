@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
-from peft_sp.biology.alphabet import encode
+from peft_sp.biology.alphabet import PAD, encode
 from peft_sp.errors import ModelError, OutputError
+from peft_sp.inference.backends import OnnxBackend
 from peft_sp.inference.predictor import load
 from peft_sp.io.models import write_config
 from peft_sp.network.checkpoint import save_checkpoint
@@ -21,6 +24,7 @@ from tests.network.test_tuning import model_of, perturb, settings_of
 from tests.test_house import HEAVY
 
 RESIDUES = encode(["MKKTAIAIAVALAGFATVAQA", "M", "MKWVTFISLL" * 7])
+REAL = RESIDUES != PAD
 
 
 def saved(place, backbone, method, **about):
@@ -54,7 +58,11 @@ def test_an_exported_directory(trained, labelled, tmp_path):
     assert done.path == target and done.size == sum(p.stat().st_size for p in target.iterdir())
     assert not [p for p in target.parent.iterdir() if p != target]
     config = json.loads((target / "config.json").read_text())
-    assert config["backbone"] == json.loads((trained / "config.json").read_text())["backbone"]
+    original = json.loads((trained / "config.json").read_text())
+    assert config["backbone"]["sha256"] == original["backbone"]["sha256"]
+    # It may go to other machines, which need not know where the backbone was on this one.
+    assert Path(original["backbone"]["name"]).is_absolute()
+    assert str(Path(original["backbone"]["name"]).parent) not in json.dumps(config)
     assert config["settings"]["tuning"]["method"] == "lora"
     assert config["licence"].startswith("MIT, and that of the backbone tiny_esm2")
     found = config["exported"]
@@ -84,16 +92,33 @@ def test_a_bare_network(trained, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["net.onnx", "trained"]
 
 
-def test_an_ensemble_predicts_as_its_exported_members(ensemble, tmp_path):
+def test_an_ensemble_becomes_one_network(ensemble, tmp_path):
     export(ensemble, tmp_path / "out")
-    assert load(tmp_path / "out").config["members"] == ["member-1", "member-2", "member-3"]
-    for name in (".", "member-2"):
-        here, there = load(tmp_path / "out" / name).backend, load(ensemble / name).backend
-        real = (RESIDUES < 25)[..., None]
-        difference = here.emissions(RESIDUES) - there.emissions(RESIDUES)
-        assert np.abs(difference * real).max() < 1e-4
-    with pytest.raises(ModelError, match="an ensemble is 3 networks; give -o a directory"):
-        export(ensemble, tmp_path / "out.onnx")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        *("README.md", "config.json", "model.onnx")
+    }
+    assert "holds all 3 networks" in (tmp_path / "out" / "README.md").read_text()
+    here, there = load(tmp_path / "out"), load(ensemble)
+    assert "members" not in here.config
+    expected = there.backend.emissions(RESIDUES)
+    np.testing.assert_allclose(here.backend.emissions(RESIDUES)[REAL], expected[REAL], atol=1e-4)
+    for name in ("transitions", "starts", "ends"):
+        scores = (getattr(one.backend.scores, name) for one in (here, there))
+        np.testing.assert_allclose(*scores, atol=1e-6)
+    # Alone as a file it is the same.
+    export(ensemble, tmp_path / "out.onnx")
+    assert (tmp_path / "out.onnx").stat().st_size == (tmp_path / "out/model.onnx").stat().st_size
+
+
+@pytest.mark.parametrize("precision", ["float16", "int8"])
+def test_what_members_share_is_stored_once(ensemble, precision, tmp_path):
+    """Only what a LoRA adds is stored of the second and third, and the mean stays what it was."""
+    export(ensemble, tmp_path / "small.onnx", precision=precision)
+    names = [tensor.name for tensor in onnx.load(tmp_path / "small.onnx").graph.initializer]
+    assert any(name.endswith(".left.half") for name in names)
+    found = OnnxBackend(tmp_path / "small.onnx").emissions(RESIDUES)
+    off = np.abs(found - load(ensemble).backend.emissions(RESIDUES))
+    assert off[REAL].max() < {"float16": 0.01, "int8": 0.2}[precision]
 
 
 def test_members_share_one_backbone(ensemble):

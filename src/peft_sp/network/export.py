@@ -3,7 +3,8 @@
 A student is exported as it stands. A backbone is rebuilt first as `PlainBackbone`: LoRA and IA3
 are merged into the weights, query, key and value become one product, the tokens' embeddings and
 the rotary angles become tables, and everything from residue codes to emissions is in the graph.
-Every file is compared with the network it was made from, at other shapes than it was made with.
+The networks of an ensemble become one graph (`network/sharing.py`). Every file is compared with
+what it was made from, at other shapes than it was made with.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import copy
 import importlib
 import os
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -26,6 +28,7 @@ from peft_sp.biology.grammar import WINDOW
 from peft_sp.errors import ModelError
 from peft_sp.network.model import SignalPeptideModel
 from peft_sp.network.precision import Precision, store
+from peft_sp.network.sharing import joined
 
 if TYPE_CHECKING:
     from peft_sp.network.backbone import Backbone
@@ -41,17 +44,49 @@ MASKED = -1e9
 
 
 def export_onnx(
-    model: SignalPeptideModel, path: str | os.PathLike[str], precision: Precision = "float32"
+    model: SignalPeptideModel | Sequence[SignalPeptideModel],
+    path: str | os.PathLike[str],
+    precision: Precision = "float32",
 ) -> float:
     """Write `model.onnx`: residues (B, L) uint8 -> emissions (B, L, S), and the CRF's scores.
 
-    Any B, and L up to the window; padding changes nothing. Weights are inside the file. Returns
-    the largest difference of an emission from the original's. Raises ModelError for a network
-    that cannot be exported, or, in float32, one that does not equal the original.
+    Any B, and L up to the window; padding changes nothing. Weights are inside the file. Of several
+    networks the file gives the means. Returns the largest difference of an emission from the
+    original's. Raises ModelError for a network that cannot be exported, or, in float32, one that
+    does not equal the original.
     """
     place = Path(path)
-    # What lower precisions approximate is the network in float32, whatever it was kept in.
-    model = copy.deepcopy(model).cpu().float().eval()
+    networks = [model] if isinstance(model, SignalPeptideModel) else list(model)
+    size = sum(4 * p.numel() for network in networks for p in network.parameters())
+    if size >= LARGEST:
+        raise ModelError(
+            f"a network of {size / 1e9:.1f} GB cannot be exported, since an ONNX file holds 2 GB "
+            "at most; predict with it on torch"
+        )
+    expected: list[Example] = []
+    graphs = []
+    for number, network in enumerate(networks):
+        # What lower precisions approximate is the network in float32, whatever it was kept in.
+        own = copy.deepcopy(network).cpu().float().eval()
+        _refuse_positions(own)
+        found = _emissions(own)  # before the network is rebuilt from its own parts
+        graphs.append(_graph(own, place))
+        share = np.float32(1 / (number + 1))
+        expected = [
+            (residues, before + (said - before) * share)
+            for (residues, said), (_, before) in zip(found, expected or found, strict=True)
+        ]
+    graph = graphs[0] if len(graphs) == 1 else joined(graphs, shared=precision != "float32")
+    if precision != "float32":
+        store(graph, precision)
+    onnx.save(graph, place)
+    off, scale = _difference(expected, place)
+    if precision == "float32" and not off <= TOLERANCE * max(1.0, scale):
+        raise ModelError(f"{place}: the exported network is off by {off:.1e}")
+    return off
+
+
+def _refuse_positions(model: SignalPeptideModel) -> None:
     if model.backbone_hash is not None:
         positions = cast("Backbone", model.encoder).esm.config.position_embedding_type
         if positions != "rotary":
@@ -59,13 +94,10 @@ def export_onnx(
                 f"a backbone with {positions} positions cannot be exported, only an ESM-2, which "
                 "has rotary ones"
             )
-    size = sum(4 * p.numel() for p in model.parameters())
-    if size >= LARGEST:
-        raise ModelError(
-            f"a network of {size / 1e9:.1f} GB cannot be exported, since an ONNX file holds 2 GB "
-            "at most; predict with it on torch"
-        )
-    expected = _emissions(model)  # before the network is rebuilt from its own parts
+
+
+def _graph(model: SignalPeptideModel, place: Path) -> onnx.ModelProto:
+    """The graph of a network, which is taken apart for it; `place` is written on the way."""
     network = plain_network(model)
     free = {0: "batch", 1: "length"}
     # The newer exporter fixes the length of an LSTM from its second call in a process on. A
@@ -83,14 +115,7 @@ def export_onnx(
             output_names=["emissions", "transitions", "starts", "ends"],
             dynamic_axes={"residues": free, "emissions": free},
         )
-    if precision != "float32":
-        graph = onnx.load(place)
-        store(graph, precision)
-        onnx.save(graph, place)
-    off, scale = _difference(expected, place)
-    if precision == "float32" and not off <= TOLERANCE * max(1.0, scale):
-        raise ModelError(f"{place}: the exported network is off by {off:.1e}")
-    return off
+    return onnx.load(place)
 
 
 def plain_network(model: SignalPeptideModel) -> nn.Module:

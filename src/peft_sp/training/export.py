@@ -109,30 +109,23 @@ def export(
     config = models.read_config(directory)
     names = models.members(config)
     alone = target.suffix == ".onnx"
-    if alone and names:
-        raise ModelError(f"{model}: an ensemble is {len(names)} networks; give -o a directory")
     if backbone is not None and "backbone" not in config:
         raise ModelError(f"model '{model}' has no backbone; leave out --backbone")
     _refuse_existing(target, alone)
     with _staging(target) as staging:
         backbones = Backbones()
-        originals: list[Backend] = []
-        networks: list[Backend] = []
-        differences, size = [], None
-        for name in names or ["."]:
-            source, place = models.locate(directory / name), staging / name
-            place.mkdir(exist_ok=True)
-            original = _load(source, backbone, backbones)
-            differences.append(export_onnx(original, place / models.ONNX, precision))
-            # A student's usual size is the larger one of `OnnxBackend`.
-            size = None if original.backbone_hash is None else BATCH_SIZE
-            originals.append(TorchBackend(original))
-            networks.append(OnnxBackend(place / models.ONNX, None, size))
-            if names:
-                _describe(source, place, _Made(precision, differences[-1], licence, size))
+        sources = [models.locate(directory / name) for name in names or ["."]]
+        originals = [_load(source, backbone, backbones) for source in sources]
+        difference = export_onnx(originals, staging / models.ONNX, precision)
+        # A student's usual size is the larger one of `OnnxBackend`.
+        on_backbones = any(original.backbone_hash is not None for original in originals)
+        size = BATCH_SIZE if on_backbones else None
         check = None
         if labelled is not None:
-            ((_, check),) = compare(_together(originals), {"": _together(networks)}, labelled)
+            together = [TorchBackend(original) for original in originals]
+            before = together[0] if len(together) == 1 else EnsembleBackend(together)
+            after = OnnxBackend(staging / models.ONNX, None, size)
+            ((_, check),) = compare(before, {"": after}, labelled)
         if check is not None and not check.holds:
             raise ModelError(
                 f"{model}: not exported, for in {precision} {check}; allowed are {MCC2_LIMIT} of "
@@ -141,10 +134,8 @@ def export(
         if alone:
             (staging / models.ONNX).chmod(0o666 & ~umask())
             (staging / models.ONNX).replace(target)
-            return Exported(target, target.stat().st_size, differences[0], check)
-        difference = max(differences)
-        made = _Made(precision, difference, licence, None if names else size, check)
-        _describe(directory, staging, made)
+            return Exported(target, target.stat().st_size, difference, check)
+        _describe(directory, staging, _Made(precision, difference, licence, size, check))
         weight = sum(file.stat().st_size for file in staging.rglob("*") if file.is_file())
         _move(staging, target)
     return Exported(target, weight, difference, check)
@@ -184,10 +175,6 @@ def compare(
         )
 
 
-def _together(backends: Sequence[Backend]) -> Backend:
-    return backends[0] if len(backends) == 1 else EnsembleBackend(backends)
-
-
 @dataclass(frozen=True)
 class _Made:
     """What was done to a model: said by its settings and its card."""
@@ -213,6 +200,7 @@ def _describe(source: Path, place: Path, made: _Made) -> None:
             if not np.isnan(value)
         }
     config["exported"] = {
+        "networks": len(config.pop("members", ["."])),
         "precision": made.precision,
         "largest_emission_difference": float(f"{made.difference:.2g}"),
         "check": figures,
@@ -220,18 +208,31 @@ def _describe(source: Path, place: Path, made: _Made) -> None:
         "peft_sp": __version__,
         **{name: version(name) for name in ("torch", "onnx", "onnxruntime")},
     }
+    _forget_places(config)
     card = source / "README.md"
     text = card.read_text(encoding="utf-8").rstrip() if card.is_file() else f"# {source.name}"
     write_text(place / "README.md", f"{text}\n\n## Exported\n\n{_section(config, made)}\n")
     models.write_config(place, config)
 
 
+def _forget_places(config: dict[str, Any]) -> None:
+    """Call the backbone by its name alone: an exported model may go to other machines."""
+    made = config.get("made", {})
+    for group, key in (
+        (config.get("backbone"), "name"),
+        (config.get("settings"), "backbone"),
+        (made.get("recipe"), "backbone"),
+    ):
+        if group and group.get(key):
+            group[key] = Path(group[key]).name if Path(group[key]).is_absolute() else group[key]
+
+
 def _section(config: dict[str, Any], made: _Made) -> str:
     """What a card says of the export."""
-    names = models.members(config)
+    networks = config["exported"]["networks"]
     where = "`model.onnx` holds the whole network"
-    if names:
-        where = f"{', '.join(f'`{n}/{models.ONNX}`' for n in names)} hold the whole networks"
+    if networks > 1:
+        where = f"`model.onnx` holds all {networks} networks and gives their mean"
     parts = [
         f"{where}, weights in {made.precision}; without torch, that is enough to predict. Licence: "
         f"{config['licence']}."
