@@ -9,7 +9,7 @@ ifneq ($(wildcard $(SHARED)/data/train_set.fasta),)
 export PEFT_SP_SHARED ?= $(SHARED)
 endif
 
-.PHONY: help demo test test-slow lint format few-samples bench pack-esm2-8m clean
+.PHONY: help demo test test-slow lint format few-samples bench pack-esm2-8m distill-fast clean
 
 help:  ## Show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,6 +53,13 @@ pack-esm2-8m: $(VENV)/.dev  ## Train esm2-8m on everything (an hour), export it 
 	test -f runs/esm2-8m-exported/config.json || $(BIN)/peft-sp export runs/esm2-8m-final \
 	  -o runs/esm2-8m-exported --precision int8
 	$(BIN)/python packs/build.py runs/esm2-8m-exported packs/esm2-8m
+
+FAST := recipes/fast.toml --set data=$(PEFT_SP_SHARED)/data/train_set.fasta \
+  --set distillation.backbone=$(PEFT_SP_SHARED)/backbones/esm2_t6_8M \
+  --set 'distillation.unlabelled=["$(PEFT_SP_SHARED)/data/proteomes/hvolcanii_proteins.faa", "$(PEFT_SP_SHARED)/data/proteomes/mtuberculosis_proteins.faa"]'
+distill-fast: $(VENV)/.dev  ## Cross-validate and train the bundled model fast (three hours)
+	$(BIN)/peft-sp crossval $(FAST) -o runs/fast
+	test -f runs/fast-final/config.json || $(BIN)/peft-sp train $(FAST) --crossval runs/fast -o runs/fast-final
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

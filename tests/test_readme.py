@@ -41,6 +41,8 @@ def workplace(tmp_path_factory, labelled_file, tiny_backbone) -> Path:
     shutil.copytree(ROOT / "recipes", place / "recipes")
     shutil.copy(labelled_file, place / "train_set.fasta")
     shutil.copytree(tiny_backbone, place / "esm2_t6_8M")
+    # Found before packs, of which none need be installed here.
+    shutil.copytree(ROOT / "packs" / "esm2-8m" / "src" / "peft_sp_esm2_8m", place / "esm2-8m")
     return place
 
 

@@ -146,15 +146,51 @@ def test_teachers_are_asked_once_and_a_stopped_run_goes_on(recipe, labelled, tmp
         pass
 
     def stop(done, of):
-        if done >= 400:
+        if done >= len(labelled):
             raise StoppedError
 
     with pytest.raises(StoppedError):
         distilled_windows(recipe, labelled, set(), tmp_path / "b", stop)
     rest = distilled_windows(recipe, labelled, set(), tmp_path / "b", lambda *n: steps.append(n))
-    assert steps[0][0] == 600
-    assert np.array_equal(rest.targets.states, whole.targets.states)
-    assert np.array_equal(rest.targets.moves, whole.targets.moves)
+    assert steps[0][0] == len(labelled) + 200, "the labelled ones were whole"
+    for number in range(3):
+        assert np.array_equal(rest.targets.states[number], whole.targets.states[number])
+        assert np.array_equal(rest.targets.moves[number], whole.targets.moves[number])
+    # More copies ask for nothing that was answered.
+    steps.clear()
+    own = {**recipe.distillation.model_dump(), "copies": 2}
+    distilled_windows(
+        changed(recipe, distillation=own),
+        labelled,
+        set(),
+        tmp_path / "b",
+        lambda *n: steps.append(n),
+    )
+    assert steps[0][0] == 2 * len(labelled) + 200 and steps[-1][0] == 3 * len(labelled)
+
+
+def test_each_window_has_the_answer_that_was_given_for_it(recipe, labelled, tmp_path):
+    windows = distilled_windows(recipe, labelled, set(), tmp_path)
+    parts = np.concatenate(windows.targets.states)
+    rows = [len(windows) - 1, 3, len(labelled) + 5, 3]
+    np.testing.assert_array_equal(windows.targets.of(rows)[0].numpy(), parts[rows])
+
+
+def test_labelled_windows_can_be_varied_anew_without_a_teacher(recipe, labelled, tmp_path):
+    own = {**recipe.distillation.model_dump(), "fresh": 1.0}
+    windows = distilled_windows(changed(recipe, distillation=own), labelled, set(), tmp_path)
+    rows = [*range(40), len(labelled), len(windows) - 1]
+    first, second = windows.__getitems__(rows), windows.__getitems__(rows)
+    assert first["taught"].tolist() == [0.0] * 40 + [1.0] * 2
+    length = min(first["residues"].shape[1], second["residues"].shape[1])
+    again = (first["residues"][:, :length] == second["residues"][:, :length]).all(1)
+    assert not again[:40].all() and again[40:].all()
+    assert (first["types"] == windows.pool.types[rows]).all()
+    # What is not taught counts by its labels, so that any answer will do.
+    assert (
+        windows.pool.residues[0].tolist()
+        == distilled_windows(recipe, labelled, set(), tmp_path).pool.residues[0].tolist()
+    ), "the pool itself stays as it is"
 
 
 def test_a_distilled_model_names_its_teachers_and_no_places(recipe, folds, tmp_path):

@@ -12,9 +12,9 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -44,30 +44,57 @@ Report = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Pool:
-    """Windows for a student. `allowed` (N, L, S): from labels, or everything without any."""
+    """Windows for a student. `allowed` (N, L, S): from labels, or everything without any.
+
+    parts: how many windows there are of each origin, in their order: the labelled ones, each
+    draw of copies, the unlabelled ones.
+    """
 
     residues: Tensor
     allowed: Tensor
     types: Tensor
     classes: list[Hashable]
+    parts: list[int]
 
 
 @dataclass(frozen=True)
 class Targets:
-    """The teachers' posterior for N windows, memory-mapped in float16.
+    """The teachers' posterior for N windows, memory-mapped in float16, one file a part.
 
     states (N, L, S); moves (N, E): how often each of the grammar's E transitions is taken.
     """
 
-    states: NDArray[np.float16]
-    moves: NDArray[np.float16]
+    states: list[NDArray[np.float16]]
+    moves: list[NDArray[np.float16]]
+
+    def of(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """States (B, L, S) and moves (B, E) of some windows, in float32."""
+        ends = np.cumsum([len(part) for part in self.states])
+        rows = np.asarray(indices)
+        origin = np.searchsorted(ends, rows, side="right")
+        found = []
+        for parts in (self.states, self.moves):
+            values = np.empty((len(rows), *parts[0].shape[1:]), dtype=np.float32)
+            for number in np.unique(origin):
+                here = origin == number
+                values[here] = parts[number][rows[here] - ends[number] + len(parts[number])]
+            found.append(torch.from_numpy(values))
+        return found[0], found[1]
 
 
 class DistilledWindows(Dataset[Batch]):
-    """A pool with its targets: batches as of `LabelledWindows`, with "states" and "moves"."""
+    """A pool with its targets: batches as of `LabelledWindows`, with "states" and "moves".
 
-    def __init__(self, pool: Pool, targets: Targets) -> None:
+    varied, fresh: the labelled windows of the pool's first part, of which a share is varied anew
+    whenever they are drawn. No teacher was asked of these, so "taught" (B,) is 0 for them and
+    1 for all others.
+    """
+
+    def __init__(
+        self, pool: Pool, targets: Targets, varied: LabelledWindows | None = None, fresh: float = 0
+    ) -> None:
         self.pool, self.targets, self.classes = pool, targets, pool.classes
+        self.varied, self.fresh = varied, fresh
         self.arrows = torch.from_numpy(np.flatnonzero(grammar().transitions))
 
     def __len__(self) -> int:
@@ -77,17 +104,28 @@ class DistilledWindows(Dataset[Batch]):
         return self.__getitems__([index])
 
     def __getitems__(self, indices: list[int]) -> Batch:
-        residues = self.pool.residues[indices]
-        longest = int((residues != PAD).sum(1).max())
         size = grammar().size
+        residues, allowed = self.pool.residues[indices], self.pool.allowed[indices]
+        states, arrows = self.targets.of(indices)
         moves = torch.zeros(len(indices), size * size)
-        moves[:, self.arrows] = torch.from_numpy(self.targets.moves[indices]).float()
+        moves[:, self.arrows] = arrows
+        taught = torch.ones(len(indices))
+        if self.varied is not None and self.fresh:
+            labelled = torch.tensor(indices) < self.pool.parts[0]
+            anew = torch.nonzero(labelled & (torch.rand(len(indices)) < self.fresh)).squeeze(1)
+            if len(anew):
+                own = self.varied.__getitems__([indices[row] for row in anew.tolist()])
+                residues[anew] = _wide(own["residues"], PAD)
+                allowed[anew] = _wide(own["allowed"], False)
+                taught[anew] = 0.0
+        longest = int((residues != PAD).sum(1).max())
         return {
             "residues": residues[:, :longest],
-            "allowed": self.pool.allowed[indices, :longest],
+            "allowed": allowed[:, :longest],
             "types": self.pool.types[indices],
-            "states": torch.from_numpy(self.targets.states[indices, :longest]).float(),
+            "states": states[:, :longest],
             "moves": moves.view(len(indices), size, size),
+            "taught": taught,
         }
 
 
@@ -108,11 +146,15 @@ def distilled_windows(
     assert options is not None
     asked = teachers(recipe)
     pool = _pool(recipe, options, learned, set(avoid))
-    targets = _targets(asked, options, pool.residues.numpy(), Path(folder), progress)
-    unlabelled = [("unlabelled", kind) for kind in _predicted(targets, pool)]
-    known = [c is None for c in pool.classes]
-    classes = [u if k else c for u, k, c in zip(unlabelled, known, pool.classes, strict=True)]
-    return DistilledWindows(Pool(pool.residues, pool.allowed, pool.types, classes), targets)
+    targets = _targets(asked, options, pool, Path(folder), progress)
+    kinds = [kind for part in targets.states for kind in _predicted(part)]
+    classes = [
+        ("unlabelled", kind) if own is None else own
+        for own, kind in zip(pool.classes, kinds, strict=True)
+    ]
+    fit = recipe.optimisation
+    varied = LabelledWindows(learned, fit.truncation, fit.substitution, fit.chimeras)
+    return DistilledWindows(replace(pool, classes=classes), targets, varied, options.fresh)
 
 
 def teachers(recipe: Recipe) -> list[Path]:
@@ -170,6 +212,7 @@ def _pool(
     plain = LabelledWindows(learned)
     residues, allowed, types = [plain.residues], [plain.allowed], [plain.types]
     classes: list[Hashable] = list(plain.classes)
+    parts = [len(plain)]
     fit = recipe.optimisation
     if options.copies:
         varied = LabelledWindows(learned, fit.truncation, fit.substitution, fit.chimeras)
@@ -186,6 +229,7 @@ def _pool(
                     allowed.append(_wide(batch["allowed"], False))
                     types.append(batch["types"])
                     classes += [varied.classes[row] for row in rows]
+                parts.append(len(drawn))
     more = _unlabelled(options.unlabelled, avoid | {p.sequence for p in learned})
     if more:
         codes = torch.from_numpy(encode(more, WINDOW))
@@ -193,7 +237,8 @@ def _pool(
         allowed.append(torch.ones(len(more), WINDOW, grammar().size, dtype=torch.bool))
         types.append(torch.zeros(len(more), dtype=torch.long))  # no region term: NO_SP has none
         classes += [None] * len(more)
-    return Pool(torch.cat(residues), torch.cat(allowed), torch.cat(types), classes)
+        parts.append(len(more))
+    return Pool(torch.cat(residues), torch.cat(allowed), torch.cat(types), classes, parts)
 
 
 def _wide(columns: Tensor, filling: int | bool) -> Tensor:
@@ -216,45 +261,52 @@ def _unlabelled(files: Sequence[str], avoid: set[str]) -> list[str]:
 def _targets(
     asked: Sequence[Path],
     options: Distillation,
-    residues: NDArray[np.uint8],
+    pool: Pool,
     folder: Path,
     progress: Report | None,
 ) -> Targets:
-    """What the teachers say of windows (N, L), from `folder` or computed."""
-    windows = hashlib.sha256(window_keys(residues).tobytes()).hexdigest()
-    place = folder / f"targets-{teachers_hash(asked)[:16]}-{windows[:16]}"
-    place = place.with_name(f"{place.name}-{options.precision}-{options.temperature:g}")
-    shapes = {
-        "states": (len(residues), WINDOW, grammar().size),
-        "moves": (len(residues), int(grammar().transitions.sum())),
-    }
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-        done = _done(place)
-        columns = {
-            name: np.lib.format.open_memmap(
-                place / f"{name}.npy", mode="r+" if done else "w+", dtype=np.float16, shape=shape
-            )
-            for name, shape in shapes.items()
+    """What the teachers say of a pool, from `folder` or computed; each part is kept on its own."""
+    teacher = teachers_hash(asked)[:16]
+    backends: list[Backend] = []
+    targets = Targets([], [])
+    whole, before = len(pool.classes), 0
+    for size in pool.parts:
+        residues = pool.residues[before : before + size].numpy()
+        windows = hashlib.sha256(window_keys(residues).tobytes()).hexdigest()[:16]
+        place = folder / f"targets-{teacher}-{windows}"
+        place = place.with_name(f"{place.name}-{options.precision}-{options.temperature:g}")
+        shapes = {
+            "states": (size, WINDOW, grammar().size),
+            "moves": (size, int(grammar().transitions.sum())),
         }
-        if done < len(residues):
-            backends = [
-                load(one, backbone=options.backbone, precision=options.precision).backend
-                for one in asked
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            done = _done(place)
+            mode: Literal["r+", "w+"] = "r+" if done else "w+"
+            columns = [
+                np.lib.format.open_memmap(place / f"{name}.npy", mode, np.float16, shape)
+                for name, shape in shapes.items()
             ]
-            for start in range(done, len(residues), BLOCK):
+            if done < size and not backends:
+                backends = [
+                    load(one, backbone=options.backbone, precision=options.precision).backend
+                    for one in asked
+                ]
+            for start in range(done, size, BLOCK):
                 block = residues[start : start + BLOCK]
-                states, moves = _answers(backends, block, options.temperature)
-                columns["states"][start : start + len(block)] = states
-                columns["moves"][start : start + len(block)] = moves
-                for column in columns.values():
+                answers = _answers(backends, block, options.temperature)
+                for column, values in zip(columns, answers, strict=True):
+                    column[start : start + len(block)] = values
                     column.flush()
                 write_text(place / "done", f"{start + len(block)}\n")
                 if progress is not None:
-                    progress(start + len(block), len(residues))
-        return Targets(*(np.load(place / f"{name}.npy", mmap_mode="r") for name in shapes))
-    except (OSError, ValueError) as error:
-        raise OutputError(f"{place}: {error}; remove it to ask the teachers anew") from None
+                    progress(before + start + len(block), whole)
+            targets.states.append(np.load(place / "states.npy", mmap_mode="r"))
+            targets.moves.append(np.load(place / "moves.npy", mmap_mode="r"))
+        except (OSError, ValueError) as error:
+            raise OutputError(f"{place}: {error}; remove it to ask the teachers anew") from None
+        before += size
+    return targets
 
 
 def _done(place: Path) -> int:
@@ -297,10 +349,10 @@ def _answers(
     return (states / share).astype(np.float16), (moves / share).astype(np.float16)
 
 
-def _predicted(targets: Targets, pool: Pool) -> list[str]:
-    """The most probable type of each window, by the teachers."""
+def _predicted(states: NDArray[np.float16]) -> list[str]:
+    """The most probable type of each window, from the teachers' states (N, L, S)."""
     of_state = grammar().type_of_state
-    first = np.asarray(targets.states[:, 0], dtype=np.float32)  # (N, S)
+    first = np.asarray(states[:, 0], dtype=np.float32)  # (N, S)
     membership = of_state[:, None] == np.arange(len(TYPES))
     return [TYPES[kind] for kind in (first @ membership).argmax(1)]
 

@@ -117,6 +117,13 @@ class Distillation(Settings):
         ge=0,
         description="draws of all labelled windows, varied by truncation, substitution, chimeras",
     )
+    fresh: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="share of the labelled windows that are varied anew whenever they are drawn, "
+        "and learned from their labels alone",
+    )
     labels: float = Field(
         default=0.5, ge=0, description="of the labels' likelihood, beside the teachers' 1"
     )

@@ -238,8 +238,9 @@ class SignalPeptideTrainer(Trainer):
         output = model(inputs["residues"], inputs["allowed"])
         term = region_term(output.marginals, inputs["residues"], inputs["types"])
         weight = self.recipe.optimisation.region_weight
-        loss = (weight * term - output.log_likelihood).mean()
+        loss = weight * term - output.log_likelihood
         if self.recipe.distillation is not None:
+            taught = inputs["taught"]
             other = self.network.crf.cross_entropy(
                 output.emissions,
                 output.log_partition,
@@ -247,7 +248,10 @@ class SignalPeptideTrainer(Trainer):
                 inputs["states"],
                 inputs["moves"],
             )
-            loss = self.recipe.distillation.labels * loss + other.mean()
+            # Where no teacher was asked, the labels take its place.
+            share = self.recipe.distillation.labels * taught + (1 - taught)
+            loss = share * loss + taught * other
+        loss = loss.mean()
         return (loss, output) if return_outputs else loss
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
