@@ -9,7 +9,7 @@ ifneq ($(wildcard $(SHARED)/data/train_set.fasta),)
 export PEFT_SP_SHARED ?= $(SHARED)
 endif
 
-.PHONY: help demo test test-slow lint format few-samples bench pack-esm2-8m distill-fast clean
+.PHONY: help demo test test-slow lint format few-samples bench pack-esm2-8m distill clean
 
 help:  ## Show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -54,12 +54,12 @@ pack-esm2-8m: $(VENV)/.dev  ## Train esm2-8m on everything (an hour), export it 
 	  -o runs/esm2-8m-exported --precision int8
 	$(BIN)/python packs/build.py runs/esm2-8m-exported packs/esm2-8m
 
-FAST := recipes/fast.toml --set data=$(PEFT_SP_SHARED)/data/train_set.fasta \
+STUDENT := recipes/fast-distilled.toml --set data=$(PEFT_SP_SHARED)/data/train_set.fasta \
   --set distillation.backbone=$(PEFT_SP_SHARED)/backbones/esm2_t6_8M \
   --set 'distillation.unlabelled=["$(PEFT_SP_SHARED)/data/proteomes/hvolcanii_proteins.faa", "$(PEFT_SP_SHARED)/data/proteomes/mtuberculosis_proteins.faa"]'
-distill-fast: $(VENV)/.dev  ## Cross-validate and train the bundled model fast (three hours)
-	$(BIN)/peft-sp crossval $(FAST) -o runs/fast
-	test -f runs/fast-final/config.json || $(BIN)/peft-sp train $(FAST) --crossval runs/fast -o runs/fast-final
+distill: $(VENV)/.dev  ## Cross-validate and train a student of esm2-8m (hours)
+	$(BIN)/peft-sp crossval $(STUDENT) -o runs/fast-distilled
+	test -f runs/fast-distilled-final/config.json || $(BIN)/peft-sp train $(STUDENT) --crossval runs/fast-distilled -o runs/fast-distilled-final
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -89,9 +89,9 @@ def distill(
     'peft-sp crossval' of the same recipe is honest: give it the models of a cross-validation as
     teachers. A run that was stopped goes on; teachers are asked once.
 
-    Example: [bold]peft-sp distill recipes/fast.toml --set data=train_set.fasta
-    --set distillation.copies=1 --teacher lora-cv/test-0 --teacher lora-cv/test-1
-    --teacher lora-cv/test-2 --unlabelled ecoli.faa -o my-fast[/bold]
+    Example: [bold]peft-sp distill recipes/fast-distilled.toml --set data=train_set.fasta
+    --teacher lora-cv/test-0 --teacher lora-cv/test-1 --teacher lora-cv/test-2
+    --unlabelled ecoli.faa -o my-fast[/bold]
     """
     given = {"teachers": teachers, "unlabelled": unlabelled}
     asked = [f"distillation.{key}={json.dumps(names)}" for key, names in given.items() if names]
