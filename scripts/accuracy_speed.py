@@ -101,9 +101,9 @@ def draw(points: list[Point]) -> bytes:
             axes.annotate(
                 f"{p.name}\n{p.mean:.3f}, {p.rate:,.0f}/s",
                 (p.rate, p.mean),
-                xytext=(9, 0),
+                xytext=(9, -3),
                 textcoords="offset points",
-                va="center",
+                va="top",
             )
         axes.set_xscale("log")
         axes.set_xlim(min(p.rate for p in points) / 3, max(p.rate for p in points) * 5)

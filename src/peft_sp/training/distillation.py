@@ -216,7 +216,7 @@ def _pool(
     fit = recipe.optimisation
     if options.copies:
         varied = LabelledWindows(learned, fit.truncation, fit.substitution, fit.chimeras)
-        sampler = BalancedSampler(varied.classes, fit.balance, recipe.seed, fit.rare)
+        sampler = BalancedSampler(varied.classes, options.balance, recipe.seed, options.rare)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
             for number in range(options.copies):

@@ -117,6 +117,14 @@ class Distillation(Settings):
         ge=0,
         description="draws of all labelled windows, varied by truncation, substitution, chimeras",
     )
+    balance: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="as optimisation.balance, for the draws of copies: what they hold more of is "
+        "then drawn as it stands",
+    )
+    rare: int | None = Field(default=None, ge=1, description="as optimisation.rare, for copies")
     fresh: float = Field(
         default=0.0,
         ge=0,
