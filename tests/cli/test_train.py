@@ -136,7 +136,8 @@ def test_a_student_is_distilled(tmp_path, labelled_file, ecoli):
     made = json.loads((tmp_path / "student" / "config.json").read_text())["made"]["distillation"]
     assert [teacher["name"] for teacher in made["teachers"]] == ["teacher"]
     assert [entry["file"] for entry in made["unlabelled"]] == [ecoli.name]
-    assert len(list((tmp_path / "c").glob("targets-*-float32-2"))) == 1
+    kept = list((tmp_path / "c").glob("targets-*-float32-2"))
+    assert len(kept) == 3, "labelled windows, copies and unlabelled ones, each on their own"
 
 
 def test_a_subset_is_written_or_streamed(tmp_path, labelled_file):
