@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from peft_sp.biology.grammar import TYPES, grammar
+from peft_sp.inference import decoding
 from peft_sp.inference.decoding import CrfScores, Decoder
 from tests.brute_force import Case, cases, legal_paths, log_weight
 
@@ -151,6 +152,22 @@ def test_a_sure_network_far_outside_of_float32_is_decoded():
     assert decoded.type_probabilities[0, 1] == 1.0
     assert decoded.sites[0] == 20
     assert decoded.paths[0].tolist() == path
+
+
+def test_rescaling_every_few_residues_is_enough(monkeypatch):
+    """Emissions ten times as far apart as those of trained networks; windows of all lengths."""
+    rng = np.random.default_rng(4)
+    lengths = np.arange(1, 71)
+    emissions = rng.uniform(-75, 75, (len(lengths), 70, grammar().size))
+    scores = CrfScores(*(rng.normal(size=shape) for shape in ((37, 37), (37,), (37,))))
+    found = Decoder(grammar(), scores).decode(emissions, lengths, marginals=True)
+    monkeypatch.setattr(decoding, "RESCALED_EVERY", 1)
+    expected = Decoder(grammar(), scores).decode(emissions, lengths, marginals=True)
+    assert len(set(expected.types.tolist())) > 2
+    for name in ("types", "sites", "paths"):
+        assert np.array_equal(getattr(found, name), getattr(expected, name))
+    for name in ("type_probabilities", "site_probabilities", "marginals", "cleavage"):
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), atol=1e-12)
 
 
 def test_the_shortest_proteins_have_no_signal_peptide():
