@@ -21,7 +21,7 @@ from peft_sp.biology.grammar import Grammar
 
 RESCALED_EVERY = 4
 """Residues between two rescalings. Between them a path's weight may fall to 1e-308 of its type's
-best emissions before it is lost: 177 nats a residue, where the shipped networks differ by 18 at most."""
+best emissions before it is lost: 177 nats a residue; the shipped networks differ by 18 at most."""
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
