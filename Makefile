@@ -54,12 +54,14 @@ pack-esm2-8m: $(VENV)/.dev  ## Train esm2-8m on everything (an hour), export it 
 	  -o runs/esm2-8m-exported --precision int8
 	$(BIN)/python packs/build.py runs/esm2-8m-exported packs/esm2-8m
 
-STUDENT := recipes/fast-distilled.toml --set data=$(PEFT_SP_SHARED)/data/train_set.fasta \
+PROTEOMES = $(sort $(wildcard $(PEFT_SP_SHARED)/data/proteomes/*))
+STUDENT = recipes/fast.toml --set data=$(PEFT_SP_SHARED)/data/train_set.fasta \
   --set distillation.backbone=$(PEFT_SP_SHARED)/backbones/esm2_t6_8M \
-  --set 'distillation.unlabelled=["$(PEFT_SP_SHARED)/data/proteomes/hvolcanii_proteins.faa", "$(PEFT_SP_SHARED)/data/proteomes/mtuberculosis_proteins.faa"]'
-distill: $(VENV)/.dev  ## Cross-validate and train a student of esm2-8m (hours)
-	$(BIN)/peft-sp crossval $(STUDENT) -o runs/fast-distilled
-	test -f runs/fast-distilled-final/config.json || $(BIN)/peft-sp train $(STUDENT) --crossval runs/fast-distilled -o runs/fast-distilled-final
+  --set 'distillation.unlabelled=[$(foreach file,$(PROTEOMES),"$(file)",)]'
+distill: $(VENV)/.dev  ## Cross-validate and train `fast`, a student of esm2-8m, and export it (hours)
+	$(BIN)/peft-sp crossval $(STUDENT) -o runs/fast
+	test -f runs/fast-final/config.json || $(BIN)/peft-sp train $(STUDENT) --crossval runs/fast -o runs/fast-final
+	$(BIN)/peft-sp export runs/fast-final -o runs/fast-exported
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from peft_sp.biology.alphabet import PAD, RESIDUES
+from peft_sp.biology.alphabet import PAD, RESIDUES, hydropathy_peaks
 from peft_sp.biology.grammar import TYPES, grammar
 from peft_sp.errors import RecipeError
 from peft_sp.inference.decoding import Decoder
@@ -207,9 +207,27 @@ def test_a_distilled_model_names_its_teachers_and_no_places(recipe, folds, tmp_p
     assert "ecoli_300.faa" in (tmp_path / "model" / "README.md").read_text()
 
 
+def test_mutants_have_no_labels_and_screened_windows_are_hydrophobic(recipe, labelled, tmp_path):
+    own = {**recipe.distillation.model_dump(), "mutants": 2, "hydropathy": 1.6, "balance": 0.5}
+    windows = distilled_windows(changed(recipe, distillation=own), labelled, set(), tmp_path)
+    parts = windows.pool.parts
+    assert parts[:4] == [len(labelled)] * 4 and 0 < parts[4] < 300
+    behind = sum(parts[:2])
+    assert windows.pool.allowed[behind:].all() and not windows.pool.allowed[:behind].all()
+    first, second = windows.pool.residues[behind : behind + 2 * parts[2]].chunk(2)
+    assert not torch.equal(first, second)
+    peaks, _ = hydropathy_peaks(windows.pool.residues[-parts[4] :].numpy())
+    assert peaks.min() >= 1.6
+    # More of them ask for nothing that was answered, and copies stay what they were.
+    steps = []
+    more = changed(recipe, distillation={**own, "mutants": 3})
+    distilled_windows(more, labelled, set(), tmp_path, lambda *n: steps.append(n))
+    assert steps == [(5 * len(labelled), 5 * len(labelled) + parts[4])]
+
+
 def test_copies_and_what_varies_them_go_together(recipe):
     own = {**recipe.distillation.model_dump(), "copies": 0}
-    with pytest.raises(ValueError, match=r"copies are varied by .* give both or neither"):
+    with pytest.raises(ValueError, match=r"copies and fresh are varied by .* give both or neither"):
         changed(recipe, distillation=own)
     with pytest.raises(ValueError, match="teachers"):
         changed(recipe, distillation={**own, "teachers": []})

@@ -40,6 +40,9 @@ RESIDUE_VOLUME = dict(
 )
 """Volume in cubic angstrom (Zamyatnin 1972)."""
 
+STRETCH, NEAR = 9, 45
+"""Residues of a stretch whose hydropathy is of interest, and where it is looked for."""
+
 _CODE = np.full(256, RESIDUES.index(UNKNOWN), dtype=np.uint8)
 _CODE[np.frombuffer(RESIDUES.encode(), dtype=np.uint8)] = np.arange(len(RESIDUES))
 
@@ -80,3 +83,21 @@ def encode(windows: Sequence[str], width: int | None = None) -> NDArray[np.uint8
     text = np.frombuffer("".join(windows).encode("latin-1", "replace"), dtype=np.uint8)
     codes[np.arange(width) < lengths[:, None]] = _CODE[text]
     return codes
+
+
+def hydropathy_peaks(codes: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The most hydrophobic stretch near the start of each window.
+
+    codes (N, L) -> mean hydropathy (N,) of the best `STRETCH` residues among the first `NEAR`,
+    and its middle (N,), 0-based. Letters without a value, and what is behind a
+    window's end, count as 0.
+    """
+    values = np.zeros(PAD + 1)
+    values[: len(AMINO_ACIDS)] = [KYTE_DOOLITTLE[letter] for letter in AMINO_ACIDS]
+    sums = values[codes[:, :NEAR]].cumsum(axis=1)
+    sums = np.pad(sums, ((0, 0), (1, max(STRETCH - codes.shape[1], 0))), mode="edge")
+    sums[:, 0] = 0
+    means = (sums[:, STRETCH:] - sums[:, :-STRETCH]) / STRETCH
+    # Rounded, so that equal stretches tie whatever the order of the additions.
+    first = means.round(6).argmax(axis=1)
+    return means[np.arange(len(means)), first], first + STRETCH // 2

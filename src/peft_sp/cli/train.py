@@ -89,7 +89,7 @@ def distill(
     'peft-sp crossval' of the same recipe is honest: give it the models of a cross-validation as
     teachers. A run that was stopped goes on; teachers are asked once.
 
-    Example: [bold]peft-sp distill recipes/fast-distilled.toml --set data=train_set.fasta
+    Example: [bold]peft-sp distill recipes/fast.toml --set data=train_set.fasta
     --teacher lora-cv/test-0 --teacher lora-cv/test-1 --teacher lora-cv/test-2
     --unlabelled ecoli.faa -o my-fast[/bold]
     """
@@ -143,7 +143,7 @@ def crossvalidate(
     pictures. Several recipes get a directory each, by their names, and comparison.md beside
     them. A run that was stopped goes on where it was.
 
-    Example: [bold]peft-sp crossval recipes/fast.toml --set data=train_set.fasta -o fast-cv[/bold]
+    Example: [bold]peft-sp crossval recipes/small.toml --set data=train_set.fasta -o small-cv[/bold]
     """
     try:
         from peft_sp.io.labelled import data_hash

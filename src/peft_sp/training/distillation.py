@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -22,39 +22,24 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from peft_sp.biology.alphabet import PAD, encode
+from peft_sp.biology.alphabet import PAD
 from peft_sp.biology.grammar import TYPES, WINDOW, grammar
 from peft_sp.errors import OutputError, RecipeError
 from peft_sp.inference.backends import Backend
 from peft_sp.inference.predictor import load
 from peft_sp.io import models
-from peft_sp.io.fasta import open_input
 from peft_sp.io.labelled import LabelledProtein, data_hash
 from peft_sp.io.output import write_text
 from peft_sp.network.crf import ConstrainedCRF
 from peft_sp.network.frozen import window_keys
-from peft_sp.training.dataset import BalancedSampler, Batch, LabelledWindows
+from peft_sp.training.dataset import Batch, LabelledWindows
 from peft_sp.training.options import Distillation
+from peft_sp.training.pool import Pool, make_pool, wide
 from peft_sp.training.recipe import Recipe
 
 BLOCK = 2048
 """Windows that teachers finish together; a run that is stopped goes on behind the last block."""
 Report = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Pool:
-    """Windows for a student. `allowed` (N, L, S): from labels, or everything without any.
-
-    parts: how many windows there are of each origin, in their order: the labelled ones, each
-    draw of copies, the unlabelled ones.
-    """
-
-    residues: Tensor
-    allowed: Tensor
-    types: Tensor
-    classes: list[Hashable]
-    parts: list[int]
 
 
 @dataclass(frozen=True)
@@ -115,8 +100,8 @@ class DistilledWindows(Dataset[Batch]):
             anew = torch.nonzero(labelled & (torch.rand(len(indices)) < self.fresh)).squeeze(1)
             if len(anew):
                 own = self.varied.__getitems__([indices[row] for row in anew.tolist()])
-                residues[anew] = _wide(own["residues"], PAD)
-                allowed[anew] = _wide(own["allowed"], False)
+                residues[anew] = wide(own["residues"], PAD)
+                allowed[anew] = wide(own["allowed"], False)
                 taught[anew] = 0.0
         longest = int((residues != PAD).sum(1).max())
         return {
@@ -145,7 +130,7 @@ def distilled_windows(
     options = recipe.distillation
     assert options is not None
     asked = teachers(recipe)
-    pool = _pool(recipe, options, learned, set(avoid))
+    pool = make_pool(recipe, options, learned, set(avoid))
     targets = _targets(asked, options, pool, Path(folder), progress)
     kinds = [kind for part in targets.states for kind in _predicted(part)]
     classes = [
@@ -200,62 +185,6 @@ def teachers_hash(places: Sequence[Path]) -> str:
             digest.update(file.read_bytes())
         digest.update(teachers_hash([place / name for name in models.members(config)]).encode())
     return digest.hexdigest()
-
-
-def _pool(
-    recipe: Recipe,
-    options: Distillation,
-    learned: Sequence[LabelledProtein],
-    avoid: set[str],
-) -> Pool:
-    """All windows: labelled ones, then varied copies, then unlabelled ones, each once."""
-    plain = LabelledWindows(learned)
-    residues, allowed, types = [plain.residues], [plain.allowed], [plain.types]
-    classes: list[Hashable] = list(plain.classes)
-    parts = [len(plain)]
-    fit = recipe.optimisation
-    if options.copies:
-        varied = LabelledWindows(learned, fit.truncation, fit.substitution, fit.chimeras)
-        sampler = BalancedSampler(varied.classes, options.balance, recipe.seed, options.rare)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(recipe.seed)
-            for number in range(options.copies):
-                sampler.set_epoch(-1 - number)  # not the draws of any epoch of the training
-                drawn = list(sampler)
-                for start in range(0, len(drawn), 64):
-                    rows = drawn[start : start + 64]
-                    batch = varied[rows[0]] if len(rows) == 1 else varied.__getitems__(rows)
-                    residues.append(_wide(batch["residues"], PAD))
-                    allowed.append(_wide(batch["allowed"], False))
-                    types.append(batch["types"])
-                    classes += [varied.classes[row] for row in rows]
-                parts.append(len(drawn))
-    more = _unlabelled(options.unlabelled, avoid | {p.sequence for p in learned})
-    if more:
-        codes = torch.from_numpy(encode(more, WINDOW))
-        residues.append(codes)
-        allowed.append(torch.ones(len(more), WINDOW, grammar().size, dtype=torch.bool))
-        types.append(torch.zeros(len(more), dtype=torch.long))  # no region term: NO_SP has none
-        classes += [None] * len(more)
-        parts.append(len(more))
-    return Pool(torch.cat(residues), torch.cat(allowed), torch.cat(types), classes, parts)
-
-
-def _wide(columns: Tensor, filling: int | bool) -> Tensor:
-    """Columns (B, L, ...) -> (B, WINDOW, ...)."""
-    full = columns.new_full((len(columns), WINDOW, *columns.shape[2:]), filling)
-    full[:, : columns.shape[1]] = columns
-    return full
-
-
-def _unlabelled(files: Sequence[str], avoid: set[str]) -> list[str]:
-    """Distinct windows of FASTA files, in their order, without those in `avoid`."""
-    if not files:
-        return []
-    with open_input(files) as source:
-        source.survey(skip_invalid=True)
-        windows = dict.fromkeys(p.window for p in source.proteins())
-    return [window for window in windows if window not in avoid]
 
 
 def _targets(

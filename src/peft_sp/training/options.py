@@ -117,14 +117,28 @@ class Distillation(Settings):
         ge=0,
         description="draws of all labelled windows, varied by truncation, substitution, chimeras",
     )
+    hydropathy: float | None = Field(
+        default=None,
+        description="least mean hydropathy (Kyte and Doolittle) that some 9 of the first 45 "
+        "residues of an unlabelled protein must have; what has less is no signal peptide and "
+        "teaches little",
+    )
+    mutants: int = Field(
+        default=0,
+        ge=0,
+        description="draws of all labelled windows, crossed with each other and mutated until "
+        "their labels no longer count",
+    )
     balance: float = Field(
         default=0.0,
         ge=0,
         le=1,
-        description="as optimisation.balance, for the draws of copies: what they hold more of is "
-        "then drawn as it stands",
+        description="as optimisation.balance, for the draws of copies and mutants: what they "
+        "hold more of is then drawn as it stands",
     )
-    rare: int | None = Field(default=None, ge=1, description="as optimisation.rare, for copies")
+    rare: int | None = Field(
+        default=None, ge=1, description="as optimisation.rare, for copies and mutants"
+    )
     fresh: float = Field(
         default=0.0,
         ge=0,

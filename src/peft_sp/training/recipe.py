@@ -158,13 +158,13 @@ class Recipe(ModelSettings):
 
     @model_validator(mode="after")
     def _varied_copies(self) -> Recipe:
-        """Teachers are asked before training, so that what is varied must be written down."""
+        """What varies windows needs some to vary, and the other way round."""
         fit, distilled = self.optimisation, self.distillation
         varied = bool(fit.truncation or fit.substitution or fit.chimeras)
-        if distilled is not None and varied != bool(distilled.copies):
+        if distilled is not None and varied != bool(distilled.copies or distilled.fresh):
             raise ValueError(
-                "distillation.copies are varied by optimisation.truncation, substitution and "
-                "chimeras; give both or neither"
+                "distillation.copies and fresh are varied by optimisation.truncation, "
+                "substitution and chimeras; give both or neither"
             )
         return self
 
