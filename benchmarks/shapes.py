@@ -20,6 +20,7 @@ from peft_sp.inference.backends import OnnxBackend
 from peft_sp.io.fasta import read_fasta
 from peft_sp.network.export import export_onnx
 from peft_sp.network.model import build_model, seed_everything
+from peft_sp.network.settings import StudentSettings
 from peft_sp.training.recipe import Recipe
 
 SHAPES = ("128,3,96", "128,2,96", "128,3,64", "128,2,64", "96,3,96", "96,4,64", "192,3,128")
@@ -29,7 +30,7 @@ FASTA = Path(__file__).parents[1] / "examples" / "ecoli_300.faa"
 def network(shape: str, place: Path) -> tuple[OnnxBackend, int]:
     """A student of this shape as the program would run it, and its parameters."""
     width, convolutions, hidden = map(int, shape.split(","))
-    student = {"width": width, "convolutions": convolutions, "hidden": hidden}
+    student = StudentSettings(width=width, convolutions=convolutions, hidden=hidden)
     seed_everything(1)
     model = build_model(Recipe(name="shape", data=str(FASTA), student=student)).eval()
     export_onnx(model, place)
