@@ -208,7 +208,13 @@ def test_a_distilled_model_names_its_teachers_and_no_places(recipe, folds, tmp_p
 
 
 def test_mutants_have_no_labels_and_screened_windows_are_hydrophobic(recipe, labelled, tmp_path):
-    own = {**recipe.distillation.model_dump(), "mutants": 2, "hydropathy": 1.6, "balance": 0.5}
+    own = {
+        **recipe.distillation.model_dump(),
+        "mutants": 1,
+        "mosaics": 1,
+        "hydropathy": 1.6,
+        "balance": 0.5,
+    }
     windows = distilled_windows(changed(recipe, distillation=own), labelled, set(), tmp_path)
     parts = windows.pool.parts
     assert parts[:4] == [len(labelled)] * 4 and 0 < parts[4] < 300
@@ -218,9 +224,9 @@ def test_mutants_have_no_labels_and_screened_windows_are_hydrophobic(recipe, lab
     assert not torch.equal(first, second)
     peaks, _ = hydropathy_peaks(windows.pool.residues[-parts[4] :].numpy())
     assert peaks.min() >= 1.6
-    # More of them ask for nothing that was answered, and copies stay what they were.
+    # More of them ask for nothing that was answered.
     steps = []
-    more = changed(recipe, distillation={**own, "mutants": 3})
+    more = changed(recipe, distillation={**own, "mosaics": 2})
     distilled_windows(more, labelled, set(), tmp_path, lambda *n: steps.append(n))
     assert steps == [(5 * len(labelled), 5 * len(labelled) + parts[4])]
 

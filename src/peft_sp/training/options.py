@@ -129,15 +129,21 @@ class Distillation(Settings):
         description="draws of all labelled windows, crossed with each other and mutated until "
         "their labels no longer count",
     )
+    mosaics: int = Field(
+        default=0,
+        ge=0,
+        description="draws of windows that are put together from pieces of many labelled ones of "
+        "a class, further from each of them than mutants are; without labels as well",
+    )
     balance: float = Field(
         default=0.0,
         ge=0,
         le=1,
-        description="as optimisation.balance, for the draws of copies and mutants: what they "
-        "hold more of is then drawn as it stands",
+        description="as optimisation.balance, for the draws of copies, mutants and mosaics: "
+        "what they hold more of is then drawn as it stands",
     )
     rare: int | None = Field(
-        default=None, ge=1, description="as optimisation.rare, for copies and mutants"
+        default=None, ge=1, description="as optimisation.rare, for copies, mutants, mosaics"
     )
     fresh: float = Field(
         default=0.0,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,7 +13,7 @@ from peft_sp.biology.grammar import WINDOW, grammar
 from peft_sp.io.fasta import open_input
 from peft_sp.io.labelled import LabelledProtein
 from peft_sp.training.dataset import BalancedSampler, LabelledWindows
-from peft_sp.training.mutants import mutants
+from peft_sp.training.mutants import mosaics, mutants
 from peft_sp.training.options import Distillation
 from peft_sp.training.recipe import Recipe
 
@@ -23,7 +23,7 @@ class Pool:
     """Windows for a student. `allowed` (N, L, S): from labels, or everything without any.
 
     parts: how many windows there are of each origin, in their order: the labelled ones, each
-    draw of copies and of mutants, the unlabelled ones.
+    draw of copies, of mutants and of mosaics, the unlabelled ones.
     """
 
     residues: Tensor
@@ -39,7 +39,7 @@ def make_pool(
     learned: Sequence[LabelledProtein],
     avoid: set[str],
 ) -> Pool:
-    """All windows: labelled ones, then varied copies, mutants, and unlabelled ones."""
+    """All windows: labelled ones, then varied copies, mutants, mosaics, unlabelled ones."""
     plain = LabelledWindows(learned)
     residues, allowed, types = [plain.residues], [plain.allowed], [plain.types]
     classes: list[Hashable] = list(plain.classes)
@@ -62,8 +62,8 @@ def make_pool(
                     classes += [varied.classes[row] for row in rows]
                 parts.append(len(drawn))
     unknown = [
-        mutants(plain.residues, plain.classes, rows, generator)
-        for rows, generator in _draws(plain, options, recipe.seed)
+        make(plain.residues, plain.classes, rows, generator)
+        for make, rows, generator in _draws(plain, options, recipe.seed)
     ]
     found = _unlabelled(options, avoid | {p.sequence for p in learned})
     if len(found):
@@ -86,12 +86,16 @@ def wide(columns: Tensor, filling: int | bool) -> Tensor:
 
 def _draws(
     plain: LabelledWindows, options: Distillation, seed: int
-) -> Iterator[tuple[list[int], torch.Generator]]:
-    """For each draw of mutants the rows that they are made from, and what makes them differ."""
+) -> Iterator[tuple[Callable[..., Tensor], list[int], torch.Generator]]:
+    """For each draw of mutants and mosaics who makes them, the rows that they are made from, and
+    what makes draws differ.
+    """
     sampler = BalancedSampler(plain.classes, options.balance, seed, options.rare)
-    for number in range(options.mutants):
-        sampler.set_epoch(-1001 - number)  # not the draws of any epoch, nor those of copies
-        yield list(sampler), torch.Generator().manual_seed(seed * 1_000_003 + number)
+    # Not the draws of any epoch, which count from 0, nor those of copies, which count down from -1.
+    for make, draws, first in ((mutants, options.mutants, 1001), (mosaics, options.mosaics, 2001)):
+        for number in range(draws):
+            sampler.set_epoch(-first - number)
+            yield make, list(sampler), torch.Generator().manual_seed(seed * 1_000_003 + number)
 
 
 def _unlabelled(options: Distillation, avoid: set[str]) -> Tensor:
