@@ -79,8 +79,10 @@ def mosaics(
     rates = CHANGES[0] + (CHANGES[1] - CHANGES[0]) * torch.rand(count, 1, generator=generator)
     changes = (torch.rand(count, WINDOW, generator=generator) < rates).cumsum(1)
     copied = parents.gather(1, changes % PARENTS)  # (R, L)
-    source = torch.arange(WINDOW) - centres[picked][:, None] + centres[copied]
-    inside = (source > 0) & (source < WINDOW)  # a first methionine stays first
+    places = torch.arange(WINDOW)
+    source = places - centres[picked][:, None] + centres[copied]
+    # A first methionine stays first.
+    inside = (places > 0) & (source > 0) & (source < WINDOW)
     found = residues[copied, source.clamp(0, WINDOW - 1)]
     made = torch.where((changes > 0) & inside & (found != PAD) & (own != PAD), found, own)
     return _mutated(made, generator)
