@@ -61,7 +61,7 @@ STUDENT = recipes/fast.toml --set data=$(PEFT_SP_SHARED)/data/train_set.fasta \
 distill: $(VENV)/.dev  ## Cross-validate and train `fast`, a student of esm2-8m, and export it (hours)
 	$(BIN)/peft-sp crossval $(STUDENT) -o runs/fast
 	test -f runs/fast-final/config.json || $(BIN)/peft-sp train $(STUDENT) --crossval runs/fast -o runs/fast-final
-	$(BIN)/peft-sp export runs/fast-final -o runs/fast-exported
+	$(BIN)/peft-sp export runs/fast-final -o runs/fast-exported --precision int8 --check $(PEFT_SP_SHARED)/data/train_set.fasta
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from peft_sp.biology.alphabet import AMINO_ACIDS, PAD, encode
 from peft_sp.biology.grammar import WINDOW
 from peft_sp.errors import ModelError
+from peft_sp.network.integers import compute_in_integers
 from peft_sp.network.model import SignalPeptideModel
 from peft_sp.network.precision import Precision, store
 from peft_sp.network.sharing import joined
@@ -77,7 +78,9 @@ def export_onnx(
             for (residues, said), (_, before) in zip(found, expected or found, strict=True)
         ]
     graph = graphs[0] if len(graphs) == 1 else joined(graphs, shared=precision != "float32")
-    if precision != "float32":
+    if precision == "int8" and all(network.backbone_hash is None for network in networks):
+        compute_in_integers(graph)
+    elif precision != "float32":
         store(graph, precision)
     onnx.save(graph, place)
     off, scale = _difference(expected, place)

@@ -1,4 +1,4 @@
-"""How the weights of an exported network are stored."""
+"""How the weights of an exported network are stored, where it computes in float32."""
 
 from __future__ import annotations
 
