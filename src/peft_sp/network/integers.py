@@ -59,7 +59,7 @@ def compute_in_integers(model: onnx.ModelProto) -> None:
 
 
 def made_up_proteins() -> NDArray[np.uint8]:
-    """Windows (N, WINDOW) of a methionine and anything, with hydrophobic and charged stretches."""
+    """Windows (N, WINDOW): a methionine and chance, from several compositions."""
     chance = np.random.default_rng(1)
     found = []
     for kind in ("", "LLLAAVIFG", "KRRKDEEND", "GSTNPQ", "CCWWHH"):
