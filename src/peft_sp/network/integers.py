@@ -25,7 +25,7 @@ WEIGHT_STEPS = 63
 """From 0 to the largest weight of a unit."""
 STEPS = 255
 """From the smallest to the largest value of the other factor."""
-MARGIN = 1.1
+MARGIN = 1.5
 """What is measured on made-up proteins is widened so much; beyond, values are cut off."""
 
 
