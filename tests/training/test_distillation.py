@@ -235,6 +235,8 @@ def test_copies_and_what_varies_them_go_together(recipe):
     own = {**recipe.distillation.model_dump(), "copies": 0}
     with pytest.raises(ValueError, match=r"copies and fresh are varied by .* give both or neither"):
         changed(recipe, distillation=own)
+    with pytest.raises(ValueError, match="hydropathy screens unlabelled proteins"):
+        changed(recipe, distillation={**own, "copies": 1, "unlabelled": (), "hydropathy": 1.0})
     with pytest.raises(ValueError, match="teachers"):
         changed(recipe, distillation={**own, "teachers": []})
 

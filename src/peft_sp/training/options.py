@@ -155,3 +155,9 @@ class Distillation(Settings):
     labels: float = Field(
         default=0.5, ge=0, description="of the labels' likelihood, beside the teachers' 1"
     )
+
+    @model_validator(mode="after")
+    def _something_to_screen(self) -> Distillation:
+        if self.hydropathy is not None and not self.unlabelled:
+            raise ValueError("hydropathy screens unlabelled proteins; name files of them, too")
+        return self
