@@ -29,11 +29,11 @@ from peft_sp.biology.alphabet import encode
 from peft_sp.biology.grammar import TYPES, grammar
 from peft_sp.inference.backends import Backend
 from peft_sp.inference.decoding import CrfScores, Decoder
-from peft_sp.inference.predictor import load
-from peft_sp.io import models
+from peft_sp.inference.loading import load
 from peft_sp.io.labelled import LabelledProtein, partition, read_labelled
-from peft_sp.training.calibration import fit_temperature
-from peft_sp.training.metrics import BIG_CLASSES, Outcomes, score
+from peft_sp.io.registry import lookup
+from peft_sp.training.evaluation.calibration import fit_temperature
+from peft_sp.training.evaluation.metrics import BIG_CLASSES, Outcomes, score
 
 BATCH = 64
 Said = tuple[NDArray[np.float32], CrfScores]
@@ -145,7 +145,7 @@ def main() -> None:
     everything = read_labelled(options.data)
     folds = [partition(everything, [number]) for number in range(3)]
     lengths = [np.array([len(p.sequence) for p in fold]) for fold in folds]
-    names = models.members(models.read_config(options.directory / "test-0"))
+    names = lookup.members(lookup.read_config(options.directory / "test-0"))
     said = [
         [
             said_by(

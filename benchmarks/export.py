@@ -32,9 +32,9 @@ from peft_sp.biology.grammar import WINDOW
 from peft_sp.inference.backends import Backend, OnnxBackend, TorchBackend
 from peft_sp.io.labelled import LabelledProtein, partition, read_labelled
 from peft_sp.network.checkpoint import load_checkpoint
-from peft_sp.network.export import export_onnx
 from peft_sp.network.model import SignalPeptideModel
-from peft_sp.network.precision import PRECISIONS
+from peft_sp.network.onnx.graph import export_onnx
+from peft_sp.network.onnx.storage import PRECISIONS
 from peft_sp.training.export import BATCH_SIZE, compare
 
 SQUARE = 1024

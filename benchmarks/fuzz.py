@@ -95,7 +95,7 @@ class Check:
     """One input, from bytes to parsed results; `tally` counts what became of the inputs."""
 
     def __init__(self) -> None:
-        from peft_sp.inference.predictor import load
+        from peft_sp.inference.loading import load
 
         tempfile.tempdir = _memory()
         self.predictor = load("fast", threads=1)
@@ -148,7 +148,7 @@ class Check:
     def _written(self, survey: Any, proteins: list[Any]) -> None:
         from peft_sp.io import signalp6, tables
         from peft_sp.io.fasta import read_raw
-        from peft_sp.io.output import OutputFiles
+        from peft_sp.io.run_directory import OutputFiles
 
         organism = ("other", "eukarya", "auto")[self.tally["read"] // PREDICTED % 3]
         out = Path(self.folder.name, "out")

@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from peft_sp.io.fasta import read_raw
-from peft_sp.io.models import locate, read_config
+from peft_sp.io.registry.lookup import locate, read_config
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "ecoli_300.faa"
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"

@@ -18,8 +18,8 @@ from peft_sp.biology.alphabet import encode
 from peft_sp.biology.grammar import WINDOW
 from peft_sp.inference.backends import OnnxBackend
 from peft_sp.io.fasta import read_fasta
-from peft_sp.network.export import export_onnx
 from peft_sp.network.model import build_model, seed_everything
+from peft_sp.network.onnx.graph import export_onnx
 from peft_sp.network.settings import StudentSettings
 from peft_sp.training.recipe import Recipe
 

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from peft_sp.io.fasta import read_raw
 from peft_sp.io.journal import Journal
-from peft_sp.io.output import JOURNAL, UNFINISHED
+from peft_sp.io.run_directory import JOURNAL, UNFINISHED
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "ecoli_300.faa"
 

@@ -33,9 +33,9 @@ from operations import operations
 from peft_sp.biology.alphabet import AMINO_ACIDS
 from peft_sp.biology.grammar import WINDOW
 from peft_sp.inference.backends import Backend, OnnxBackend, TorchBackend
-from peft_sp.io.models import DEFAULT
+from peft_sp.io.registry.lookup import DEFAULT
 from peft_sp.network.checkpoint import load_checkpoint
-from peft_sp.network.export import export_onnx
+from peft_sp.network.onnx.graph import export_onnx
 from peft_sp.network.settings import ModelSettings
 from peft_sp.network.tuning import LoRA
 from peft_sp.training.export import BATCH_SIZE

@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from peft_sp.errors import PeftSpError
-from peft_sp.inference.predictor import load
-from peft_sp.io import models, packs, sums
-from peft_sp.io.accuracy import accuracy
-from peft_sp.io.output import write_bytes, write_text
+from peft_sp.inference.loading import load
+from peft_sp.io.atomic import write_bytes, write_text
+from peft_sp.io.registry import checksums, lookup, packs
+from peft_sp.io.registry.accuracy import accuracy
 
 CARD = "README.md"
 START, END = "<!-- model -->", "<!-- /model -->"
@@ -56,25 +56,25 @@ def main() -> None:
         name, folder = place_of(project, chosen.pack, chosen.name)
         fill(model, folder, name, project)
         fill_card(model, chosen.pack, folder, project["project"]["license"])
-        print(f"{folder}: {name}, {models.find(folder).size / 1e6:.1f} MB, sums compared")
+        print(f"{folder}: {name}, {lookup.find(folder).size / 1e6:.1f} MB, sums compared")
         if not chosen.no_wheel:
             print(build_wheel(chosen.pack, folder, isolated=not chosen.no_build_isolation))
     except PeftSpError as error:
         stop(str(error))
 
 
-def check_model(directory: Path) -> models.Model:
+def check_model(directory: Path) -> lookup.Model:
     """The model, if it predicts without torch and says what a user must know."""
-    if not (directory / models.CONFIG).is_file():
-        stop(f"{directory}: no trained model is here ({models.CONFIG} is missing)")
-    model = models.find(directory.resolve())
+    if not (directory / lookup.CONFIG).is_file():
+        stop(f"{directory}: no trained model is here ({lookup.CONFIG} is missing)")
+    model = lookup.find(directory.resolve())
     if not model.is_exported:
-        stop(f"{directory}: has no {models.ONNX}; make one with peft-sp export {directory}")
+        stop(f"{directory}: has no {lookup.ONNX}; make one with peft-sp export {directory}")
     if not (directory / CARD).is_file():
         stop(f"{directory}: has no card ({CARD})")
     found = accuracy(model.config)
     if found is None or found.mean_mcc2 is None:
-        stop(f"{directory / models.CONFIG}: has no metrics; nobody could tell how good it is")
+        stop(f"{directory / lookup.CONFIG}: has no metrics; nobody could tell how good it is")
     print(f"{directory}: mean MCC2 {found.mean_mcc2:.3f}, {found.measured}")
     return model
 
@@ -102,14 +102,14 @@ def place_of(project: dict[str, Any], pack: Path, name: str | None) -> tuple[str
     return name, folder
 
 
-def fill(model: models.Model, folder: Path, name: str, project: dict[str, Any]) -> None:
+def fill(model: lookup.Model, folder: Path, name: str, project: dict[str, Any]) -> None:
     """Copy what prediction reads; the result must predict as the original does."""
     about, own = project["project"], project.get("tool", {}).get("peft-sp", {})
     before = predictions(model)
     assert model.directory is not None
-    for old in sums.model_files(folder, [p.name for p in folder.iterdir() if p.is_dir()]):
+    for old in checksums.model_files(folder, [p.name for p in folder.iterdir() if p.is_dir()]):
         (folder / old).unlink()
-    for file in sums.needed(model.files):
+    for file in checksums.needed(model.files):
         (folder / file).parent.mkdir(exist_ok=True)
         write_bytes(folder / file, (model.directory / file).read_bytes())
     licence = about.get("license")
@@ -118,20 +118,20 @@ def fill(model: models.Model, folder: Path, name: str, project: dict[str, Any]) 
     if licence != model.config.get("licence"):
         print(f"licence: {licence}, the pack's, in place of {model.config.get('licence')}")
     more = {key: own[key] for key in ("origin", "citation") if key in own}
-    models.write_config(folder, {**model.config, "name": name, "licence": licence, **more})
-    sums.write_sums(folder, models.members(model.config))
-    if predictions(models.find(folder)) != before:
+    lookup.write_config(folder, {**model.config, "name": name, "licence": licence, **more})
+    checksums.write_sums(folder, lookup.members(model.config))
+    if predictions(lookup.find(folder)) != before:
         stop(f"{folder}: does not predict as {model.directory} does")
 
 
-def predictions(model: models.Model) -> list[Any]:
+def predictions(model: lookup.Model) -> list[Any]:
     return [
         (p.type, p.probabilities, p.cleavage_site)
         for p in load(model, threads=1).predict(iter(PROTEINS))
     ]
 
 
-def fill_card(model: models.Model, pack: Path, folder: Path, licence: str) -> None:
+def fill_card(model: lookup.Model, pack: Path, folder: Path, licence: str) -> None:
     """The pack's README is the model's card: what the model's own card says goes into it."""
     card = pack / CARD
     text = card.read_text(encoding="utf-8")
@@ -165,7 +165,7 @@ def build_wheel(pack: Path, folder: Path, isolated: bool) -> Path:
         (wheel,) = made.glob("*.whl")
         inside = zipfile.ZipFile(wheel).namelist()
         package = folder.relative_to(pack / "src").as_posix()
-        for file in (*(sums.read_sums(folder) or {}), sums.SUMS, CARD):
+        for file in (*(checksums.read_sums(folder) or {}), checksums.SUMS, CARD):
             if f"{package}/{file}" not in inside:
                 stop(f"{wheel.name}: lacks {file}; see package-data in {pack / 'pyproject.toml'}")
         target.mkdir(exist_ok=True)

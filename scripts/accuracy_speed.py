@@ -21,8 +21,8 @@ import matplotlib
 matplotlib.use("agg")
 from matplotlib import pyplot
 
-from peft_sp.io.output import write_bytes
-from peft_sp.training.published import LORA_3B_MCC2, MEAN_MCC2, SIGNALP6_MCC2
+from peft_sp.io.atomic import write_bytes
+from peft_sp.training.evaluation.published import LORA_3B_MCC2, MEAN_MCC2, SIGNALP6_MCC2
 
 PUBLISHED = {
     "SignalP 6.0": MEAN_MCC2["SignalP 6.0"],

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import peft_sp
 from peft_sp.biology.grammar import NO_SP, TYPES
-from peft_sp.io.output import write_text
+from peft_sp.io.atomic import write_text
 
 COLUMNS = ("model", "proteome", "proteins", "eukarya", *(name.lower() for name in TYPES))
 Row = dict[str, str]

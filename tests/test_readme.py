@@ -17,10 +17,10 @@ import pytest
 
 from peft_sp.biology.grammar import TYPES
 from peft_sp.io.labelled import read_labelled
-from peft_sp.io.models import bundled
-from peft_sp.training.card import figures
-from peft_sp.training.metrics import BIG_CLASSES, Outcomes, score
-from peft_sp.training.published import SIGNALP6_CLEAVAGE, SIGNALP6_MCC2
+from peft_sp.io.registry.lookup import bundled
+from peft_sp.training.evaluation.metrics import BIG_CLASSES, Outcomes, score
+from peft_sp.training.evaluation.model_card import figures
+from peft_sp.training.evaluation.published import SIGNALP6_CLEAVAGE, SIGNALP6_MCC2
 from peft_sp.training.recipe import read_recipe
 from peft_sp.training.runs import identity
 from tests.conftest import ROOT

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from peft_sp.biology.prediction import Prediction, Protein, Region
 from peft_sp.errors import PeftSpError
-from peft_sp.inference.predictor import Predictor, load
+from peft_sp.inference.loading import load
+from peft_sp.inference.predictor import Predictor
 from peft_sp.io.fasta import read_fasta
 from peft_sp.version import __version__
 

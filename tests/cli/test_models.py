@@ -11,8 +11,8 @@ import sys
 
 import pytest
 
-from peft_sp.inference.predictor import load
-from peft_sp.io.models import bundled
+from peft_sp.inference.loading import load
+from peft_sp.io.registry.lookup import bundled
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.integration
@@ -236,7 +236,7 @@ def test_the_default_model_scans_nothing(ecoli):
     code = (
         "import sys\n"
         "from peft_sp.cli.main import main\n"
-        "from peft_sp.io import packs\n"
+        "from peft_sp.io.registry import packs\n"
         "packs.offers = None\n"
         f"sys.argv = ['peft-sp', 'predict', {str(ecoli)!r}, '-o', '-']\n"
         "main()\n"

@@ -16,8 +16,8 @@ from typer.main import get_command
 from peft_sp.cli.main import app
 from peft_sp.io.fasta import open_input
 from peft_sp.io.signalp6 import FILES
-from tests import consumers
 from tests.conftest import DATA, ROOT
+from tests.support import consumers
 
 pytestmark = pytest.mark.integration
 REAL = DATA / "signalp6"

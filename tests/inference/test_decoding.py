@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from peft_sp.biology.grammar import TYPES, grammar
 from peft_sp.inference import decoding
 from peft_sp.inference.decoding import CrfScores, Decoder
-from tests.brute_force import Case, cases, legal_paths, log_weight
+from tests.support.brute_force import Case, cases, legal_paths, log_weight
 
 
 def decoder_of(case) -> Decoder:

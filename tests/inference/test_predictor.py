@@ -8,9 +8,10 @@ from peft_sp.biology.grammar import TYPES, WINDOW
 from peft_sp.biology.prediction import COLUMN_OF_STATE, MARGINAL_COLUMNS, Protein, Region
 from peft_sp.errors import ModelError, PeftSpError
 from peft_sp.inference import predictor as module
+from peft_sp.inference.cache import Memory
 from peft_sp.inference.decoding import CrfScores
-from peft_sp.inference.memory import Memory
-from peft_sp.inference.predictor import Predictor, decode_windows, load
+from peft_sp.inference.loading import load
+from peft_sp.inference.predictor import Predictor, decode_windows
 from peft_sp.io.fasta import read_fasta
 from tests.conftest import DATA
 

@@ -9,7 +9,7 @@ import pytest
 
 from peft_sp.biology.prediction import MARGINAL_COLUMNS, Marginals, Prediction, Protein
 from peft_sp.errors import MissingExtraError
-from peft_sp.io.output import OutputFiles
+from peft_sp.io.run_directory import OutputFiles
 from peft_sp.io.signalp6 import FORMATS, ProteinFiles, file_stem, require
 
 NONE = (1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -64,6 +64,6 @@ def test_a_picture_and_its_table(kind, tmp_path):
 
 
 def test_pictures_that_cannot_be_drawn(monkeypatch):
-    monkeypatch.setitem(sys.modules, "peft_sp.io.canvas", None)
+    monkeypatch.setitem(sys.modules, "peft_sp.io.plotting.matplotlib_backend", None)
     with pytest.raises(MissingExtraError, match=r"drawing png pictures.*peft-sp\[plot\]"):
         require("png")

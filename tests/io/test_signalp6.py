@@ -11,9 +11,9 @@ import pytest
 
 from peft_sp.biology.grammar import TYPES
 from peft_sp.biology.prediction import Prediction, Protein, Region
-from peft_sp.io import output
+from peft_sp.io import run_directory
 from peft_sp.io.fasta import open_input
-from peft_sp.io.output import OutputFiles
+from peft_sp.io.run_directory import OutputFiles
 from peft_sp.io.signalp6 import FILES, Run, SignalP6Writer
 from peft_sp.io.tables import COLUMNS, TableWriter
 from tests.conftest import DATA
@@ -197,8 +197,8 @@ def test_our_own_table():
 
 
 def test_files_that_are_gone_on_with_equal_straight_ones(tmp_path, monkeypatch):
-    monkeypatch.setattr(output, "INTERVAL", 0)
-    monkeypatch.setattr(output, "SHARE", 1e9)
+    monkeypatch.setattr(run_directory, "INTERVAL", 0)
+    monkeypatch.setattr(run_directory, "SHARE", 1e9)
     headers = ["twin", "twin", "twin_2", "twin", "last"]
     shares = (0.1, 0.9, 0.0, 0.0, 0.0, 0.0)
     predictions = [Prediction(Protein(h, "M" * 40), "SP", shares, 22, 0.8) for h in headers]

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from peft_sp.biology.grammar import grammar
 from peft_sp.network.crf import ConstrainedCRF, components
-from tests.brute_force import cases, legal_paths, log_weight
+from tests.support.brute_force import cases, legal_paths, log_weight
 
 
 def crf_of(case) -> ConstrainedCRF:

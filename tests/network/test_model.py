@@ -10,10 +10,10 @@ from safetensors.torch import load_file, save_file
 from peft_sp.biology.alphabet import encode
 from peft_sp.errors import ModelError
 from peft_sp.inference.backends import OnnxBackend, TorchBackend
-from peft_sp.io import models
+from peft_sp.io.registry import lookup
 from peft_sp.network.checkpoint import load_checkpoint, save_checkpoint
-from peft_sp.network.export import export_onnx
 from peft_sp.network.model import build_model
+from peft_sp.network.onnx.graph import export_onnx
 from peft_sp.network.settings import ModelSettings, StudentSettings
 from peft_sp.network.tuning import LoRA
 
@@ -165,8 +165,8 @@ def test_onnx_equals_torch(tmp_path):
     torch.manual_seed(0)
     model = build_model(ModelSettings(student=STUDENT)).eval()
     torch.nn.init.normal_(model.crf.transitions)
-    export_onnx(model, tmp_path / models.ONNX)
-    exported, original = OnnxBackend(tmp_path / models.ONNX, threads=1), TorchBackend(model)
+    export_onnx(model, tmp_path / lookup.ONNX)
+    exported, original = OnnxBackend(tmp_path / lookup.ONNX, threads=1), TorchBackend(model)
     for batch in (SEQUENCES, ["M"], ["MKT" * 20] * 9):
         residues = encode(batch)
         found, expected = exported.emissions(residues), original.emissions(residues)

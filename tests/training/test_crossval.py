@@ -4,12 +4,12 @@ import json
 import pytest
 
 from peft_sp.errors import OutputError
-from peft_sp.inference.predictor import load
-from peft_sp.io.models import read_config
-from peft_sp.training.calibration import fit_temperature
+from peft_sp.inference.loading import load
+from peft_sp.io.registry.lookup import read_config
 from peft_sp.training.crossval import crossvalidate, folds, read_figures
-from peft_sp.training.examination import Examination, read_examination
-from peft_sp.training.metrics import Outcomes
+from peft_sp.training.evaluation.calibration import fit_temperature
+from peft_sp.training.evaluation.evaluate import Examination, read_examination
+from peft_sp.training.evaluation.metrics import Outcomes
 from peft_sp.training.recipe import Recipe
 from peft_sp.training.runs import run
 

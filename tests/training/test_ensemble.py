@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from peft_sp.errors import ModelError, OutputError
-from peft_sp.inference.predictor import decode_windows, load
+from peft_sp.inference.loading import load
+from peft_sp.inference.predictor import decode_windows
 from peft_sp.io.labelled import partition
-from peft_sp.io.models import members, read_config
-from peft_sp.training.calibration import fit_temperature
-from peft_sp.training.metrics import Outcomes
+from peft_sp.io.registry.lookup import members, read_config
+from peft_sp.training.evaluation.calibration import fit_temperature
+from peft_sp.training.evaluation.metrics import Outcomes
 from peft_sp.training.recipe import Recipe
 from peft_sp.training.runs import run
 

@@ -14,8 +14,8 @@ import pytest
 from peft_sp.biology.alphabet import PAD, encode
 from peft_sp.errors import ModelError, OutputError
 from peft_sp.inference.backends import OnnxBackend
-from peft_sp.inference.predictor import load
-from peft_sp.io.models import write_config
+from peft_sp.inference.loading import load
+from peft_sp.io.registry.lookup import write_config
 from peft_sp.network.checkpoint import save_checkpoint
 from peft_sp.network.tuning import Full, LoRA
 from peft_sp.training import export as exporting

@@ -7,12 +7,12 @@ from safetensors.torch import load_file
 
 from peft_sp.errors import InputError, OutputError, RecipeError
 from peft_sp.inference.backends import TorchBackend
-from peft_sp.inference.predictor import load
+from peft_sp.inference.loading import load
 from peft_sp.io.labelled import partition, read_labelled
 from peft_sp.network.model import build_model, seed_everything
-from peft_sp.training.calibration import fit_temperature, temper
-from peft_sp.training.card import figures
-from peft_sp.training.metrics import Outcomes, score
+from peft_sp.training.evaluation.calibration import fit_temperature, temper
+from peft_sp.training.evaluation.metrics import Outcomes, score
+from peft_sp.training.evaluation.model_card import figures
 from peft_sp.training.recipe import Recipe
 from peft_sp.training.runs import run
 from peft_sp.training.trainer import train

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from peft_sp.io import models
-from peft_sp.io.accuracy import Accuracy, accuracy
-from peft_sp.io.models import Model
-from peft_sp.io.sums import SUMS
+from peft_sp.io.registry import lookup
+from peft_sp.io.registry.accuracy import Accuracy, accuracy
+from peft_sp.io.registry.checksums import SUMS
+from peft_sp.io.registry.lookup import Model
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,7 +29,7 @@ def add_to(app: typer.Typer) -> None:
 
 def chosen(name: str) -> Model:
     """The model that a command was asked for; says which commit a hub id stands for."""
-    model = models.find(name)
+    model = lookup.find(name)
     _report_commit(model)
     return model
 
@@ -55,13 +55,13 @@ def show(
     if name is None:
         if update:
             raise typer.BadParameter("--update needs the hub id of a model (owner/name)")
-        _list(models.installed(), as_json)
+        _list(lookup.installed(), as_json)
     elif (
-        not update and not (Path(name) / models.CONFIG).is_file() and (found := models.within(name))
+        not update and not (Path(name) / lookup.CONFIG).is_file() and (found := lookup.within(name))
     ):
         _list(found, as_json)
     else:
-        _show(models.find(name, update=update), as_json)
+        _show(lookup.find(name, update=update), as_json)
 
 
 def _list(found: list[Model], as_json: bool) -> None:

@@ -20,11 +20,12 @@ import typer
 from peft_sp.biology.grammar import TYPES
 from peft_sp.biology.prediction import MECHANISM_OF_TYPE, Prediction, Protein
 from peft_sp.inference.backends import runtime
-from peft_sp.inference.memory import Memory
+from peft_sp.inference.cache import Memory
 from peft_sp.inference.predictor import MODES, Predictor
-from peft_sp.io import models, signalp6, tables
+from peft_sp.io import signalp6, tables
 from peft_sp.io.fasta import Survey
-from peft_sp.io.output import OutputFiles
+from peft_sp.io.registry import lookup
+from peft_sp.io.run_directory import OutputFiles
 from peft_sp.version import __version__
 
 PLOTS = "plots"
@@ -70,7 +71,7 @@ def now() -> datetime:
 def identity(
     command: str,
     survey: Survey,
-    model: models.Model | str,
+    model: lookup.Model | str,
     predictor: Predictor,
     organism: str,
     batch_size: int | None,
@@ -83,7 +84,7 @@ def identity(
         "version": __version__,
         "input": f"{survey.count:,} proteins with hash {survey.fingerprint}",
         "number of skipped records": str(len(survey.skipped)),
-        "model": f"hash {models.fingerprint(models.locate(model))}",
+        "model": f"hash {lookup.fingerprint(lookup.locate(model))}",
         "organism": organism,
         "batch size": str(batch_size or backend.batch_size),
         "pictures": str(look),
@@ -128,7 +129,7 @@ def _looks(
 ) -> _Looks:
     page = plotter = None
     if look.summarised:
-        from peft_sp.io import summary
+        from peft_sp.io.plotting.summary import page as summary
 
         about = summary.About(
             tool=run.tool,
@@ -141,7 +142,7 @@ def _looks(
         begun = files.state["page"] if files.resumed else None
         page = summary.SummaryWriter(files.open(summary.FILE), about, begun)
     if look.pictures:
-        from peft_sp.io import plots
+        from peft_sp.io.plotting import plotter as plots
 
         place = files.folder(PLOTS)
         plotter = drawing.enter_context(plots.Plotter(place, look.pictures, look.processes))

@@ -27,11 +27,13 @@ from peft_sp.cli.output import (
 )
 from peft_sp.errors import OutputError
 from peft_sp.inference.backends import available_processors
-from peft_sp.inference.memory import Memory
-from peft_sp.inference.predictor import load
-from peft_sp.io import models, plots, signalp6, tables
+from peft_sp.inference.cache import Memory
+from peft_sp.inference.loading import load
+from peft_sp.io import signalp6, tables
 from peft_sp.io.fasta import open_input
-from peft_sp.io.output import OutputFiles, refuse_unfinished
+from peft_sp.io.plotting import plotter
+from peft_sp.io.registry import lookup
+from peft_sp.io.run_directory import OutputFiles, refuse_unfinished
 from peft_sp.version import __version__
 
 STREAM = "-"
@@ -94,7 +96,7 @@ def predict(
     ] = Organism.other,
     model: Annotated[
         str, typer.Option("--model", "-m", help="A model's name, directory or hub id.")
-    ] = models.DEFAULT,
+    ] = lookup.DEFAULT,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads of the network; default: all.")
     ] = None,
@@ -138,7 +140,7 @@ def predict(
     summarised = summarised or pictures is not Plots.none
     kind = None if pictures is Plots.none else pictures.value
     if kind:
-        plots.require(kind)
+        plotter.require(kind)
     if summarised and output == STREAM:
         raise typer.BadParameter("--plots and --summary need a directory; give another -o than '-'")
     if output == STREAM and resume:

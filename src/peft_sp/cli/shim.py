@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from peft_sp.errors import OutputError
-from peft_sp.io.output import umask, write_text
+from peft_sp.io.atomic import umask, write_text
 
 NAME = "signalp6"
 MARK = "# made by peft-sp install-shim"

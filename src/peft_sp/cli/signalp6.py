@@ -14,12 +14,13 @@ from typer.core import TyperCommand
 from peft_sp.biology.grammar import NO_SP
 from peft_sp.cli.output import Look, identity, now, write
 from peft_sp.errors import ModelError
-from peft_sp.inference.memory import Memory
-from peft_sp.inference.predictor import load
-from peft_sp.io import models, signalp6
-from peft_sp.io.accuracy import accuracy
+from peft_sp.inference.cache import Memory
+from peft_sp.inference.loading import load
+from peft_sp.io import signalp6
 from peft_sp.io.fasta import Survey, open_input
-from peft_sp.io.output import OutputFiles, refuse_unfinished
+from peft_sp.io.registry import lookup
+from peft_sp.io.registry.accuracy import accuracy
+from peft_sp.io.run_directory import OutputFiles, refuse_unfinished
 from peft_sp.version import __version__
 
 TOOL = "SignalP-6.0"
@@ -177,8 +178,8 @@ def predict_as_signalp6(
 def _model_of(mode: Mode) -> str:
     """The model that stands for a mode; says which one where the mode leaves it open."""
     if mode is Mode.fast:
-        return models.DEFAULT
-    best = models.most_accurate()
+        return lookup.DEFAULT
+    best = lookup.most_accurate()
     measured = accuracy(best.config)
     known = f", mean MCC2 {measured.mean_mcc2:.3f}" if measured and measured.mean_mcc2 else ""
     print(
@@ -198,7 +199,7 @@ def _own_model(directory: str, mode: Mode) -> str:
         )
         return name
     try:
-        models.read_config(models.locate(directory))
+        lookup.read_config(lookup.locate(directory))
     except ModelError as error:
         raise ModelError(
             f"{error}; give a model of this program, or leave out --model_dir"

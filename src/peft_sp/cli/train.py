@@ -13,11 +13,11 @@ import typer
 
 from peft_sp.cli.models import chosen
 from peft_sp.errors import InputError, MissingExtraError, RecipeError
-from peft_sp.io.output import write_text
+from peft_sp.io.atomic import write_text
 
 if TYPE_CHECKING:
-    from peft_sp.training.metrics import Scores
-    from peft_sp.training.regions import RegionScores
+    from peft_sp.training.evaluation.metrics import Scores
+    from peft_sp.training.evaluation.regions import RegionScores
 
 
 RecipeFile = Annotated[str, typer.Argument(help="A recipe (TOML).")]
@@ -149,7 +149,7 @@ def crossvalidate(
         from peft_sp.io.labelled import data_hash
         from peft_sp.training import crossval as protocols
         from peft_sp.training import recipe as read
-        from peft_sp.training.report import comparison
+        from peft_sp.training.evaluation.comparison import comparison
     except ImportError as error:
         raise MissingExtraError("training", "train", error.name) from None
     if protocol not in ("deployed", "published"):
@@ -231,13 +231,13 @@ def evaluate(
 
     Example: [bold]peft-sp evaluate my-model train_set.fasta --partition 0[/bold]
     """
-    from peft_sp.inference.predictor import load
+    from peft_sp.inference.loading import load
     from peft_sp.io.labelled import PARTITIONS, data_hash, partition, read_labelled
 
     try:
-        from peft_sp.training.card import figures
-        from peft_sp.training.metrics import Outcomes, decode, score
-        from peft_sp.training.regions import region_scores
+        from peft_sp.training.evaluation.metrics import Outcomes, decode, score
+        from peft_sp.training.evaluation.model_card import figures
+        from peft_sp.training.evaluation.regions import region_scores
     except ImportError as error:
         raise MissingExtraError("evaluation", "train", error.name) from None
     proteins = partition(read_labelled(labelled), partitions or PARTITIONS)

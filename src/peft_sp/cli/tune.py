@@ -12,7 +12,7 @@ from peft_sp.cli.train import Changes, Kept, RecipeFile, kept_in
 from peft_sp.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from peft_sp.training.search import Tried
+    from peft_sp.training.search.trials import Tried
 
 SHOWN = 5
 """Trials in the table."""
@@ -44,7 +44,7 @@ def tune(
     """
     try:
         from peft_sp.training import recipe as recipes
-        from peft_sp.training import search as searches
+        from peft_sp.training.search import trials as searches
     except ImportError as error:
         raise MissingExtraError("tune", "train", error.name) from None
     settings = recipes.read_recipe(recipe, changes)

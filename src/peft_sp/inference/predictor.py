@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -25,16 +23,14 @@ from peft_sp.biology.prediction import (
     Protein,
     Region,
 )
-from peft_sp.errors import MissingExtraError, ModelError
-from peft_sp.inference.backends import Backend, EnsembleBackend, OnnxBackend, TorchBackend
+from peft_sp.inference.backends import Backend
+from peft_sp.inference.cache import Key, Memory, Result
 from peft_sp.inference.decoding import Decoded, Decoder
-from peft_sp.inference.memory import Key, Memory, Result
-from peft_sp.io import models
 from peft_sp.io.cleaning import clean
 from peft_sp.io.organism import organism_of
 
 if TYPE_CHECKING:
-    from peft_sp.network.backbone import Backbones
+    pass
 
 CHUNK = 2048
 """Proteins that are looked at together: enough to fill batches of one length."""
@@ -181,84 +177,6 @@ def decode_windows(
         np.concatenate([p.site_probabilities for p in parts])[back],
         paths[back],
     )
-
-
-def load(
-    model: str | os.PathLike[str] | models.Model = models.DEFAULT,
-    *,
-    device: str = "auto",
-    threads: int | None = None,
-    backbone: str | None = None,
-    precision: Literal["float32", "bfloat16"] = "float32",
-) -> Predictor:
-    """A predictor from a model's name, directory or hub id.
-
-    Exported models run on ONNX Runtime without torch; others need `peft-sp[train]` and their
-    backbone, which `backbone` (name, hub id or directory) may point to. threads: of the
-    processor, None for all. device: "auto", "cpu" or "cuda"; precision: what is computed in; both
-    for models on torch; exported ones run on the CPU in float32 and take neither.
-
-    Raises ModelError where the model cannot be found, read or run so, and MissingExtraError.
-    """
-    directory = models.locate(model)
-    config = models.read_config(directory)
-    if backbone is not None and "backbone" not in config:
-        raise ModelError(f"model '{model}' has no backbone; leave out --backbone")
-    place = _Place(device, threads, backbone, precision)
-    found = _backend(directory, config, place)
-    found.scores = replace(found.scores, temperature=models.temperature(config))
-    return Predictor(found, config)
-
-
-@dataclass
-class _Place:
-    """Where a model runs; `backbones` are those that its networks have read so far."""
-
-    device: str
-    threads: int | None
-    backbone: str | None
-    precision: str = "float32"
-    backbones: Backbones | None = None
-
-
-def _backend(directory: Path, config: dict[str, Any], place: _Place) -> Backend:
-    exported = directory / models.ONNX
-    if names := models.members(config):
-        parts = [models.locate(directory / name) for name in names]
-        return EnsembleBackend([_backend(part, models.read_config(part), place) for part in parts])
-    if not exported.is_file():
-        return _torch_backend(directory, place)
-    if place.device not in ("auto", "cpu"):
-        raise ModelError(f"model '{directory}' is exported for the CPU; leave out --device")
-    if place.precision != "float32":
-        raise ModelError(
-            f"model '{directory}' is exported and computes in float32; leave out --precision"
-        )
-    if place.backbone is not None:
-        raise ModelError(
-            f"model '{directory}' is exported, its backbone included; leave out --backbone"
-        )
-    return OnnxBackend(exported, place.threads, models.batch_size(config))
-
-
-def _torch_backend(directory: Path, place: _Place) -> TorchBackend:
-    try:
-        import torch
-
-        from peft_sp.network.backbone import Backbones
-        from peft_sp.network.checkpoint import load_checkpoint
-    except ImportError as error:
-        raise MissingExtraError(f"{directory}", "train", error.name) from None
-    device = place.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    elif device == "cuda" and not torch.cuda.is_available():
-        raise ModelError("this machine has no CUDA device; use --device cpu")
-    if place.threads is not None:
-        torch.set_num_threads(place.threads)
-    place.backbones = place.backbones or Backbones()
-    model = load_checkpoint(directory, place.backbone, place.backbones)
-    return TorchBackend(model, device, place.precision)
 
 
 def _results(decoded: Decoded, lengths: NDArray[np.int64]) -> Iterator[Result]:

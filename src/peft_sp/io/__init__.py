@@ -1,0 +1,1 @@
+"""Files in and out: FASTA and labelled proteins, results, pictures, models on disk. No tensors."""

@@ -20,8 +20,8 @@ from peft_sp.biology.alphabet import RESIDUES
 from peft_sp.biology.grammar import ORGANISM_GROUPS, TOPOLOGY, TYPES, WINDOW
 from peft_sp.biology.tagging import LABEL_OF_TYPE, cleavage_site
 from peft_sp.errors import InputError
+from peft_sp.io.atomic import write_text
 from peft_sp.io.formats import open_text
-from peft_sp.io.output import write_text
 
 PARTITIONS = (0, 1, 2)
 

@@ -13,9 +13,9 @@ from typing import Literal
 
 from peft_sp.biology.grammar import DECLARATIONS, EUKARYOTIC_TYPES, TYPES
 from peft_sp.biology.prediction import Prediction, Protein, Region
-from peft_sp.io import plots
-from peft_sp.io.output import OutputFiles
-from peft_sp.io.residues import FreeNames
+from peft_sp.io.plotting import plotter
+from peft_sp.io.plotting.residue_table import FreeNames
+from peft_sp.io.run_directory import OutputFiles
 
 Organism = Literal["eukarya", "other"]
 
@@ -92,7 +92,7 @@ class Run:
 def require(format_name: str) -> None:
     """Make sure that a format's files can be made, before any work. Raises MissingExtraError."""
     for kind in FORMATS[format_name]:
-        plots.require(kind)
+        plotter.require(kind)
 
 
 def file_stem(header: str) -> str:
@@ -129,7 +129,7 @@ class ProteinFiles:
         stem = self._free_name(file_stem(prediction.protein.header))
         names = {kind: f"{stem}_plot.{kind}" for kind in self._kinds}
         for name in names.values():
-            plots.draw(prediction, prediction.marginals, self._files.path(name))
+            plotter.draw(prediction, prediction.marginals, self._files.path(name))
         return names
 
 

@@ -163,7 +163,7 @@ class Backbone(nn.Module):
     nothing.
 
     prompts: vectors to be set before the tokens of some layers. kept: what the first layers
-    compute for windows that were seen before (see `frozen.py`).
+    compute for windows that were seen before (see `activation_cache.py`).
     """
 
     lookup: Tensor

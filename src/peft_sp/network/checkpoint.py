@@ -16,10 +16,10 @@ from torch import Tensor
 from peft_sp.biology.alphabet import RESIDUES
 from peft_sp.biology.grammar import WINDOW
 from peft_sp.errors import ModelError
-from peft_sp.io import models
-from peft_sp.io.output import umask, write_text
-from peft_sp.network.export import export_onnx
+from peft_sp.io.atomic import umask, write_text
+from peft_sp.io.registry import lookup
 from peft_sp.network.model import SignalPeptideModel, build_model
+from peft_sp.network.onnx.graph import export_onnx
 from peft_sp.network.settings import ModelSettings
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def save_checkpoint(
     """
     place = Path(directory)
     place.mkdir(parents=True, exist_ok=True)
-    (place / models.CONFIG).unlink(missing_ok=True)
+    (place / lookup.CONFIG).unlink(missing_ok=True)
     config: dict[str, Any] = {
         **about,
         "settings": settings.model_dump(include=set(ModelSettings.model_fields)),
@@ -65,7 +65,7 @@ def save_checkpoint(
         config["backbone"] = {"name": settings.backbone, "sha256": model.backbone_hash}
     if settings.tuning is None:
         save_file(encoder, place / ENCODER)
-        export_onnx(model, place / models.ONNX)
+        export_onnx(model, place / lookup.ONNX)
     elif (tuned := _peft_model(model)) is not None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -77,7 +77,7 @@ def save_checkpoint(
         file.chmod(0o666 & ~umask())  # safetensors leaves them to their owner alone
     # After peft, which would put a card of its own there.
     write_text(place / "README.md", card)
-    models.write_config(place, config)
+    lookup.write_config(place, config)
 
 
 def load_checkpoint(
@@ -93,7 +93,7 @@ def load_checkpoint(
     was trained on.
     """
     place = Path(directory)
-    config = models.read_config(place)
+    config = lookup.read_config(place)
     try:
         settings = ModelSettings.model_validate(config["settings"])
         if backbone is not None:

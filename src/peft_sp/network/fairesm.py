@@ -23,7 +23,7 @@ from torch import Tensor
 from transformers import EsmConfig, EsmModel, EsmTokenizer
 
 from peft_sp.errors import ModelError, OutputError
-from peft_sp.io.output import umask
+from peft_sp.io.atomic import umask
 
 VOCABULARY = (
     *("<cls>", "<pad>", "<eos>", "<unk>"),

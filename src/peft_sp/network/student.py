@@ -63,13 +63,28 @@ class Student(nn.Module):
         for block in self.blocks:
             state = block(state, real) * real
         state = self.dropout(state)
-        ahead, _ = self.forwards(state)
+        ahead = _recurrent(self.forwards, state)
         last = mask.sum(1, keepdim=True) - 1  # (B, 1)
         turned = torch.where(places <= last, last - places, places)[..., None]  # (B, L, 1)
-        back, _ = self.backwards(state.gather(1, turned.expand(-1, -1, state.shape[2])))
+        back = _recurrent(self.backwards, state.gather(1, turned.expand(-1, -1, state.shape[2])))
         back = back.gather(1, turned.expand(-1, -1, back.shape[2]))
         hidden: Tensor = self.norm(torch.cat([ahead, back], dim=2))
         return hidden
+
+
+def _recurrent(lstm: nn.LSTM, states: Tensor) -> Tensor:
+    """Outputs (B, L, H) of an LSTM for states (B, L, C).
+
+    Processors without instructions for bfloat16 have no such LSTM: theirs computes in float32,
+    whatever autocast asks for.
+    """
+    supported = states.device.type != "cpu" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    if supported:
+        output: Tensor = lstm(states)[0]
+        return output
+    with torch.autocast("cpu", enabled=False):
+        output = lstm(states.float())[0]
+        return output
 
 
 class ConvolutionBlock(nn.Module):

@@ -20,25 +20,30 @@ from typing import Any, Literal
 
 from peft_sp.biology.grammar import TYPES
 from peft_sp.errors import MissingExtraError, OutputError
-from peft_sp.inference.predictor import load
+from peft_sp.inference.loading import load
+from peft_sp.io.atomic import write_bytes, write_text
 from peft_sp.io.labelled import PARTITIONS, LabelledProtein, partition, read_labelled
-from peft_sp.io.models import CONFIG, read_config, temperature, write_config
-from peft_sp.io.output import write_bytes, write_text
-from peft_sp.training.calibration import Reliability, fit_temperature, reliability, temper
-from peft_sp.training.card import figures
-from peft_sp.training.examination import (
+from peft_sp.io.registry.lookup import CONFIG, read_config, temperature, write_config
+from peft_sp.training.evaluation.calibration import (
+    Reliability,
+    fit_temperature,
+    reliability,
+    temper,
+)
+from peft_sp.training.evaluation.evaluate import (
     RESAMPLES,
     Examination,
     examine,
     read_examination,
     write_examination,
 )
-from peft_sp.training.metrics import Outcomes, Scores, score
+from peft_sp.training.evaluation.figures import draw
+from peft_sp.training.evaluation.metrics import Outcomes, Scores, score
+from peft_sp.training.evaluation.model_card import figures
+from peft_sp.training.evaluation.regions import region_lengths
+from peft_sp.training.evaluation.report import mean_over_models, report
 from peft_sp.training.options import Partitions
-from peft_sp.training.pictures import draw
 from peft_sp.training.recipe import WHERE, Recipe
-from peft_sp.training.regions import region_lengths
-from peft_sp.training.report import mean_over_models, report
 from peft_sp.training.runs import calibration, check_made, identity, run, sources
 from peft_sp.training.trainer import Progress
 

@@ -16,15 +16,15 @@ import numpy as np
 
 from peft_sp.errors import ModelError, OutputError
 from peft_sp.inference.backends import Backend, EnsembleBackend, OnnxBackend, TorchBackend
-from peft_sp.io import models
+from peft_sp.io.atomic import umask, write_text
 from peft_sp.io.labelled import LabelledProtein
-from peft_sp.io.output import umask, write_text
+from peft_sp.io.registry import lookup
 from peft_sp.network.backbone import Backbones
 from peft_sp.network.checkpoint import HEAD, load_checkpoint
-from peft_sp.network.export import OPSET, export_onnx
 from peft_sp.network.model import SignalPeptideModel
-from peft_sp.network.precision import Precision
-from peft_sp.training.metrics import Outcomes, score
+from peft_sp.network.onnx.graph import OPSET, export_onnx
+from peft_sp.network.onnx.storage import Precision
+from peft_sp.training.evaluation.metrics import Outcomes, score
 from peft_sp.version import __version__
 
 MCC2_LIMIT = 0.002
@@ -105,18 +105,18 @@ def export(
     Raises ModelError for a model that cannot be exported and for a result beyond `MCC2_LIMIT`
     or `SITES_LIMIT`, OutputError for an output that cannot be written; nothing is left then.
     """
-    directory, target = models.locate(model), Path(output)
-    config = models.read_config(directory)
-    names = models.members(config)
+    directory, target = lookup.locate(model), Path(output)
+    config = lookup.read_config(directory)
+    names = lookup.members(config)
     alone = target.suffix == ".onnx"
     if backbone is not None and "backbone" not in config:
         raise ModelError(f"model '{model}' has no backbone; leave out --backbone")
     _refuse_existing(target, alone)
     with _staging(target) as staging:
         backbones = Backbones()
-        sources = [models.locate(directory / name) for name in names or ["."]]
+        sources = [lookup.locate(directory / name) for name in names or ["."]]
         originals = [_load(source, backbone, backbones) for source in sources]
-        difference = export_onnx(originals, staging / models.ONNX, precision)
+        difference = export_onnx(originals, staging / lookup.ONNX, precision)
         # A student's usual size is the larger one of `OnnxBackend`.
         on_backbones = any(original.backbone_hash is not None for original in originals)
         size = BATCH_SIZE if on_backbones else None
@@ -124,7 +124,7 @@ def export(
         if labelled is not None:
             together = [TorchBackend(original) for original in originals]
             before = together[0] if len(together) == 1 else EnsembleBackend(together)
-            after = OnnxBackend(staging / models.ONNX, None, size)
+            after = OnnxBackend(staging / lookup.ONNX, None, size)
             ((_, check),) = compare(before, {"": after}, labelled)
         if check is not None and not check.holds:
             raise ModelError(
@@ -132,8 +132,8 @@ def export(
                 f"a mean MCC2 and {SITES_LIMIT:.1%} of sites; choose another --precision"
             )
         if alone:
-            (staging / models.ONNX).chmod(0o666 & ~umask())
-            (staging / models.ONNX).replace(target)
+            (staging / lookup.ONNX).chmod(0o666 & ~umask())
+            (staging / lookup.ONNX).replace(target)
             return Exported(target, target.stat().st_size, difference, check)
         _describe(directory, staging, _Made(precision, difference, licence, size, check))
         weight = sum(file.stat().st_size for file in staging.rglob("*") if file.is_file())
@@ -142,7 +142,7 @@ def export(
 
 
 def _load(directory: Path, backbone: str | None, backbones: Backbones) -> SignalPeptideModel:
-    if not (directory / HEAD).exists() and (directory / models.ONNX).exists():
+    if not (directory / HEAD).exists() and (directory / lookup.ONNX).exists():
         raise ModelError(
             f"{directory}: is exported already; 'peft-sp predict --model' takes it as it is"
         )
@@ -188,7 +188,7 @@ class _Made:
 
 def _describe(source: Path, place: Path, made: _Made) -> None:
     """Write `config.json` and the card of an exported model: its original's, and more."""
-    config = models.read_config(source)
+    config = lookup.read_config(source)
     config["licence"] = made.licence or inherited_licence(config)
     if made.size is not None:
         config["batch_size"] = made.size
@@ -212,7 +212,7 @@ def _describe(source: Path, place: Path, made: _Made) -> None:
     card = source / "README.md"
     text = card.read_text(encoding="utf-8").rstrip() if card.is_file() else f"# {source.name}"
     write_text(place / "README.md", f"{text}\n\n## Exported\n\n{_section(config, made)}\n")
-    models.write_config(place, config)
+    lookup.write_config(place, config)
 
 
 def _forget_places(config: dict[str, Any]) -> None:

@@ -16,16 +16,16 @@ from pydantic import ValidationError
 
 from peft_sp.errors import OutputError
 from peft_sp.inference.backends import EnsembleBackend
-from peft_sp.inference.predictor import load
+from peft_sp.inference.loading import load
+from peft_sp.io.atomic import write_text
 from peft_sp.io.labelled import data_hash, read_labelled
-from peft_sp.io.models import CONFIG, locate, read_config, write_config
-from peft_sp.io.output import write_text
+from peft_sp.io.registry.lookup import CONFIG, locate, read_config, write_config
 from peft_sp.network.backbone import load_encoder, weights_hash
 from peft_sp.network.checkpoint import save_checkpoint
-from peft_sp.training import distillation
-from peft_sp.training.calibration import fit_temperature
-from peft_sp.training.card import card, cross_validated, figures, table
-from peft_sp.training.examination import examine
+from peft_sp.training.distillation import teachers
+from peft_sp.training.evaluation.calibration import fit_temperature
+from peft_sp.training.evaluation.evaluate import examine
+from peft_sp.training.evaluation.model_card import card, cross_validated, figures, table
 from peft_sp.training.options import Partitions
 from peft_sp.training.recipe import WHERE, Recipe
 from peft_sp.training.trainer import Progress, Trained, divide, train
@@ -140,7 +140,7 @@ def sources(recipe: Recipe) -> dict[str, str | None]:
     found = {"data_sha256": data_hash(recipe.data), "backbone_sha256": backbone}
     if recipe.distillation is not None:
         everybody = [locate(name) for name in recipe.distillation.teachers]
-        found["teachers_sha256"] = distillation.teachers_hash(everybody)
+        found["teachers_sha256"] = teachers.teachers_hash(everybody)
     return found
 
 
@@ -161,7 +161,7 @@ def check_made(
     same = identity(made["recipe"]) == identity(wanted)
     same = same and made["partitions"] == wanted["partitions"]
     if recipe.distillation is not None:
-        same = same and made.get("distillation") == distillation.about(recipe)
+        same = same and made.get("distillation") == teachers.about(recipe)
     expected = given or sources(recipe)
     if not same or any(found[key] != expected[key] for key in found):
         raise OutputError(f"{model} holds a model of another recipe; give another directory")
@@ -216,7 +216,7 @@ def about(
         "made": {
             "recipe": recipe.model_dump(mode="json", exclude=WHERE),
             "partitions": recipe.partitions.model_dump(mode="json"),
-            **({} if recipe.distillation is None else {"distillation": distillation.about(recipe)}),
+            **({} if recipe.distillation is None else {"distillation": teachers.about(recipe)}),
             "data": Path(recipe.data).name,
             "data_sha256": data_hash(recipe.data),
             "peft_sp": __version__,
@@ -260,7 +260,7 @@ def _card(recipe: Recipe, trained: Trained, measured: dict[str, Any] | None) -> 
         )
     ]
     if recipe.distillation is not None:
-        sections.append(("Teachers", distillation.told(recipe)))
+        sections.append(("Teachers", teachers.told(recipe)))
     if trained.validation is not None:
         body = f"Partition {parts.validation}, by which the epoch was chosen.\n\n"
         sections.append(("Validation", body + table(figures(trained.validation.scores))))

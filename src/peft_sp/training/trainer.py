@@ -20,17 +20,17 @@ from peft_sp.biology.alphabet import encode
 from peft_sp.biology.grammar import WINDOW
 from peft_sp.errors import InputError, OutputError
 from peft_sp.inference.backends import TorchBackend
+from peft_sp.io.atomic import write_text
 from peft_sp.io.labelled import LabelledProtein, data_hash, partition, read_labelled
-from peft_sp.io.output import write_text
+from peft_sp.network.activation_cache import keep_activations
 from peft_sp.network.backbone import Backbone
-from peft_sp.network.frozen import keep_activations
 from peft_sp.network.model import SignalPeptideModel, build_model, seed_everything
+from peft_sp.network.region_loss import region_term
 from peft_sp.training.averaging import Averaging, MovingAverage
-from peft_sp.training.composition import region_term
 from peft_sp.training.dataset import BalancedSampler, Batch, LabelledWindows, as_is
-from peft_sp.training.distillation import DistilledWindows, distilled_windows
-from peft_sp.training.examination import Examination, examine
-from peft_sp.training.metrics import Outcomes, score
+from peft_sp.training.distillation.dataset import DistilledWindows, distilled_windows
+from peft_sp.training.evaluation.evaluate import Examination, examine
+from peft_sp.training.evaluation.metrics import Outcomes, score
 from peft_sp.training.recipe import Recipe
 
 LAST_WRITTEN = "trainer_state.json"
@@ -66,7 +66,7 @@ def train(
 
     A run that was killed goes on from its last whole epoch with the same result as one that
     was not. `progress` gets the trainer's log. kept: folder for what frozen layers compute (see
-    `network/frozen.py`); None to compute it anew in each epoch.
+    `network/activation_cache.py`); None to compute it anew in each epoch.
 
     Raises InputError for unusable data, RecipeError or ModelError for an impossible network,
     OutputError where `directory` belongs to another recipe.

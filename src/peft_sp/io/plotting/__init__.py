@@ -1,0 +1,1 @@
+"""Pictures of single predictions, and tables of their residues."""

@@ -1,0 +1,173 @@
+"""Pictures of single predictions as files: PNG, SVG, PDF, EPS, or SignalP 6's table of residues.
+
+`draw` makes one, `Plotter` many. SVG and the table need no drawing library; the others need
+`peft-sp[plot]`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import signal
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from types import TracebackType
+
+from peft_sp.biology.prediction import Marginals, Prediction, Protein
+from peft_sp.errors import MissingExtraError, OutputError
+from peft_sp.io.plotting import svg
+from peft_sp.io.plotting.protein import scene
+from peft_sp.io.plotting.residue_table import FreeNames, residue_table
+
+KINDS = ("png", "svg", "pdf", "txt", "eps")
+_DRAWN_BY_MATPLOTLIB = ("png", "pdf", "eps")
+_BATCH = 16
+"""Pictures that a process draws at once."""
+_ALONE = 64
+"""Pictures that are drawn sooner than another process has started."""
+_LONGEST_NAME = 120
+"""Letters of an id in a file's name; some file systems hold 143 bytes, most 255."""
+_STRANGE = re.compile("[^A-Za-z0-9]")
+_DEVICE = re.compile("(con|prn|aux|nul|com[0-9]|lpt[0-9])", re.IGNORECASE)
+
+Job = tuple[Prediction, Path]
+
+
+def require(kind: str) -> None:
+    """Make sure that pictures of a kind can be drawn, before any work.
+
+    Raises MissingExtraError without matplotlib, ValueError for a kind that is none of `KINDS`.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"a picture is one of {', '.join(KINDS)}, not '{kind}'")
+    if kind in _DRAWN_BY_MATPLOTLIB:
+        try:
+            importlib.import_module("peft_sp.io.plotting.matplotlib_backend")
+        except ModuleNotFoundError as error:
+            raise MissingExtraError(f"drawing {kind} pictures", "plot", error.name) from None
+
+
+def draw(prediction: Prediction, marginals: Marginals, path: str | os.PathLike[str]) -> None:
+    """Draw a prediction with what is likely at each residue into a file; the suffix says how.
+
+    Raises MissingExtraError and ValueError as `require`, OutputError where it cannot be written.
+    """
+    target = Path(path)
+    kind = target.suffix.removeprefix(".").lower()
+    require(kind)
+    try:
+        target.write_bytes(_content(prediction, marginals, kind))
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written ({error.strerror})") from None
+
+
+def _content(prediction: Prediction, marginals: Marginals, kind: str) -> bytes:
+    if kind == "txt":
+        return residue_table(prediction, marginals)
+    place, shapes = scene(prediction, marginals)
+    if kind == "svg":
+        return svg.render(place, shapes).encode()
+    from peft_sp.io.plotting import matplotlib_backend
+
+    if kind == "png":
+        return matplotlib_backend.png(place, shapes)
+    return matplotlib_backend.vector(place, shapes, kind)
+
+
+class Plotter:
+    """Draws many predictions into files of an existing directory, one a protein.
+
+    A context manager: files are whole when it ends. processes: that share the work of many
+    pictures; a program that asks for more than one must have its main part under
+    `if __name__ == "__main__"`. Raises as `require`.
+    """
+
+    def __init__(
+        self, directory: str | os.PathLike[str], kind: str, processes: int | None = None
+    ) -> None:
+        require(kind)
+        self._directory, self._kind = Path(directory), kind
+        shared = kind in _DRAWN_BY_MATPLOTLIB and (processes or 1) > 1
+        self._processes = processes if shared and processes else 0
+        self._names = FreeNames(fold=True)
+        self._waiting: list[Job] = []
+        self._pool: ProcessPoolExecutor | None = None
+        self._drawing: deque[Future[None]] = deque()
+
+    def __enter__(self) -> Plotter:
+        return self
+
+    def add(self, prediction: Prediction) -> str:
+        """Have a prediction drawn; the name of its file.
+
+        Raises ValueError for one without marginals, OutputError where a file cannot be written.
+        """
+        if prediction.marginals is None:
+            raise ValueError("a picture needs predict(..., marginals=True)")
+        name = f"{self._names(_stem(prediction.id))}.{self._kind}"
+        self._waiting.append((prediction, self._directory / name))
+        if not self._processes:
+            self._draw_here()
+        elif len(self._waiting) >= (_BATCH if self._pool else _ALONE):
+            self._share()
+        return name
+
+    def pass_over(self, protein: Protein) -> None:
+        """A picture of it is there from an earlier run, under the name that `add` would give."""
+        self._names(_stem(protein.id))
+
+    def drain(self) -> None:
+        """Wait until all pictures so far are drawn."""
+        self._draw_here()
+        while self._drawing:
+            self._drawing.popleft().result()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                self.drain()
+        finally:
+            if self._pool is not None:
+                self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _draw_here(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        _draw_all(waiting)
+
+    def _share(self) -> None:
+        if self._pool is None:
+            # Started afresh: the network's threads would not survive a fork.
+            self._pool = ProcessPoolExecutor(
+                self._processes, get_context("spawn"), initializer=_ignore_interrupts
+            )
+        while self._waiting:
+            batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
+            self._drawing.append(self._pool.submit(_draw_all, batch))
+        while len(self._drawing) > 4 * self._processes:
+            self._drawing.popleft().result()
+
+
+def _draw_all(jobs: Sequence[Job]) -> None:
+    for prediction, path in jobs:
+        assert prediction.marginals is not None
+        draw(prediction, prediction.marginals, path)
+
+
+def _ignore_interrupts() -> None:
+    """A terminal's Ctrl-C reaches all processes; the first one ends the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _stem(name: str) -> str:
+    """A name as a file's: ASCII letters, digits and "_", and no device of Windows."""
+    plain = _STRANGE.sub("_", name)[:_LONGEST_NAME] or "unnamed"
+    return f"{plain}_" if _DEVICE.fullmatch(plain) else plain

@@ -1,0 +1,1 @@
+"""Models by name: where they are, what their settings say, whether their files are whole."""

@@ -1,0 +1,322 @@
+"""Models: where they are, and what their `config.json` says. No tensors here.
+
+A name is looked up in this order, and the first that has it wins: the bundled models; a
+directory; the models of installed packs (`packs.py`); the hub (`hub.py`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b, file_digest
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+from peft_sp.biology.grammar import GRAMMAR_VERSION
+from peft_sp.errors import ModelError
+from peft_sp.io.atomic import write_text
+from peft_sp.io.registry import checksums, hub, packs
+from peft_sp.io.registry.accuracy import accuracy
+from peft_sp.version import __version__
+
+FORMAT_VERSION = 1
+DEFAULT = "fast"
+CONFIG = checksums.CONFIG
+ONNX = checksums.ONNX
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model at hand, or one that cannot be used, of which `problem` says why.
+
+    source: where it comes from; package and version: the installed package that holds it;
+    commit: of a model from the hub. fresh: a hub id that was tied to its commit just now;
+    forgotten: why that could not be remembered. config: its settings, empty where unreadable.
+    """
+
+    name: str
+    source: Literal["bundled", "pack", "hub", "directory"]
+    directory: Path | None
+    package: str = ""
+    version: str = ""
+    commit: str = ""
+    fresh: bool = False
+    forgotten: str = ""
+    problem: str = ""
+    config: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def files(self) -> list[str]:
+        """Names of the model's files, inside its directory; the card is not one of them."""
+        if self.directory is None:
+            return []
+        return checksums.model_files(self.directory, members(self.config))
+
+    @property
+    def size(self) -> int:
+        """Bytes of the model's files."""
+        return sum((self.directory / name).stat().st_size for name in self.files if self.directory)
+
+    @property
+    def is_exported(self) -> bool:
+        """Whether it predicts without torch."""
+        parts = members(self.config) or ["."]
+        place = self.directory
+        return place is not None and all((place / part / ONNX).is_file() for part in parts)
+
+
+def bundled() -> dict[str, Path]:
+    """Names and directories of the models inside the package."""
+    folder = Path(str(files("peft_sp") / "models"))
+    return {p.parent.name: p.parent for p in sorted(folder.glob(f"*/{CONFIG}"))}
+
+
+def locate(name: str | os.PathLike[str] | Model) -> Path:
+    """Directory of a model, by its name, directory or hub id. Raises as `find` does."""
+    directory = (name if isinstance(name, Model) else find(name)).directory
+    assert directory is not None
+    return directory
+
+
+def find(name: str | os.PathLike[str], *, update: bool = False) -> Model:
+    """The model of a name, a directory, `PACK:NAME` or a hub id, its files checked.
+
+    A model whose folder has a manifest (`SHA256SUMS`) must be what it lists; one from the hub
+    must have one. update: ask the hub anew what a hub id stands for, and fetch what is damaged.
+    Raises ModelError where there is no such model, or it was altered; MissingExtraError.
+    """
+    key = os.fspath(name)
+    path = Path(key)
+    if update and not hub.is_id(key):
+        raise ModelError(f"model '{key}' is no hub id (owner/name); only those are updated")
+    if key in (known := bundled()):
+        return Model(
+            key, "bundled", known[key], "peft-sp", __version__, config=read_config(known[key])
+        )
+    if (path / CONFIG).is_file() and not update:
+        return _checked(Model(key, "directory", path))
+    if hub.is_id(key) and not path.is_dir():
+        if path.parent.is_dir() and "@" not in key and hub.recall(key) is None:
+            raise ModelError(f"{key}: no such directory; a model on the hub would be {key}@main")
+        return _of_hub(key, update)
+    offered = [] if os.sep in key else _offered(packs.offers(), key)
+    if len(offered) == 1:
+        return _checked(offered[0])
+    if offered:
+        names = " or ".join(f"{model.package}:{key}" for model in offered)
+        raise ModelError(f"model '{key}' is in {len(offered)} packages; choose {names}")
+    if path.is_dir():
+        raise ModelError(f"{path}: no trained model is here ({CONFIG} is missing)")
+    raise ModelError(_unknown(key))
+
+
+def installed() -> list[Model]:
+    """The bundled models, those of installed packs, and those fetched from the hub before.
+
+    Nothing is raised for a model that cannot be used: its `problem` is said instead. Sums are
+    not compared here.
+    """
+    found = [Model(n, "bundled", d, "peft-sp", __version__) for n, d in bundled().items()]
+    offers = packs.offers()
+    counts = [offer.name for offer in offers]
+    for offer in offers:
+        name, full = offer.name, f"{offer.package}:{offer.name}"
+        if name in bundled() or counts.count(name) > 1:
+            name = full
+        found.append(_of_pack(offer, name))
+    for pin in hub.remembered():
+        found.append(Model(pin.id, "hub", pin.directory, commit=pin.commit))
+    return [_described(model) for model in found]
+
+
+def within(directory: str | os.PathLike[str]) -> list[Model]:
+    """The models in the folders of a directory, such as a cross-validation's."""
+    places = sorted(p.parent for p in Path(directory).glob(f"*/{CONFIG}"))
+    return [_described(Model(str(place), "directory", place)) for place in places]
+
+
+def most_accurate(candidates: Iterable[Model] | None = None) -> Model:
+    """The model with the highest mean MCC2, as their own settings give it, that needs no torch.
+
+    candidates: by default the bundled models and those of installed packs, so that what is
+    installed decides alone. Cross-validated figures come before those of one partition: they
+    are over all classes, and comparable. Raises ModelError where there is none.
+    """
+    if candidates is None:
+        candidates = [m for m in installed() if m.source in ("bundled", "pack")]
+    judged = []
+    for model in candidates:
+        found = accuracy(model.config)
+        if model.problem or not model.is_exported or found is None or found.mean_mcc2 is None:
+            continue
+        judged.append((found.is_cross_validated, found.mean_mcc2, model))
+    if not judged:
+        raise ModelError("no model at hand says how accurate it is")
+    return max(judged, key=lambda entry: entry[:2])[2]
+
+
+def read_config(directory: Path) -> dict[str, Any]:
+    """A model's settings, checked for this version of the program. Raises ModelError."""
+    file = directory / CONFIG
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+        found = config["format"], config["grammar"]
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ModelError(f"{file}: not a model's settings ({error})") from None
+    if found != (FORMAT_VERSION, GRAMMAR_VERSION):
+        raise ModelError(
+            f"{file}: model format {found[0]} with grammar {found[1]}; this version reads format "
+            f"{FORMAT_VERSION} with grammar {GRAMMAR_VERSION}; use the version that made it"
+        )
+    return dict(config)
+
+
+def fingerprint(directory: Path) -> str:
+    """A hash of all that a model predicts with: every file but its card. Raises ModelError."""
+    total = blake2b(digest_size=8)
+    try:
+        for file in sorted(p for p in directory.rglob("*") if p.is_file()):
+            if file.suffix != ".md":
+                total.update(f"{file.relative_to(directory).as_posix()}\n".encode())
+                with file.open("rb") as content:
+                    total.update(file_digest(content, blake2b).digest())
+    except OSError as error:
+        raise ModelError(f"{directory}: cannot be read ({error.strerror})") from None
+    return total.hexdigest()
+
+
+def write_config(directory: Path, config: dict[str, Any]) -> None:
+    """Write a model's settings, with the versions they are meant for."""
+    config = {"format": FORMAT_VERSION, "grammar": GRAMMAR_VERSION, **config}
+    text = json.dumps(config, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    write_text(directory / CONFIG, text)
+
+
+def members(config: dict[str, Any]) -> list[str]:
+    """Names of the folders of an ensemble's networks, inside its own; empty for one network.
+
+    Raises ModelError for names that lead elsewhere.
+    """
+    found = config.get("members", [])
+    plain = isinstance(found, list) and all(
+        isinstance(name, str) and Path(name).name == name and name not in ("", "..")
+        for name in found
+    )
+    if not plain:
+        raise ModelError(f"members are {found!r}; they must be folders inside the model's own")
+    return list(found)
+
+
+def batch_size(config: dict[str, Any]) -> int | None:
+    """Windows a batch that suit an exported network, None where its settings do not say.
+
+    Raises ModelError for what is no positive integer.
+    """
+    found = config.get("batch_size")
+    if found is not None and (type(found) is not int or found < 1):
+        raise ModelError(f"batch_size is {found!r}; it must be a positive integer")
+    return found
+
+
+def temperature(config: dict[str, Any]) -> float:
+    """The temperature that a model's settings give for its type probabilities, 1 without one.
+
+    Raises ModelError for one that is no positive number.
+    """
+    found = config.get("calibration", {}).get("temperature", 1.0)
+    number = isinstance(found, int | float) and not isinstance(found, bool)
+    if not number or not 0 < found < float("inf"):
+        raise ModelError(f"calibration.temperature is {found!r}; it must be a positive number")
+    return float(found)
+
+
+def _of_pack(offer: packs.Offer, name: str) -> Model:
+    place = (offer.directory, offer.package, offer.version)
+    return Model(name, "pack", *place, problem=offer.problem)
+
+
+def _offered(offers: Iterable[packs.Offer], key: str) -> list[Model]:
+    """The models that a name, or a pack and a name, may mean."""
+    package, _, name = key.rpartition(":")
+    return [
+        _of_pack(offer, key)
+        for offer in offers
+        if offer.name == name and package in ("", offer.package)
+    ]
+
+
+def _of_hub(key: str, update: bool) -> Model:
+    force = False
+    if update:
+        known = hub.recall(key)
+        force = known is None or bool(_described(_from_pin(known), thorough=True).problem)
+    pin = hub.find(key, read_config, update=update, force=force)
+    model = _checked(_from_pin(pin))
+    if pin != hub.recall(key):
+        pin = hub.remember(pin)
+    return _from_pin(pin, model.config)
+
+
+def _from_pin(pin: hub.Pin, config: dict[str, Any] | None = None) -> Model:
+    return Model(
+        pin.id,
+        "hub",
+        pin.directory,
+        commit=pin.commit,
+        fresh=pin.fresh,
+        forgotten=pin.forgotten,
+        config=config or {},
+    )
+
+
+def _checked(model: Model, thorough: bool = True) -> Model:
+    """A model with its settings, if it can be used. Raises ModelError.
+
+    thorough: compare sums too.
+    """
+    if model.problem or model.directory is None:
+        raise ModelError(
+            f"model '{model.name}' of {model.package} {model.version}: {model.problem}"
+        )
+    config = read_config(model.directory)
+    found = replace(model, config=config)
+    if not any(name.endswith((ONNX, ".safetensors")) for name in found.files):
+        raise ModelError(f"{model.directory}: the network's weights are missing")
+    if thorough:
+        checksums.verify(model.directory, members(config), mend=_mend(model))
+    return found
+
+
+def _mend(model: Model) -> str:
+    """What to do about files that are not what they were."""
+    if model.source == "hub":
+        return hub.mend(model.name)
+    if model.source == "pack":
+        return f"pip install --force-reinstall --no-deps {model.package}"
+    return f"get the model again, or write a new {checksums.SUMS} if the change is yours"
+
+
+def _described(model: Model, thorough: bool = False) -> Model:
+    """A model with its settings, or with what is the matter with it."""
+    if model.problem:
+        return model
+    try:
+        return _checked(model, thorough)
+    except ModelError as error:
+        return replace(model, problem=str(error))
+
+
+def _unknown(key: str) -> str:
+    """The message for a name that no model has, with what there is."""
+    import difflib
+
+    names = [model.name for model in installed() if not model.problem]
+    near = difflib.get_close_matches(key, names, n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return f"model '{key}' is neither a directory nor one of: {', '.join(names)}{hint}"

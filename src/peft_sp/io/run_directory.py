@@ -1,0 +1,310 @@
+"""Output files that appear whole or not at all, and runs that survive being stopped."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TextIO
+
+from peft_sp.errors import OutputError
+from peft_sp.io.journal import Journal, damaged, sync_directory
+
+UNFINISHED = "peft-sp-unfinished"
+"""Folder inside the output directory that holds the files of a run until they are whole."""
+JOURNAL = "journal"
+INTERVAL = 5.0
+"""Seconds of work that may be lost, at least."""
+MANY = 64
+"""More files than these are brought to disk by one call for the whole system, which is faster."""
+SHARE = 0.02
+"""Part of the time that may go into journals: where they are slow, they are fewer."""
+
+
+class OutputFiles:
+    """The files of a run: written in a folder of their own, moved out together at the end.
+
+    A context manager. A run that fails or is stopped leaves nothing, not even a directory it
+    made; but once `mark` has put down how far it got, the folder stays, and a later run with the
+    same `identity` and `resume` goes on from there. The same holds for a run that is killed, at
+    any moment. How a failure left things is noted on the exception.
+
+    identity: what decides the output, by name, in words for people. Then `resumed` tells whether
+    an earlier run is gone on with, `done` how many proteins it finished, `state` what it kept.
+    `whole`: it had finished all, and its files are in place now. option: how the user named the
+    directory, for the words of errors.
+
+    Raises OutputError where the directory cannot be made or written, where another run writes
+    into it, where an unfinished one is there and `resume` was not asked for, and where it is
+    damaged or had another identity.
+    """
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str],
+        identity: Mapping[str, str] | None = None,
+        resume: bool = False,
+        option: str = "-o",
+    ) -> None:
+        self.directory = Path(directory)
+        self._option = option
+        self.identity = identity or {}
+        self._resume = resume
+        self._staging = self.directory / UNFINISHED
+        self._journal = self._staging / JOURNAL
+        self._kept: Journal | None = None
+        self._open: dict[str, TextIO] = {}
+        self._unsynced: list[Path] = []
+        self._folders: list[Path] = []
+        self._made: list[Path] = []
+        self._lock: int | None = None
+        self._due = 0.0
+        self._ended = False
+        self.resumed = False
+
+    @property
+    def done(self) -> int:
+        """Proteins whose output would survive a kill."""
+        return self._kept.done if self._kept else 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether an earlier run left nothing to do."""
+        return self._kept is not None and self._kept.whole
+
+    @property
+    def state(self) -> Mapping[str, Any]:
+        """What the earlier run gave to `mark` or `complete`."""
+        return self._kept.state if self._kept else {}
+
+    def __enter__(self) -> OutputFiles:
+        self._made = [p for p in (self.directory, *self.directory.parents) if not p.exists()]
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            self._lock = _lock(self.directory, self._option)
+            if not self._resume:
+                refuse_unfinished(self.directory, self._option, locked=True)
+            self._begin()
+        except BaseException as error:
+            self._leave()
+            if isinstance(error, OSError):
+                raise self._error(error) from None
+            raise
+        self._due = time.monotonic() + INTERVAL
+        return self
+
+    def _begin(self) -> None:
+        found = Journal.read(self._journal)
+        if found is None:  # nothing was finished there that could be lost
+            if self._staging.exists():
+                shutil.rmtree(self._staging)
+            self._staging.mkdir()
+            return
+        found.compare(self.identity, self._staging)
+        for name, size in found.files.items():
+            path = self._staging / name
+            if found.whole and not path.exists():
+                path = self.directory / name  # moved already
+            if not path.is_file() or path.stat().st_size < size:
+                raise damaged(path)
+        self._kept, self.resumed = found, True
+        if found.whole:
+            self._move()
+
+    def open(self, name: str) -> TextIO:
+        """A text file that will be called `name`; after a resume it goes on where it ended."""
+        path = self._staging / name
+        size = self._kept.files.get(name) if self._kept else None
+        try:
+            if size is not None:
+                os.truncate(path, size)
+            mode = "w" if size is None else "a"
+            file: TextIO = path.open(mode, encoding="utf-8", newline="\n")  # type: ignore[assignment]
+        except OSError as error:
+            raise self._error(error) from None
+        self._open[name] = file
+        return file
+
+    def path(self, name: str) -> Path:
+        """Where to write a file of its own, such as a picture, that will be called `name`.
+
+        It may be in a folder, and may be there already from a run that was stopped.
+        """
+        path = self._staging / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._error(error) from None
+        self._unsynced.append(path)
+        return path
+
+    def mark(self, done: int, state: Callable[[], Mapping[str, Any]]) -> None:
+        """All output of `done` proteins is written: a run can go on from here.
+
+        Put down on disk at most every `INTERVAL` seconds; only then `state` is asked. The data
+        are on disk before the journal that counts on them.
+        """
+        start = time.monotonic()
+        if start < self._due:
+            return
+        journal = Journal(self.identity, done, self._sync(), state())
+        journal.write(self._journal)
+        self._kept = journal
+        end = time.monotonic()
+        self._due = end + max(INTERVAL, (end - start) / SHARE)
+
+    def complete(self, done: int = 0, state: Mapping[str, Any] | None = None) -> None:
+        """All files are whole: let them appear. From here on only moving them is left.
+
+        Leaving the context does the same, without a state. Raises OSError.
+        """
+        sizes = self._sync()
+        for file in self._open.values():
+            file.close()
+        journal = Journal(self.identity, done, sizes, state or {}, whole=True)
+        journal.write(self._journal)
+        self._kept = journal
+        self._move()
+
+    def _sync(self) -> dict[str, int]:
+        """Have everything outlast a power cut; bytes of each open file."""
+        sizes = {}
+        for name, file in self._open.items():
+            file.flush()
+            os.fsync(file.fileno())
+            sizes[name] = os.fstat(file.fileno()).st_size
+        # What stands in a folder, its user knows; one call for the whole system serves all of it.
+        if (self._folders or len(self._unsynced) > MANY) and hasattr(os, "sync"):
+            for path in self._unsynced:
+                path.stat()  # an error where the caller has not written it
+            os.sync()
+        else:
+            for path in self._unsynced:
+                with path.open("rb") as written:
+                    os.fsync(written.fileno())
+        self._unsynced.clear()
+        return sizes
+
+    def _move(self) -> None:
+        journals = (self._journal, Journal.partial(self._journal))
+        for path in sorted(self._staging.rglob("*")):
+            if path.is_file() and path not in journals:
+                target = self.directory / path.relative_to(self._staging)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                path.replace(target)
+        sync_directory(self.directory)
+        self._ended = True
+        shutil.rmtree(self._staging, ignore_errors=True)
+
+    def folder(self, name: str) -> Path:
+        """A folder that will be called `name`, for files that the caller writes and closes.
+
+        Files that stand there from before stay, but for those of the same names.
+        """
+        place = self._staging / name
+        target = self.directory / name
+        try:
+            if target.exists() and not target.is_dir():
+                # Said now: at the end other files would be in place already.
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+            place.mkdir(exist_ok=True)
+        except OSError as error:
+            raise self._error(error) from None
+        self._folders.append(place)
+        return place
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        failure = error
+        try:
+            if failure is None and not self._ended:
+                self.complete()
+        except BaseException as problem:
+            failure = problem
+        for file in self._open.values():
+            try:
+                file.close()
+            except OSError as problem:  # what is still buffered has nowhere to go
+                failure = failure or problem
+        if failure is not None and self._kept is None:
+            # A signal may have come between the journal and the memory of it.
+            with suppress(OutputError):
+                self._kept = Journal.read(self._journal)
+        self._leave(failure)
+        if isinstance(failure, OSError):
+            raise self._error(failure) from None
+        if failure is not None and not self._ended:
+            failure.add_note(self._left())
+        if failure is not None and failure is not error:
+            raise failure
+
+    def _leave(self, failure: BaseException | None = None) -> None:
+        """Let go of the directory; what cannot be gone on with is removed."""
+        if failure is not None and self._kept is None:
+            shutil.rmtree(self._staging, ignore_errors=True)
+        if not self._ended:
+            for folder in self._made:
+                try:
+                    folder.rmdir()
+                except OSError:
+                    break
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _left(self) -> str:
+        if self._kept is None:
+            return "nothing was written"
+        return f"{self.done:,} proteins are done; the same command with --resume goes on"
+
+    def _error(self, error: OSError) -> OutputError:
+        mend = f"choose another with {self._option}" if self._kept is None else self._left()
+        return OutputError(f"{self.directory}: cannot be written ({error.strerror}); {mend}")
+
+
+def refuse_unfinished(
+    directory: str | os.PathLike[str], option: str = "-o", locked: bool = False
+) -> None:
+    """Raise OutputError where a run was not finished, or is under way."""
+    place = Path(directory)
+    found = Journal.read(place / UNFINISHED / JOURNAL)
+    if found is None:
+        return
+    if not locked and (descriptor := _lock(place, option)) is not None:
+        os.close(descriptor)
+    raise OutputError(
+        f"{place}: an unfinished run is here ({found.done:,} proteins done); pass --resume to go "
+        f"on with it, or remove {place / UNFINISHED} to start anew"
+    )
+
+
+def _lock(directory: Path, option: str) -> int | None:
+    """Keep other runs out of a directory until the descriptor is closed, or the process ends.
+
+    None where the system or the file system has no locks. Raises OutputError.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise OutputError(
+            f"{directory}: another run is writing here; wait for it, or choose another with "
+            f"{option}"
+        ) from None
+    except OSError:
+        pass
+    return descriptor

@@ -1,0 +1,177 @@
+"""A trained network as an ONNX file, which predicts without torch.
+
+A student is exported as it stands. A backbone is rebuilt first as `PlainBackbone`: LoRA and IA3
+are merged into the weights, query, key and value become one product, the tokens' embeddings and
+the rotary angles become tables, and everything from residue codes to emissions is in the graph.
+The networks of an ensemble become one graph (`ensemble.py`). Every file is compared with what it
+was made from, at other shapes than it was made with.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from peft_sp.biology.alphabet import AMINO_ACIDS, PAD, encode
+from peft_sp.biology.grammar import WINDOW
+from peft_sp.errors import ModelError
+from peft_sp.network.model import SignalPeptideModel
+from peft_sp.network.onnx.ensemble import joined
+from peft_sp.network.onnx.plain_esm import PlainBackbone
+from peft_sp.network.onnx.quantization import compute_in_integers
+from peft_sp.network.onnx.storage import Precision, store
+
+if TYPE_CHECKING:
+    from peft_sp.network.backbone import Backbone
+
+OPSET = 17
+"""The first with LayerNormalization; read by every ONNX Runtime that the package allows."""
+TOLERANCE = 1e-4
+"""Largest difference of an emission between an exported network in float32 and its original."""
+LARGEST = 2**31
+"""Bytes that one ONNX file can hold."""
+
+
+def export_onnx(
+    model: SignalPeptideModel | Sequence[SignalPeptideModel],
+    path: str | os.PathLike[str],
+    precision: Precision = "float32",
+) -> float:
+    """Write `model.onnx`: residues (B, L) uint8 -> emissions (B, L, S), and the CRF's scores.
+
+    Any B, and L up to the window; padding changes nothing. Weights are inside the file. Of several
+    networks the file gives the means. Returns the largest difference of an emission from the
+    original's. Raises ModelError for a network that cannot be exported, or, in float32, one that
+    does not equal the original.
+    """
+    place = Path(path)
+    networks = [model] if isinstance(model, SignalPeptideModel) else list(model)
+    size = sum(4 * p.numel() for network in networks for p in network.parameters())
+    if size >= LARGEST:
+        raise ModelError(
+            f"a network of {size / 1e9:.1f} GB cannot be exported, since an ONNX file holds 2 GB "
+            "at most; predict with it on torch"
+        )
+    expected: list[Example] = []
+    graphs = []
+    for number, network in enumerate(networks):
+        # What lower precisions approximate is the network in float32, whatever it was kept in.
+        own = copy.deepcopy(network).cpu().float().eval()
+        _refuse_positions(own)
+        found = _emissions(own)  # before the network is rebuilt from its own parts
+        graphs.append(_graph(own, place))
+        share = np.float32(1 / (number + 1))
+        expected = [
+            (residues, before + (said - before) * share)
+            for (residues, said), (_, before) in zip(found, expected or found, strict=True)
+        ]
+    graph = graphs[0] if len(graphs) == 1 else joined(graphs, shared=precision != "float32")
+    if precision == "int8" and all(network.backbone_hash is None for network in networks):
+        compute_in_integers(graph)
+    elif precision != "float32":
+        store(graph, precision)
+    onnx.save(graph, place)
+    off, scale = _difference(expected, place)
+    if precision == "float32" and not off <= TOLERANCE * max(1.0, scale):
+        raise ModelError(f"{place}: the exported network is off by {off:.1e}")
+    return off
+
+
+def _refuse_positions(model: SignalPeptideModel) -> None:
+    if model.backbone_hash is not None:
+        positions = cast("Backbone", model.encoder).esm.config.position_embedding_type
+        if positions != "rotary":
+            raise ModelError(
+                f"a backbone with {positions} positions cannot be exported, only an ESM-2, which "
+                "has rotary ones"
+            )
+
+
+def _graph(model: SignalPeptideModel, place: Path) -> onnx.ModelProto:
+    """The graph of a network, which is taken apart for it; `place` is written on the way."""
+    network = plain_network(model)
+    free = {0: "batch", 1: "length"}
+    # The newer exporter fixes the length of an LSTM from its second call in a process on. A
+    # backbone it exports well, with the same products, but takes ten times as long and one
+    # more package.
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network,
+            (torch.from_numpy(_windows((21, 40, 3))),),
+            os.fspath(place),
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=["residues"],
+            output_names=["emissions", "transitions", "starts", "ends"],
+            dynamic_axes={"residues": free, "emissions": free},
+        )
+    return onnx.load(place)
+
+
+def plain_network(model: SignalPeptideModel) -> nn.Module:
+    """What is exported of a network on the CPU, which it may change.
+
+    Residues (B, L) -> emissions (B, L, S), transitions (S, S), starts (S,), ends (S,).
+    """
+    if model.backbone_hash is not None:
+        model.encoder = PlainBackbone(cast("Backbone", model.encoder))
+    return _Scored(model).eval()
+
+
+class _Scored(nn.Module):
+    """What `model.onnx` computes: emissions, and the CRF's scores as constants."""
+
+    def __init__(self, model: SignalPeptideModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, residues: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        crf = self.model.crf
+        emissions = self.model(residues).emissions
+        return emissions, crf.transitions.clone(), crf.starts.clone(), crf.ends.clone()
+
+
+Example = tuple[NDArray[np.uint8], NDArray[np.float32]]
+
+
+def _emissions(model: SignalPeptideModel) -> list[Example]:
+    """Windows of several lengths, alone and padded, and what the model says of them."""
+    found = []
+    for lengths in ((1,), (WINDOW,) * 5, (33, 32), (1, WINDOW, 2, 17, 69)):
+        residues = _windows(lengths)
+        with torch.no_grad():
+            found.append((residues, model(torch.from_numpy(residues)).emissions.numpy()))
+    return found
+
+
+def _difference(examples: list[Example], path: Path) -> tuple[float, float]:
+    """Largest difference of an emission of a residue, and the largest emission."""
+    runtime: Any = importlib.import_module("onnxruntime")
+    options = runtime.SessionOptions()
+    options.log_severity_level = 3
+    session = runtime.InferenceSession(os.fspath(path), options, ["CPUExecutionProvider"])
+    off = largest = 0.0
+    for residues, expected in examples:
+        (found,) = session.run(["emissions"], {"residues": residues})
+        real = residues != PAD
+        off = max(off, float(np.abs(found - expected)[real].max()))
+        largest = max(largest, float(np.abs(expected[real]).max()))
+    return off, largest
+
+
+def _windows(lengths: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Windows that are made up, padded."""
+    letters = (AMINO_ACIDS[3:] + "X" + AMINO_ACIDS[::-1] + "BZUO" + AMINO_ACIDS) * 3
+    return encode([letters[5 * n : 5 * n + size] for n, size in enumerate(lengths)])

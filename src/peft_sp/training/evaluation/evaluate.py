@@ -1,0 +1,130 @@
+"""What a network says of labelled proteins, decoded in every way that a report compares."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peft_sp.biology.alphabet import encode
+from peft_sp.biology.grammar import TYPES, grammar
+from peft_sp.errors import OutputError
+from peft_sp.inference.backends import Backend
+from peft_sp.inference.decoding import Decoder
+from peft_sp.io.atomic import write_bytes
+from peft_sp.io.labelled import LabelledProtein
+from peft_sp.training.evaluation.metrics import Outcomes, Scores, decode, score
+from peft_sp.training.evaluation.regions import window_lengths
+
+RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class Examination:
+    """Outcomes of N proteins from one pass through a network, uncalibrated.
+
+    outcomes: all types; restricted: eukaryotes have NO_SP and SP alone; viterbi: as outcomes, but
+    with type and site of the single best path; lengths (N, 3): residues of the predicted n-, h-
+    and c-region.
+    """
+
+    outcomes: Outcomes
+    restricted: Outcomes
+    viterbi: Outcomes
+    lengths: NDArray[np.int64]
+
+    @property
+    def scores(self) -> Scores:
+        """Scores of `outcomes`, with bootstrap intervals."""
+        return score(self.outcomes, RESAMPLES)
+
+    @staticmethod
+    def concatenate(parts: Sequence[Examination]) -> Examination:
+        """Several test sets in one table."""
+        return Examination(
+            Outcomes.concatenate([part.outcomes for part in parts]),
+            Outcomes.concatenate([part.restricted for part in parts]),
+            Outcomes.concatenate([part.viterbi for part in parts]),
+            np.concatenate([part.lengths for part in parts]),
+        )
+
+
+def examine(backend: Backend, proteins: Sequence[LabelledProtein]) -> Examination:
+    """Examine a network on labelled proteins."""
+    recorded = _Recorded(backend)
+    decoded = decode(recorded, proteins)
+    outcomes = Outcomes.of(proteins, decoded)
+    restricted = Outcomes.of(proteins, decode(recorded, proteins, restrict=True))
+    return Examination(
+        outcomes, restricted, _viterbi(recorded, proteins, outcomes), window_lengths(decoded)
+    )
+
+
+def write_examination(examination: Examination, path: str | os.PathLike[str]) -> None:
+    """Keep an examination as a file of plain arrays."""
+    arrays = {
+        f"{name}.{column}": getattr(getattr(examination, name), column)
+        for name in ("outcomes", "restricted", "viterbi")
+        for column in Outcomes.__dataclass_fields__
+    }
+    buffer = BytesIO()
+    np.savez_compressed(buffer, lengths=examination.lengths, **arrays)
+    write_bytes(Path(path), buffer.getvalue())
+
+
+def read_examination(path: str | os.PathLike[str]) -> Examination:
+    """What `write_examination` wrote. Raises OutputError where it is not that."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            outcomes, restricted, viterbi = (
+                Outcomes(*(arrays[f"{name}.{column}"] for column in Outcomes.__dataclass_fields__))
+                for name in ("outcomes", "restricted", "viterbi")
+            )
+            return Examination(outcomes, restricted, viterbi, arrays["lengths"])
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise OutputError(f"{path}: not readable ({error}); remove it to have it anew") from None
+
+
+class _Recorded:
+    """A backend that remembers what it said, so that several decodings cost one pass."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self.scores, self.batch_size = backend.scores, backend.batch_size
+        self.concurrency = backend.concurrency
+        self.said: dict[tuple[int, bytes], NDArray[np.float32]] = {}
+
+    def emissions(self, residues: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Residues (B, L) codes, padded -> emissions (B, L, S)."""
+        key = (len(residues), residues.tobytes())
+        if key not in self.said:
+            self.said[key] = self.backend.emissions(residues)
+        return self.said[key]
+
+
+def _viterbi(backend: Backend, proteins: Sequence[LabelledProtein], outcomes: Outcomes) -> Outcomes:
+    """The outcomes with types and sites of the single best path over all types."""
+    rules = grammar()
+    decoder = Decoder(rules, backend.scores)
+    types, sites = np.zeros(len(proteins), np.int64), np.zeros(len(proteins), np.int64)
+    windows = [p.sequence for p in proteins]
+    # The same batches as `decode_windows` makes, which the backend remembers.
+    order = np.argsort([len(window) for window in windows], kind="stable")
+    for start in range(0, len(order), backend.batch_size):
+        rows = order[start : start + backend.batch_size]
+        batch = [windows[row] for row in rows]
+        lengths = np.array([len(window) for window in batch])
+        paths = decoder.best_paths(backend.emissions(encode(batch)), lengths)
+        inside = paths >= 0
+        types[rows] = rules.type_of_state[paths[:, 0]]
+        sites[rows] = (rules.before_cut[paths] & inside).sum(axis=1)
+    sites[~np.isin(types, rules.type_of_state[rules.cuts[:, 0]])] = 0
+    certain = np.eye(len(TYPES))[types]
+    return Outcomes(
+        outcomes.organism, outcomes.true_type, types, outcomes.true_site, sites, certain
+    )

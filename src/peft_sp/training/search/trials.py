@@ -1,0 +1,235 @@
+"""Choosing settings: trials of a recipe, judged by validation partitions, through Optuna.
+
+A trial trains once for each partition that it may use (`train` and `validation` of the recipe):
+it judges by that one and learns from the others. Its value is the mean of `Scores.selection`.
+All other partitions, `test` above all, are left alone.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shlex
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from peft_sp.errors import InputError, OutputError, RecipeError
+from peft_sp.io.atomic import write_text
+from peft_sp.io.labelled import LabelledProtein, partition, read_labelled
+from peft_sp.training.evaluation.metrics import score
+from peft_sp.training.options import Partitions
+from peft_sp.training.recipe import Recipe, changed
+from peft_sp.training.search.space import Space, distributions, space_of
+from peft_sp.training.search.study import alone, open_study, recover
+from peft_sp.training.trainer import train
+
+TABLE = "trials.tsv"
+BEST = "best.json"
+LOWEST = -1.0
+"""The least that `Scores.selection` can be: every class judged the wrong way round."""
+DEPTH = {"backbone", "tuning.method", "tuning.layers", "tuning.position"}
+"""Options that say how many layers are left as they are."""
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A trial. folds: values of its folds so far; value: their mean, once all are there.
+
+    state: "running", "complete", "pruned" (given up, worse than the median so far), "refused"
+    (its parameters do not go together, as `problem` says) or "fail" (stopped, and begun anew
+    under another number).
+    """
+
+    number: int
+    state: str
+    parameters: dict[str, Any]
+    folds: tuple[float, ...]
+    value: float | None
+    problem: str | None
+
+    @staticmethod
+    def of(trial: FrozenTrial) -> Tried:
+        """A trial as the study knows it."""
+        problem = trial.user_attrs.get("problem")
+        return Tried(
+            trial.number,
+            "refused" if problem else trial.state.name.lower(),
+            trial.params,
+            tuple(trial.user_attrs.get("folds", ())),
+            trial.value if trial.state is TrialState.COMPLETE else None,
+            problem,
+        )
+
+    @property
+    def settings(self) -> list[str]:
+        """The `--set` arguments, quoted for a shell, that give a recipe these parameters."""
+        values = self.parameters.items()
+        return [f"--set {shlex.quote(f'{key}={json.dumps(value)}')}" for key, value in values]
+
+
+Progress = Callable[[Tried, dict[str, float]], None]
+"""Gets a trial with the trainer's log of a fold; with an empty one after a fold and a trial."""
+
+
+def search(
+    recipe: Recipe,
+    directory: str | os.PathLike[str],
+    trials: int,
+    progress: Progress | None = None,
+    kept: str | os.PathLike[str] | None = None,
+) -> list[Tried]:
+    """Run trials until `trials` are complete, pruned or refused; all of them, best first.
+
+    `directory` gets the study, `trials.tsv` and `best.json`. A search that was stopped goes on
+    with the trial it was at, and with the same result as one that was not. kept: see
+    `trainer.train`; None to keep it in `directory` while the search lasts.
+
+    Raises RecipeError or ModelError for an impossible recipe, InputError for unusable data,
+    OutputError where `directory` belongs to another search or is in use.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise OutputError("tune runs in one process; torchrun is for 'train'")
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    numbers, proteins = usable(recipe), read_labelled(recipe.data)
+    # A window that also stands in a partition left alone is not learned from either.
+    avoid = {p.sequence for p in proteins if p.partition not in numbers}
+    proteins = partition(proteins, numbers, avoid)
+    for number in numbers:
+        if not partition(proteins, [number]):
+            raise InputError(f"no proteins to be used in partition {number}", path=recipe.data)
+    space, place = space_of(recipe), Path(directory)
+    with alone(place):
+        study = open_study(place, recipe, space)
+        recover(study, space)
+        # Of a number of layers that stays, what lies below is computed once for all trials.
+        own = None if DEPTH & space.keys() else place / ".kept"
+        folder = own if kept is None else Path(kept)
+        runner = _Runner(study, recipe, place, folder, numbers, proteins, progress)
+        _write(place, study, space, numbers)
+        while (done := len(study.get_trials(deepcopy=False, states=FINISHED))) < trials:
+            # Seeded trial by trial, so that stopping a search changes nothing of what is tried.
+            seed = np.random.SeedSequence([recipe.seed, done]).generate_state(1)[0]
+            study.sampler = optuna.samplers.TPESampler(seed=int(seed))
+            runner.run(study.ask(distributions(space)))
+            _write(place, study, space, numbers)
+        shutil.rmtree(place / ".kept", ignore_errors=True)
+        tried = _ranked(_tried(study))
+    if tried[0].value is None:
+        problems = [x.problem for x in tried if x.problem]
+        raise RecipeError(recipe.name, ["no trial could be run to its end", *problems[:1]])
+    return tried
+
+
+def usable(recipe: Recipe) -> tuple[int, ...]:
+    """The partitions that trials are judged by. Raises RecipeError where there is only one."""
+    parts = recipe.partitions
+    numbers = sorted({*parts.train, *([] if parts.validation is None else [parts.validation])})
+    if len(numbers) < 2:
+        problem = (
+            "a search learns from one partition and judges by another, so partitions.train and "
+            f"partitions.validation must name two or three, not {numbers[0]} alone"
+        )
+        raise RecipeError(recipe.name, [problem])
+    return tuple(numbers)
+
+
+@dataclass(frozen=True)
+class _Runner:
+    """What all trials have in common.
+
+    kept: folder for what frozen layers compute, None for one of each trial's own; numbers: the
+    partitions that trials are judged by.
+    """
+
+    study: optuna.Study
+    recipe: Recipe
+    place: Path
+    kept: Path | None
+    numbers: tuple[int, ...]
+    proteins: list[LabelledProtein]
+    progress: Progress | None
+
+    def run(self, trial: Trial) -> None:
+        """Judge a trial's parameters, fold by fold, and tell the study."""
+        folder = self.place / f"trial-{trial.number}"
+        before = self.place / f"trial-{trial.user_attrs.get('continues')}"
+        if before.exists():
+            before.rename(folder)
+        try:
+            value = self._value(trial, changed(self.recipe, trial.params), folder)
+        except RecipeError as error:
+            trial.set_user_attr("problem", "; ".join(error.problems))
+            value = None
+        shutil.rmtree(folder, ignore_errors=True)
+        self.study.tell(trial, value, TrialState.PRUNED if value is None else None)
+        self._report(trial, {})
+
+    def _value(self, trial: Trial, settings: Recipe, folder: Path) -> float | None:
+        """Mean over the folds, None where it is given up."""
+        values: list[float] = list(trial.user_attrs.get("folds", ()))
+        for step, number in enumerate(self.numbers):
+            if step >= len(values):
+                values.append(self._fold(trial, settings, number, folder / f"fold-{number}"))
+                trial.set_user_attr("folds", values)
+                shutil.rmtree(folder / f"fold-{number}", ignore_errors=True)
+                self._report(trial, {})
+            trial.report(float(np.mean(values)), step)
+            if step + 1 < len(self.numbers) and trial.should_prune():
+                return None
+        return float(np.mean(values))
+
+    def _fold(self, trial: Trial, settings: Recipe, number: int, folder: Path) -> float:
+        others = tuple(n for n in self.numbers if n != number)
+        parts = Partitions(train=others, validation=number)
+        # A changed description must not keep a stopped fold from going on.
+        settings = settings.model_copy(update={"partitions": parts, "description": ""})
+        trained = train(
+            settings,
+            folder,
+            self.proteins,
+            lambda log: self._report(trial, log),
+            kept=self.kept or folder.parent / ".kept",
+        )
+        assert trained.validation is not None
+        value = score(trained.validation.outcomes).selection
+        return LOWEST if math.isnan(value) else value
+
+    def _report(self, trial: Trial, log: dict[str, float]) -> None:
+        if self.progress is not None:
+            self.progress(Tried.of(self.study.get_trials(deepcopy=False)[trial.number]), log)
+
+
+def _ranked(tried: list[Tried]) -> list[Tried]:
+    """Best first; those without a value last, and of equal ones the earlier first."""
+    return sorted(tried, key=lambda x: math.inf if x.value is None else -x.value)
+
+
+def _tried(study: optuna.Study) -> list[Tried]:
+    """The trials that are over, by number."""
+    states = (*FINISHED, TrialState.FAIL)
+    return [Tried.of(trial) for trial in study.get_trials(deepcopy=False, states=states)]
+
+
+def _write(place: Path, study: optuna.Study, space: Space, numbers: Sequence[int]) -> None:
+    """All trials as a table, and the best one's parameters."""
+    lines = ["\t".join(("number", "state", "value", *space, *(f"partition_{n}" for n in numbers)))]
+    tried = _tried(study)
+    for x in tried:
+        folds = [f"{value:.6f}" for value in x.folds]
+        given = [json.dumps(x.parameters[key]) if key in x.parameters else "" for key in space]
+        value = "" if x.value is None else f"{x.value:.6f}"
+        padding = [""] * (len(numbers) - len(folds))
+        lines.append("\t".join((str(x.number), x.state, value, *given, *folds, *padding)))
+    write_text(place / TABLE, "\n".join(lines) + "\n")
+    if tried and (best := _ranked(tried)[0]).value is not None:
+        content = {"value": best.value, "parameters": best.parameters, "set": best.settings}
+        write_text(place / BEST, json.dumps(content, indent=1) + "\n")

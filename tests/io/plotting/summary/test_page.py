@@ -1,0 +1,299 @@
+import base64
+import hashlib
+import html
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import zlib
+
+import numpy as np
+import pytest
+
+import peft_sp
+from peft_sp.biology.grammar import TYPES
+from peft_sp.biology.prediction import Protein
+from peft_sp.io.plotting.curves import CURVES, curves
+from peft_sp.io.plotting.protein import strip
+from peft_sp.io.plotting.summary import page as module
+from peft_sp.io.plotting.summary.page import About, SummaryWriter
+
+HOSTILE = [
+    "a</script><script>document.title='owned'</script>",
+    "b\"'><img src=x onerror=\"document.title='owned'\">",
+    "c<!--<script>",
+    "d {{script}} &amp; \\u003c \u202e \u4fe1\u53f7\u80bd \U0001f9ec \u2028",
+    "__proto__ constructor",
+]
+WINDOW = "MKKTAIAIAVALAGFATVAQAAPKDNTWYTGAKLGWSQYHDTGFINNNGPTHENQLGAGAFGGYQVNPYVGFEMG"
+
+
+def page_of(predictions, **about):
+    about = {"tool": "PEFT-SP-1", "model": "fast", "source": "a.faa", "organism": "other", **about}
+    file = io.StringIO()
+    writer = SummaryWriter(file, About(**about))
+    for prediction in predictions:
+        writer.write(prediction)
+    writer.finish()
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def predictions(labelled):
+    """Real proteins of each type, short ones, and names that want to break out."""
+    proteins = [Protein(one.accession, one.sequence) for one in labelled]
+    proteins += [Protein(name, WINDOW, ("1 J read as X",)) for name in HOSTILE]
+    proteins += [Protein("short", "MKKLLAVAVLAG"), Protein("one", "M")]
+    found = list(peft_sp.load("fast", threads=1).predict(proteins, marginals=True))
+    assert {prediction.type for prediction in found} == set(TYPES)
+    return found
+
+
+@pytest.fixture(scope="module")
+def page(predictions):
+    return page_of(predictions, source="</title><script>document.title='owned'</script>&")
+
+
+def blocks(page, kind):
+    found = re.findall(
+        f'<script type="application/octet-stream" class="{kind}">(.*?)</script>', page
+    )
+    return [zlib.decompress(base64.b64decode(one, validate=True)) for one in found]
+
+
+def test_the_page_holds_what_was_predicted(page, predictions, monkeypatch):
+    monkeypatch.setattr(module, "BLOCK", 7)
+    for one in (page, page_of(predictions)):
+        rows = [json.loads(block) for block in blocks(one, "rows")]
+        table = {key: [value for row in rows for value in row[key]] for key in rows[0]}
+        assert table["header"] == [p.protein.header for p in predictions]
+        assert table["type"] == [TYPES.index(p.type) for p in predictions]
+        assert table["site"] == [p.cleavage_site or 0 for p in predictions]
+        assert table["length"] == [len(p.protein.sequence) for p in predictions]
+        shares = np.array(table["shares"]) / 1e6
+        assert np.allclose(shares, [p.probabilities for p in predictions], atol=5.1e-7)
+        chances = [p.cleavage_probability or 0 for p in predictions]
+        assert np.allclose(np.array(table["chance"]) / 1e6, chances, atol=5.1e-7)
+        expected = [
+            [n for name, first, last in strip(p) for n in (CURVES.index(name), first, last)]
+            for p in predictions
+        ]
+        assert table["strip"] == expected
+        assert len(rows) == len(blocks(one, "curves"))
+    assert len(rows) == -(-len(predictions) // 7)
+
+
+def test_curves_in_the_page(page, predictions):
+    (content,) = blocks(page, "curves")
+    letters = "".join(prediction.protein.window for prediction in predictions)
+    assert content.startswith(letters.encode())
+    at = len(letters)
+    for prediction in predictions:
+        size = len(prediction.protein.window)
+        values = np.frombuffer(content, np.uint8, 7 * size, at).reshape(7, size) / 255
+        at += 7 * size
+        assert np.allclose(values[:6].T, curves(prediction.marginals.regions)[:, :6], atol=0.002)
+        assert np.allclose(values[6], prediction.marginals.cleavage, atol=0.002)
+    assert at == len(content)
+
+
+def test_nothing_breaks_out_of_the_page(page):
+    scripts = re.findall(r"<script[^>]*>", page)
+    assert scripts == [
+        '<script type="application/octet-stream" class="rows">',
+        '<script type="application/octet-stream" class="curves">',
+        '<script type="application/json" id="run">',
+        "<script>",
+    ]
+    assert page.count("</script>") == len(scripts)
+    assert "<script>document" not in page and "<img" not in page
+    assert page.split("<style>")[0].count("</title>") == 1
+    assert "{{" not in page.split("<script>")[0]
+    assert html.escape("</title><script>document.title='owned'</script>&") in page
+
+
+def test_the_page_asks_nothing_of_a_network(page):
+    assert not re.findall(r"https?://(?!www\.w3\.org/2000/svg)", page)
+    assert not re.findall(r"\b(src|href)=", page)
+    script = re.search(r"<script>(.*)</script>\s*</body>", page, re.DOTALL)[1]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'" in page
+
+
+def test_charts_and_counts_stand_in_the_page(page, predictions):
+    for name in TYPES:
+        number = sum(prediction.type == name for prediction in predictions)
+        assert re.search(f'>{name}</th><td>[^<]*</td><td class="number">{number}</td>', page)
+    assert f"Proteins with a warning: {len(HOSTILE)};" in page
+    background = re.search(r"all proteins of this run</summary><p>(.*?)</p>", page)[1]
+    assert sum(float(share[2:-1]) for share in background.split(", ")) == pytest.approx(100, abs=1)
+
+
+def test_a_run_without_signal_peptides():
+    (found,) = peft_sp.load("fast", threads=1).predict([("a", "MSTNPKPQRKTK")], marginals=True)
+    page = page_of([found], organism="eukarya", types=("NO_SP", "SP"), skipped=2)
+    assert page.count("No signal peptide was predicted") == 2
+    assert "Records that could not be predicted: 2." in page
+    assert ">LIPO</th>" not in page and "1 protein," in page
+
+
+def test_marginals_are_needed():
+    (found,) = peft_sp.load("fast", threads=1).predict([("a", "MKT")])
+    with pytest.raises(ValueError, match="marginals=True"):
+        page_of([found])
+
+
+def test_predictions_do_not_pile_up(predictions):
+    writer = SummaryWriter(io.StringIO(), About("t", "m", "s", "other"))
+    most = 0
+    for number in range(1500):
+        writer.write(predictions[number % len(predictions)])
+        most = max(most, len(writer._block))
+    assert most < module.BLOCK
+
+
+# In a browser ---------------------------------------------------------------------------------
+
+BROWSER = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium or Chrome is installed")
+STEPS = """
+const el = (id) => document.getElementById(id);
+const pause = () => new Promise((r) => setTimeout(r, 200));
+const type = async (text) => {
+  el("search").value = text;
+  el("search").dispatchEvent(new Event("input"));
+  await pause();
+};
+const press = async (key) => {
+  el("grid").dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+  await pause();
+};
+const cells = (row) => [...row.children].map((cell) => cell.textContent);
+const rows = () => [...document.querySelectorAll(".row")].map(cells);
+const label = () => document.querySelector("#picture svg").getAttribute("aria-label");
+"""
+
+
+def browse(page, steps, tmp_path):
+    """What `steps`, JavaScript that returns a value, find in the page in a real browser."""
+    probe = (
+        "<script>(async () => { while (document.documentElement.dataset.ready !== 'yes') "
+        "await new Promise((r) => setTimeout(r, 20)); let found; "
+        f"try {{ found = await (async () => {{ {STEPS} {steps} }})(); }} "
+        "catch (error) { found = String(error.stack); } "
+        "const pre = document.createElement('pre'); pre.id = 'found-by-test'; "
+        "pre.textContent = JSON.stringify(found); document.body.append(pre); })();</script></body>"
+    )
+    # The page allows no script but its own.
+    page = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page)
+    path = tmp_path / "page.html"
+    path.write_text(page.replace("</body>", probe), encoding="utf-8")
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--window-size=1240,1400"]
+    options += [f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=20000"]
+    run = subprocess.run(
+        [BROWSER, *options, "--dump-dom", path.as_uri()],
+        capture_output=True,
+        check=True,
+        timeout=300,
+        env={**os.environ, "HOME": str(tmp_path)},
+    )
+    document = run.stdout.decode()
+    assert (
+        "owned" not in re.search("<title>(.*?)</title>", document)[1].replace("&lt;/title", "")[:5]
+    )
+    found = re.search('<pre id="found-by-test">(.*?)</pre>', document, re.DOTALL)
+    assert found, run.stderr.decode()[-500:]
+    return json.loads(html.unescape(found[1]))
+
+
+@needs_browser
+@pytest.mark.integration
+def test_the_table_in_a_browser(page, predictions, tmp_path):
+    found = browse(
+        page,
+        """
+        const first = label();
+        const shown = rows();
+        await type("img src=x"); const hostile = rows(), count = el("found").textContent;
+        await type("");
+        el("kind").value = "2"; el("kind").dispatchEvent(new Event("input")); await pause();
+        const lipo = el("found").textContent;
+        el("kind").value = ""; el("kind").dispatchEvent(new Event("input")); await pause();
+        document.querySelector("[data-key=length]").click(); await pause();
+        const longest = rows()[0];
+        document.querySelector("[data-key=length]").click(); await pause();
+        const shortest = rows()[0];
+        const sorted = document.querySelector("[aria-sort]").getAttribute("aria-sort");
+        el("grid").focus(); await press("Home"); const top = label();
+        await press("ArrowDown"); const second = label(), chosen = rows().length;
+        const selected = document.querySelectorAll(".row[aria-selected=true]").length;
+        const active = el("grid").getAttribute("aria-activedescendant");
+        dispatchEvent(new Event("beforeprint"));
+        const printed = document.querySelectorAll("#printed tr").length;
+        return { first, shown, hostile, count, lipo, longest, shortest, sorted, top, second, chosen,
+                 selected, active, printed, title: document.title, images: document.images.length };
+        """,
+        tmp_path,
+    )
+    size = len(predictions)
+    assert found["title"] == "Signal peptides of </title><script>document.title='owned'</script>&"
+    assert found["images"] == 0
+    for row, prediction in zip(found["shown"], predictions, strict=False):
+        assert row[1] == prediction.protein.header and row[2] == prediction.type
+        assert row[3] == f"{round(1e6 * prediction.probability) / 1e6:.3f}"
+        assert row[4] == str(prediction.cleavage_site or "")
+    assert found["count"] == f"1 of {size}" and found["hostile"][0][1] == HOSTILE[1]
+    lipoproteins = sum(prediction.type == "LIPO" for prediction in predictions)
+    assert found["lipo"] == f"{lipoproteins} of {size}"
+    assert int(found["longest"][7]) == max(len(p.protein.sequence) for p in predictions)
+    assert found["shortest"][1] == "one" and found["sorted"] == "ascending"
+    chosen = next(p for p in predictions if p.is_signal_peptide)
+    assert f"cleavage after {chosen.cleavage_site}," in found["first"]
+    assert found["top"].startswith("one.") and found["second"].startswith("short.")
+    assert found["selected"] == 1 and found["active"].startswith("row-")
+    assert found["printed"] == size + 1
+
+
+@needs_browser
+@pytest.mark.integration
+def test_the_picture_in_a_browser_is_that_of_the_files(page, predictions, tmp_path):
+    """The same letters, words and points as `plots.draw` gives, up to the page's rounding."""
+    from peft_sp.io.plotting.protein import Line, Words, scene
+
+    found = browse(
+        page,
+        """
+        const all = [];
+        el("grid").focus(); await press("Home");
+        for (let at = 0; at < COUNT; at += 1) {
+          const svg = document.querySelector("#picture svg");
+          all.push([[...svg.querySelectorAll("text")].map((text) => text.textContent),
+            [...svg.querySelectorAll("polyline")].map((line) => line.getAttribute("points"))]);
+          await press("ArrowDown");
+        }
+        return all;
+        """.replace("COUNT", str(min(len(predictions), 30))),
+        tmp_path,
+    )
+    for (texts, lines), prediction in zip(found, predictions, strict=False):
+        place, shapes = scene(prediction, prediction.marginals)
+        words = [s.text for s in (*place.shapes, *shapes) if isinstance(s, Words)]
+        plain = {" ".join(text.split()) for text in texts}
+        for text in words[len([s for s in place.shapes if isinstance(s, Words)]) + 1 :]:
+            if "0.000" not in text:  # the page shows types that are next to impossible, too
+                assert " ".join(text.split()) in plain
+        assert prediction.protein.window in texts
+        drawn = [s.points for s in shapes if isinstance(s, Line) and len(s.points) > 2]
+        points = [np.array([p.split(",") for p in line.split()], float) for line in lines]
+        for own in drawn:
+            # Feet may end one residue earlier where a probability is rounded to zero.
+            near = [
+                np.abs(np.interp(own[:, 0], one[:, 0], one[:, 1]) - own[:, 1]).max()
+                for one in points
+                if len(one) > 1
+            ]
+            assert min(near) < 1.0

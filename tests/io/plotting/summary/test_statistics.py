@@ -1,0 +1,97 @@
+from math import log, log2
+
+import numpy as np
+import pytest
+
+from peft_sp.biology.alphabet import AMINO_ACIDS
+from peft_sp.biology.grammar import TYPES
+from peft_sp.biology.prediction import Prediction, Protein, Region
+from peft_sp.io.plotting.summary import charts
+from peft_sp.io.plotting.summary.statistics import BEFORE, REGIONS, Statistics
+
+LIPO = TYPES.index("LIPO")
+
+
+def lipoprotein(sequence, site, chance=0.5):
+    shares = (0.1, 0.0, 0.9, 0.0, 0.0, 0.0)
+    regions = (
+        Region("n-region", 1, 2),
+        Region("twin-arginine motif", 3, 4),
+        Region("n-region", 5, 5),
+        Region("h-region", 6, site - 2),
+        Region("lipobox", site - 1, site),
+    )
+    return Prediction(Protein("a", sequence), "LIPO", shares, site, chance, regions)
+
+
+@pytest.fixture
+def counted():
+    found = Statistics()
+    first = [lipoprotein("MKRRTLLLLAGC" + letter * 3, 11) for letter in "AAAAASSSDX"]
+    other = Prediction(Protein("b", "MSTW", ("odd",)), "NO_SP", (0.99, 0.01, 0, 0, 0, 0))
+    found.add(first)
+    found.add([other])
+    return found
+
+
+def test_counts(counted):
+    assert counted.types == {"LIPO": 10, "NO_SP": 1} and counted.count == 11
+    assert counted.warned == 1
+    assert counted.signal[0] == 1 and counted.signal[18] + counted.signal[17] == 10
+    assert counted.sites[10] == 10 and counted.sites.sum() == 10
+    lengths = {
+        name: counted.lengths[LIPO, n].nonzero()[0].tolist() for n, name in enumerate(REGIONS)
+    }
+    # The n-region goes on behind the twin-arginine motif.
+    assert lengths == {"n-region": [5], "h-region": [4], "c-region": [], "signal peptide": [11]}
+
+
+def test_the_background_is_the_composition_of_the_windows(counted):
+    text = "".join("MKRRTLLLLAGC" + letter * 3 for letter in "AAAAASSSD") + "MKRRTLLLLAGC" + "MSTW"
+    share = dict(zip(AMINO_ACIDS, counted.background.tolist(), strict=True))
+    assert share["L"] == pytest.approx((text.count("L") + 1) / (len(text) + 20))
+    assert share["W"] == pytest.approx(2 / (len(text) + 20))
+    assert sum(share.values()) == pytest.approx(1)
+
+
+def test_heights_of_a_logo(counted):
+    heights, background = (
+        counted.logo("LIPO"),
+        dict(zip(AMINO_ACIDS, counted.background, strict=True)),
+    )
+    chance = 19 / (2 * log(2) * 10)
+    # Always the cysteine behind the cut.
+    assert heights[BEFORE].sum() == pytest.approx(log2(1 / background["C"]) - chance)
+    assert heights[BEFORE, AMINO_ACIDS.index("C")] == heights[BEFORE].sum()
+    # A place of 9 residues, since X counts for none.
+    shares = {"A": 5 / 9, "S": 3 / 9, "D": 1 / 9}
+    bits = sum(p * log2(p / background[letter]) for letter, p in shares.items())
+    height = max(bits - 19 / (2 * log(2) * 9), 0.0)
+    assert heights[BEFORE + 1].sum() == pytest.approx(height)
+    # Nothing stands before the first residue, nor behind the last.
+    assert not heights[0].any() and not counted.around[LIPO, 0].any()
+    assert counted.logo("PILIN").sum() == 0
+
+
+def test_a_logo_of_chance_residues_is_low():
+    generator = np.random.default_rng(0)
+    found = Statistics()
+    letters = np.array(list(AMINO_ACIDS))
+    found.add([lipoprotein("".join(generator.choice(letters, 60)), 25) for _ in range(400)])
+    assert found.logo("LIPO").sum(axis=1).max() < 0.1
+
+
+def test_charts(counted):
+    assert charts.logo(counted, "PILIN") == ""
+    assert ">C</text>" in charts.logo(counted, "LIPO")
+    assert "<title>0.50 to 0.55: 10</title>" in charts.histogram(counted.sites, "sites")
+    assert "<title>0.00 to 0.05: 1</title>" in charts.histogram(counted.signal, "signal", True)
+    drawn = charts.region_lengths(counted, ["LIPO"], [LIPO])
+    assert "median 5" in drawn and "median 11" in drawn and "none" in drawn
+    for text in (charts.histogram(np.zeros(20, dtype=int), "none"), drawn):
+        assert text.startswith("<svg") and text.endswith("</svg>")
+
+
+@pytest.mark.parametrize(("values", "middle"), [([3], 3), ([1, 2, 9], 2), ([1, 2, 3, 4], 2)])
+def test_median(values, middle):
+    assert charts.median(np.bincount(values, minlength=12)) == middle

@@ -1,0 +1,100 @@
+"""Manifests: as `sha256sum` has them, and nothing altered gets through."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import pytest
+
+from peft_sp.errors import ModelError
+from peft_sp.io.registry.checksums import SUMS, is_model_file, needed, read_sums, verify, write_sums
+
+MEND = "get it again"
+
+
+@pytest.fixture
+def model(tmp_path):
+    """An ensemble's folder, whose files need not be a network's."""
+    for name in ("config.json", "a/config.json", "a/model.onnx", "b/config.json", "b/model.onnx"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"content of {name}")
+    (tmp_path / "README.md").write_text("a card")
+    write_sums(tmp_path, ["a", "b"])
+    return tmp_path
+
+
+def test_what_is_written_is_verified(model):
+    assert verify(model, ["a", "b"], mend=MEND) == 5
+    assert list(read_sums(model)) == sorted(read_sums(model))
+
+
+@pytest.mark.skipif(shutil.which("sha256sum") is None, reason="this system has no sha256sum")
+def test_it_is_the_format_of_sha256sum(model):
+    subprocess.run(["sha256sum", "--strict", "--check", SUMS], cwd=model, check=True)
+    files = sorted(read_sums(model))
+    run = subprocess.run(["sha256sum", *files], cwd=model, capture_output=True, check=True)
+    assert run.stdout == (model / SUMS).read_bytes()
+    (model / SUMS).write_bytes(run.stdout.replace(b"  ", b" *"))  # as binary mode has it
+    assert verify(model, ["a", "b"], mend=MEND) == 5
+
+
+def test_a_model_without_a_manifest_has_nothing_to_compare(model):
+    (model / SUMS).unlink()
+    assert read_sums(model) is None
+    assert verify(model, ["a", "b"], mend=MEND) == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda d: (d / "a/model.onnx").write_text("content of a/model.onnX"), "is damaged or was"),
+        (lambda d: (d / "a/model.onnx").write_text(""), "is damaged or was"),
+        (lambda d: (d / "b/model.onnx").unlink(), "is missing"),
+        (lambda d: (d / "config.json").write_text("{}"), "is damaged or was"),
+        (lambda d: (d / "head.safetensors").write_text("x"), "is not listed in SHA256SUMS"),
+        (lambda d: (d / SUMS).write_text("abc  config.json\n"), "line 1: not a line of sha256sum"),
+        (lambda d: (d / SUMS).write_text(""), "does not list config.json"),
+        (lambda d: (d / SUMS).write_bytes(b"\xff"), "cannot be read"),
+    ],
+)
+def test_what_was_altered_is_named(model, change, problem):
+    change(model)
+    with pytest.raises(ModelError, match=problem) as caught:
+        verify(model, ["a", "b"], mend=MEND)
+    assert str(model) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_the_card_may_change(model):
+    (model / "README.md").write_text("a better card")
+    assert verify(model, ["a", "b"], mend=MEND) == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("config.json", True),
+        ("member-1/head.safetensors", True),
+        ("model.onnx", True),
+        ("model.onnx.data", True),
+        ("adapter_config.json", True),
+        ("model.pt", False),
+        ("pytorch_model.bin", False),
+        ("model.pkl", False),
+        ("code.py", False),
+        ("../config.json", False),
+        ("/etc/config.json", False),
+        ("a/b/config.json", False),
+        ("a\\..\\config.json", False),
+    ],
+)
+def test_what_a_model_is_made_of(name, expected):
+    assert is_model_file(name) is expected
+
+
+def test_an_exported_network_needs_no_tensors():
+    files = ["config.json", "head.safetensors", "adapter_config.json", "weights.pkl"]
+    assert needed(files) == files[:3]
+    assert needed([*files, "model.onnx"]) == ["config.json", "model.onnx"]
+    members = ["config.json", "a/config.json", "a/head.safetensors", "b/model.onnx"]
+    assert needed([*members, "b/head.safetensors"]) == members

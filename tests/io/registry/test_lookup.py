@@ -1,0 +1,248 @@
+"""Which model a name means, and what the models at hand say of themselves."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from peft_sp.errors import ModelError
+from peft_sp.inference.loading import load
+from peft_sp.io.registry import lookup
+from peft_sp.io.registry.accuracy import accuracy
+from peft_sp.io.registry.checksums import write_sums
+from peft_sp.io.registry.lookup import Model, bundled, fingerprint, temperature
+from tests.io.registry.test_packs import package, site  # noqa: F401
+
+
+def test_the_temperature_is_one_where_none_is_given():
+    assert temperature({}) == 1.0
+    assert temperature({"calibration": {"temperature": 1.5}}) == 1.5
+
+
+@pytest.mark.parametrize("wrong", [0, -1, "2", None, float("nan"), float("inf"), True])
+def test_a_temperature_that_is_none(wrong):
+    with pytest.raises(ModelError, match="must be a positive number"):
+        temperature({"calibration": {"temperature": wrong}})
+
+
+def put_model(folder, **changes):
+    """The bundled model in another folder, its settings changed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in lookup.bundled()["fast"].iterdir():
+        shutil.copy(file, folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, **changes}))
+    return folder
+
+
+def mcc2(value, how="cross_validation"):
+    figures = {"mean_mcc2": value, "proteins": 10, "classes": []}
+    block = {"protocol": "deployed", "pooled": figures} if how == "cross_validation" else figures
+    return {"metrics": {how: block}}
+
+
+@pytest.fixture
+def pack(site, monkeypatch, tmp_path_factory):  # noqa: F811
+    """Installs a pack with the bundled model's files; a home that remembers no hub models."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("home")))
+
+    def install(name, distribution="", **changes):
+        own = f"pack_of_{(distribution or name).replace('-', '_')}"
+        put_model(package(site, own), **changes)
+        points = f"[peft_sp.models]\n{name} = {own}\n"
+        site(distribution or f"peft-sp-{name}", "1.0", points)
+        return site.folder / own
+
+    return install
+
+
+def test_a_bundled_name_asks_no_installed_package(monkeypatch):
+    monkeypatch.setattr(lookup.packs, "offers", lambda: pytest.fail("scanned"))
+    assert lookup.find("fast").source == "bundled"
+    assert lookup.locate("fast") == lookup.bundled()["fast"]
+
+
+def test_a_directory_asks_no_installed_package(tmp_path, monkeypatch):
+    monkeypatch.setattr(lookup.packs, "offers", lambda: pytest.fail("scanned"))
+    place = put_model(tmp_path / "mine")
+    assert lookup.find(place) == lookup.find(str(place))
+    assert (lookup.find(place).source, lookup.locate(place)) == ("directory", place)
+
+
+def test_a_pack_is_found_by_its_name(pack):
+    place = pack("other", licence="GPL-3.0-or-later")
+    found = lookup.find("other")
+    assert (found.source, found.directory, found.package) == ("pack", place, "peft-sp-other")
+    assert found.config["licence"] == "GPL-3.0-or-later"
+    assert lookup.find("peft-sp-other:other").directory == place
+    (prediction,) = load("other").predict([("a", "MKKTAIAIAVALAGFATVAQAAPKDNTWYTG")])
+    assert prediction.type == "SP"
+
+
+def test_of_two_packs_neither_wins(pack):
+    places = {name: pack("same", name) for name in ("one", "two")}
+    with pytest.raises(ModelError, match="is in 2 packages; choose one:same or two:same"):
+        lookup.find("same")
+    for name, place in places.items():
+        assert lookup.locate(f"{name}:same") == place
+    assert {"one:same", "two:same"} <= {m.name for m in lookup.installed()}
+
+
+def test_the_bundled_model_wins_and_the_pack_can_still_be_named(pack):
+    place = pack("fast", "imitation")
+    assert lookup.find("fast").source == "bundled"
+    assert lookup.locate("imitation:fast") == place
+    assert {"fast", "imitation:fast"} <= {m.name for m in lookup.installed()}
+
+
+def test_a_directory_wins_over_a_pack(pack, tmp_path, monkeypatch):
+    pack("other")
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    (tmp_path / "work" / "other").mkdir()
+    assert lookup.find("other").source == "pack", "a folder without a model is none"
+    put_model(tmp_path / "work" / "other")
+    assert lookup.find("other").source == "directory"
+
+
+BROKEN = {
+    "no settings": (lambda d: (d / "config.json").unlink(), "not a model's settings"),
+    "spoilt settings": (lambda d: (d / "config.json").write_text("{"), "not a model's settings"),
+    "a list": (lambda d: (d / "config.json").write_text("[]"), "not a model's settings"),
+    "no weights": (lambda d: (d / "model.onnx").unlink(), "weights are missing"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_broken_pack_is_listed_and_disturbs_nothing(case, pack):
+    spoil, problem = BROKEN[case]
+    spoil(pack("broken"))
+    pack("whole")
+    listed = {m.name: m for m in lookup.installed()}
+    assert problem in listed["broken"].problem
+    assert not listed["whole"].problem and not listed["fast"].problem
+    assert lookup.find("whole").config
+    with pytest.raises(ModelError, match=problem):
+        lookup.find("broken")
+
+
+def test_a_pack_of_a_later_format(pack):
+    pack("later", format=99)
+    with pytest.raises(ModelError, match="model format 99"):
+        lookup.find("later")
+    assert "model format 99" in {m.name: m for m in lookup.installed()}["later"].problem
+
+
+def test_an_altered_file_is_refused_with_its_mend(pack, tmp_path):
+    for place, mend in (
+        (pack("other"), "pip install --force-reinstall --no-deps peft-sp-other"),
+        (put_model(tmp_path / "mine"), "get the model again"),
+    ):
+        name = "other" if "pack_of" in str(place) else place
+        write_sums(place)
+        assert lookup.find(name).directory == place
+        content = (place / "model.onnx").read_bytes()
+        (place / "model.onnx").write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        with pytest.raises(ModelError, match=r"model\.onnx: is damaged or was altered") as caught:
+            load(name)
+        assert mend in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_an_unknown_name_gets_the_names_at_hand(pack, tmp_path, monkeypatch):
+    pack("esm2-8m")
+    with pytest.raises(ModelError, match="one of: fast, esm2-8m; did you mean esm2-8m"):
+        lookup.find("esm-8m")
+    with pytest.raises(ModelError, match=r"one of: fast, esm2-8m$"):
+        lookup.find("zzz")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").mkdir()
+    with pytest.raises(ModelError, match="no trained model is here"):
+        lookup.find("runs")
+    with pytest.raises(ModelError, match=r"runs/none: no such directory; .* runs/none@main"):
+        lookup.find("runs/none")
+
+
+def test_only_hub_ids_are_updated(tmp_path):
+    for name in ("fast", put_model(tmp_path / "mine")):
+        with pytest.raises(ModelError, match="is no hub id"):
+            lookup.find(name, update=True)
+
+
+def test_the_most_accurate_is_by_mean_mcc2(pack):
+    assert lookup.most_accurate().name == "fast"
+    pack("worse", **mcc2(0.5))
+    assert lookup.most_accurate().name == "fast"
+    pack("better", **mcc2(0.9))
+    assert lookup.most_accurate().name == "better"
+    pack("one-partition", **mcc2(0.99, "test"))
+    pack("boastful", metrics="the best")
+    (pack("without-weights", **mcc2(0.98)) / "model.onnx").unlink()
+    (pack("of-another-format", format=7, **mcc2(0.97)) / "model.onnx").unlink()
+    tensors = pack("needs-torch", **mcc2(0.96))
+    (tensors / "model.onnx").rename(tensors / "head.safetensors")
+    assert lookup.most_accurate().name == "better"
+    assert lookup.most_accurate([lookup.find("worse"), lookup.find("one-partition")]).name == (
+        "worse"
+    )
+    with pytest.raises(ModelError, match="says how accurate"):
+        lookup.most_accurate([lookup.find("boastful")])
+
+
+def test_accuracy_is_read_from_the_settings():
+    config = lookup.read_config(lookup.bundled()["fast"])
+    found = accuracy(config)
+    pooled = config["metrics"]["cross_validation"]["pooled"]
+    assert found.mean_mcc2 == pooled["mean_mcc2"]
+    assert found.interval == tuple(pooled["mean_mcc2_interval"])
+    assert found.eukaryotic == pooled["classes"][0]["mcc2"]
+    assert found.measured == "cross-validation (deployed)" and found.is_cross_validated
+    tested = accuracy({**mcc2(0.9, "test"), "made": {"partitions": {"test": 2}}})
+    assert tested.measured == "test partition 2" and not tested.is_cross_validated
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {},
+        {"metrics": None},
+        {"metrics": {"test": [1]}},
+        {"metrics": {"cross_validation": "good"}},
+        {"metrics": {"cross_validation": {"pooled": 3}}},
+    ],
+)
+def test_settings_that_say_nothing_of_accuracy(config):
+    assert accuracy(config) is None
+
+
+@pytest.mark.parametrize("wrong", ["0.9", None, True, float("nan"), [], {}])
+def test_figures_that_are_no_numbers(wrong):
+    figures = {"mean_mcc2": wrong, "mean_mcc2_interval": wrong, "classes": wrong, "proteins": wrong}
+    found = accuracy({"metrics": {"test": figures}})
+    assert (found.mean_mcc2, found.interval, found.proteins, found.classes) == (None,) * 3 + ([],)
+
+
+def test_models_in_a_folder(tmp_path):
+    put_model(tmp_path / "b")
+    put_model(tmp_path / "a" / "deeper")
+    put_model(tmp_path / "c", format=9)
+    b, c = lookup.within(tmp_path)
+    assert (b.name, b.source, b.problem) == (str(tmp_path / "b"), "directory", "")
+    assert "format 9" in c.problem
+    assert isinstance(b, Model) and b.is_exported and b.size > 1e6
+
+
+def test_a_fingerprint_is_of_all_that_predicts(tmp_path):
+    source, copy = bundled()["fast"], tmp_path / "copy"
+    shutil.copytree(source, copy)
+    whole = fingerprint(source)
+    assert fingerprint(copy) == whole
+    (copy / "README.md").write_text("another card")
+    assert fingerprint(copy) == whole
+    network = (copy / "model.onnx").read_bytes()
+    (copy / "model.onnx").write_bytes(network[:-1] + bytes([network[-1] ^ 1]))
+    assert fingerprint(copy) != whole
+    (copy / "model.onnx").rename(copy / "network.onnx")
+    (copy / "network.onnx").write_bytes(network)
+    assert fingerprint(copy) != whole

@@ -1,0 +1,165 @@
+"""Exported networks are the networks they were made from."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from transformers import EsmConfig, EsmModel
+
+from peft_sp.biology.alphabet import PAD, encode
+from peft_sp.errors import ModelError
+from peft_sp.inference.backends import OnnxBackend
+from peft_sp.network.model import build_model
+from peft_sp.network.onnx import graph, plain_esm
+from peft_sp.network.onnx.graph import export_onnx
+from peft_sp.network.onnx.storage import store
+from peft_sp.network.settings import ModelSettings, StudentSettings
+from peft_sp.network.tuning import Adapter, Frozen, Full, LoRA
+from tests.network.test_tuning import PROMPTS, UNCHANGED, model_of, name_of, perturb
+
+SEQUENCES = ["MKKTAIAIAVALAGFATVAQA", "MSTN", "M", "MKRXBZUOW" * 7, "MKWVTFISLL" * 7]
+RESIDUES = encode(SEQUENCES)
+REAL = RESIDUES != PAD
+
+
+def emissions(model):
+    with torch.no_grad():
+        return model(torch.from_numpy(RESIDUES)).emissions.numpy()
+
+
+@pytest.mark.parametrize("method", [*UNCHANGED, *PROMPTS], ids=name_of)
+def test_exported_equals_torch_and_padding_changes_nothing(tiny_backbone, method, tmp_path):
+    model = model_of(tiny_backbone, method)
+    perturb(model)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    assert export_onnx(model, tmp_path / "model.onnx") < 1e-4
+    backend = OnnxBackend(tmp_path / "model.onnx")
+    expected, together = emissions(model), backend.emissions(RESIDUES)
+    assert np.abs(expected[REAL]).max() > 0.1
+    np.testing.assert_allclose(together[REAL], expected[REAL], atol=1e-4)
+    for row, sequence in enumerate(SEQUENCES):
+        alone = backend.emissions(encode([sequence]))[0]
+        np.testing.assert_allclose(together[row, : len(sequence)], alone, atol=1e-5)
+    np.testing.assert_allclose(backend.scores.starts, model.crf.starts.detach())
+    # The model itself is not merged or changed.
+    assert all(torch.equal(model.state_dict()[name], before[name]) for name in before)
+
+
+def test_a_backbone_in_bfloat16_is_exported_in_float32(tiny_backbone, tmp_path):
+    settings = ModelSettings(
+        backbone=tiny_backbone, tuning=LoRA(rank=4), backbone_precision="bfloat16"
+    )
+    model = build_model(settings).eval()
+    perturb(model)
+    export_onnx(model, tmp_path / "model.onnx")
+    found = OnnxBackend(tmp_path / "model.onnx").emissions(RESIDUES)
+    np.testing.assert_allclose(found[REAL], emissions(model.float())[REAL], atol=1e-4)
+
+
+def test_weights_are_merged_and_the_graph_has_no_more_products(tiny_backbone, tmp_path):
+    """A tuned backbone costs as much as a frozen one; only standard operators are used."""
+    counts = {}
+    for method in (Frozen(), LoRA(rank=4)):
+        export_onnx(model_of(tiny_backbone, method), tmp_path / "model.onnx")
+        graph = onnx.load(tmp_path / "model.onnx")
+        assert {(entry.domain, entry.version) for entry in graph.opset_import} == {("", 17)}
+        counts[method.method] = sum(node.op_type == "MatMul" for node in graph.graph.node)
+    # Two layers: query, key and value in one, their two products, and three more; the head.
+    assert counts == {"frozen": 13, "lora": 13}
+
+
+@pytest.mark.parametrize(("precision", "share"), [("float16", 0.55), ("int8", 0.45)])
+@pytest.mark.parametrize("method", [LoRA(rank=4), Adapter()], ids=name_of)
+def test_stored_in_fewer_bytes_it_computes_nearly_the_same(
+    tiny_backbone, method, precision, share, tmp_path
+):
+    model = model_of(tiny_backbone, method)
+    perturb(model)
+    export_onnx(model, tmp_path / "whole.onnx")
+    export_onnx(model, tmp_path / "small.onnx", precision)
+    whole, small = (weights(onnx.load(tmp_path / name)) for name in ("whole.onnx", "small.onnx"))
+    assert small < share * whole
+    off = np.abs(OnnxBackend(tmp_path / "small.onnx").emissions(RESIDUES) - emissions(model))
+    assert 1e-6 < off[REAL].max() < {"float16": 0.01, "int8": 0.2}[precision]
+
+
+def weights(model):
+    return sum(len(tensor.raw_data) for tensor in model.graph.initializer)
+
+
+def test_rounding_of_a_product():
+    """Each column has its own scale; what float16 cannot hold stays as it is."""
+    rng = np.random.default_rng(0)
+    matrix = (rng.normal(size=(8, 3)) * [1, 1e3, 1e-3]).astype(np.float32)
+    matrix[:, 2] = 0
+    found = _reread(matrix, "int8")
+    assert np.abs(found - matrix).max(axis=0) == pytest.approx(
+        np.abs(matrix).max(axis=0) / 127 / 2, rel=1.0
+    )
+    assert not found[:, 2].any()
+    half = _reread(matrix, "float16")
+    assert np.array_equal(half, matrix.astype(np.float16).astype(np.float32))
+    matrix[0, 0] = 1e5
+    assert np.array_equal(_reread(matrix, "float16"), matrix)
+
+
+def _reread(matrix, precision):
+    """What a product's matrix is once it was stored."""
+    shapes = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        for name, shape in (("residues", ["n", len(matrix)]), ("product", ["n", matrix.shape[1]]))
+    ]
+    node = helper.make_node("MatMul", ["residues", "matrix"], ["product"])
+    weight = numpy_helper.from_array(matrix, "matrix")
+    graph = helper.make_graph([node], "one", shapes[:1], shapes[1:], [weight])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    store(model, precision)
+    onnx.checker.check_model(model)
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    return session.run(None, {"residues": np.eye(len(matrix), dtype=np.float32)})[0]
+
+
+def test_a_student_in_float16(tmp_path):
+    torch.manual_seed(0)
+    settings = ModelSettings(student=StudentSettings(width=16, hidden=8, convolutions=1))
+    model = build_model(settings).eval()
+    export_onnx(model, tmp_path / "model.onnx", "float16")
+    found = OnnxBackend(tmp_path / "model.onnx").emissions(RESIDUES)
+    np.testing.assert_allclose(found[REAL], emissions(model)[REAL], atol=0.01)
+
+
+def test_another_kind_of_esm_is_refused(tiny_backbone, tmp_path):
+    config = EsmConfig.from_pretrained(tiny_backbone)
+    config.position_embedding_type = "absolute"
+    place = tmp_path / "esm1b"
+    EsmModel(config, add_pooling_layer=False).save_pretrained(place)
+    for file in Path(tiny_backbone).iterdir():
+        if "token" in file.name or "vocab" in file.name:
+            shutil.copy(file, place)
+    model = build_model(ModelSettings(backbone=str(place), tuning=Frozen())).eval()
+    with pytest.raises(ModelError, match="absolute positions cannot be exported"):
+        export_onnx(model, tmp_path / "model.onnx")
+    assert not (tmp_path / "model.onnx").exists()
+
+
+def test_what_does_not_fit_one_file_is_refused(tiny_backbone, tmp_path, monkeypatch):
+    monkeypatch.setattr(graph, "LARGEST", 10_000)
+    with pytest.raises(ModelError, match="cannot be exported, since an ONNX file holds 2 GB"):
+        export_onnx(model_of(tiny_backbone, Frozen()), tmp_path / "model.onnx")
+
+
+def test_a_graph_that_differs_is_refused(tiny_backbone, tmp_path, monkeypatch):
+    """The comparison looks at padded windows, too."""
+    monkeypatch.setattr(plain_esm, "MASKED", 0.0)
+    model = model_of(tiny_backbone, Full())
+    perturb(model)  # before, attention hardly matters to so small random weights
+    with pytest.raises(ModelError, match="exported network is off by"):
+        export_onnx(model, tmp_path / "model.onnx")

@@ -1,0 +1,23 @@
+import numpy as np
+import pytest
+
+from peft_sp.biology.grammar import ORGANISM_GROUPS, TYPES
+from peft_sp.training.evaluation import published
+from peft_sp.training.evaluation.metrics import BIG_CLASSES
+
+
+@pytest.mark.parametrize(
+    ("per_class", "method"),
+    [(published.SIGNALP6_MCC2, "SignalP 6.0"), (published.LORA_3B_MCC2, "LoRA")],
+)
+def test_the_means_are_those_of_the_classes(per_class, method):
+    assert len(per_class) == 16
+    assert np.mean(list(per_class.values())) == pytest.approx(
+        published.MEAN_MCC2[method], abs=0.0005
+    )
+
+
+def test_classes_are_called_as_in_the_grammar():
+    assert published.SIGNALP6_MCC2.keys() == published.LORA_3B_MCC2.keys()
+    assert all(o in ORGANISM_GROUPS and t in TYPES[1:] for o, t in published.LORA_3B_MCC2)
+    assert set(published.SIGNALP6_CLEAVAGE) == set(BIG_CLASSES)

@@ -1,0 +1,52 @@
+from peft_sp.training.evaluation.comparison import comparison
+from peft_sp.training.evaluation.report import mean_over_models
+
+
+def figures(mcc2, recall=None, classes=(("EUKARYA", "SP"),)):
+    return {
+        "proteins": 9,
+        "mean_mcc2": mcc2,
+        "big_classes_mcc2": mcc2,
+        "multiclass_mcc": mcc2,
+        "classes": [
+            {
+                "organism": organism,
+                "type": kind,
+                "mcc2": mcc2,
+                "cleavage_recall": [recall] * 4,
+                "cleavage_precision": [None] * 4,
+            }
+            for organism, kind in classes
+        ],
+    }
+
+
+def test_means_are_over_the_models_in_which_a_figure_is_defined():
+    both = (("ARCHAEA", "TAT"), ("EUKARYA", "SP"))
+    found = mean_over_models({"a": figures(0.5, 0.2), "b": figures(1.0, None, both)})
+    # Of the classes' means (0.75 and 1), not of the models'.
+    assert found["mean_mcc2"] == {"mean": 0.875, "deviation": 0.353553, "models": 2}
+    first, second = found["classes"]
+    assert (first["organism"], second["organism"]) == ("EUKARYA", "ARCHAEA")
+    assert first["cleavage_recall"] == {"mean": 0.2, "deviation": None, "models": 1}
+    assert second["mcc2"] == {"mean": 1.0, "deviation": None, "models": 1}
+    assert second["cleavage_precision"] == {"mean": None, "deviation": None, "models": 0}
+
+
+def test_a_comparison_puts_the_best_first():
+    def content(name, mcc2, trained):
+        folds = {"test-0": figures(mcc2, mcc2)}
+        return {
+            "protocol": "deployed",
+            "recipe": {"name": name},
+            "parameters": {"trained": trained, "all": 1000},
+            "pooled": folds["test-0"],
+            "folds": folds,
+            "mean_over_models": mean_over_models(folds),
+        }
+
+    contents = [content("worse", 0.4, 20), content("better", 0.6, 1000), content("none", None, 5)]
+    lines = comparison(contents).splitlines()
+    assert [line.split(" | ")[0] for line in lines[4:]] == ["| better", "| worse", "| none"]
+    assert "| 20 (2.0%) | 0.400 |" in lines[5]
+    assert lines[6].endswith("| – | – | – | – | – |")

@@ -1,0 +1,325 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+from peft_sp.biology.grammar import NO_SP
+from peft_sp.errors import InputError, OutputError, RecipeError
+from peft_sp.io.labelled import partition, write_labelled
+from peft_sp.training.evaluation.metrics import score
+from peft_sp.training.options import Partitions
+from peft_sp.training.recipe import Recipe, changed, read_recipe
+from peft_sp.training.search.space import own_values, space_of
+from peft_sp.training.search.study import alone
+from peft_sp.training.search.trials import search, usable
+from peft_sp.training.trainer import train
+
+SPACE = {
+    "optimisation.learning_rate": {"low": 1e-3, "high": 3e-2, "log": True},
+    "student.kernel": {"choices": [3, 5]},
+    "optimisation.batch_size": {"low": 16, "high": 32},
+}
+
+
+def recipe_of(file, **values):
+    settings = {
+        "name": "tiny",
+        "data": str(file),
+        "student": {"width": 16, "hidden": 8, "convolutions": 1, "kernel": 5},
+        "optimisation": {"epochs": 2, "batch_size": 16},
+        "partitions": {"train": [1], "validation": 2, "test": 0},
+        "search": SPACE,
+        **values,
+    }
+    return Recipe.model_validate(settings)
+
+
+@pytest.fixture(scope="module")
+def few(labelled):
+    """Proteins enough to train on, few enough to be quick, all classes in each partition."""
+    return [p for n in (0, 1, 2) for p in partition(labelled, [n])[::3]]
+
+
+@pytest.fixture(scope="module")
+def few_file(few, tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "few.fasta"
+    write_labelled(path, few)
+    return path
+
+
+@pytest.fixture(scope="module")
+def done(few_file, tmp_path_factory):
+    """A search of three trials that nothing disturbed."""
+    place = tmp_path_factory.mktemp("search")
+    return place, search(recipe_of(few_file), place, 3)
+
+
+def table(place):
+    lines = (place / "trials.tsv").read_text().splitlines()
+    return [dict(zip(lines[0].split("\t"), line.split("\t"), strict=True)) for line in lines[1:]]
+
+
+@pytest.mark.integration
+def test_a_search_leaves_its_trials_and_the_best_of_them(done, few, few_file, tmp_path):
+    place, tried = done
+    assert {p.name for p in place.iterdir()} == {"study.db", "trials.tsv", "best.json", ".lock"}
+    rows = table(place)
+    assert [(row["number"], row["state"]) for row in rows] == [
+        (str(n), "complete") for n in (0, 1, 2)
+    ]
+    # The first is the recipe itself.
+    assert rows[0]["student.kernel"] == "5" and rows[0]["optimisation.batch_size"] == "16"
+    assert float(rows[0]["optimisation.learning_rate"]) == 2e-3
+    assert all(16 <= int(row["optimisation.batch_size"]) <= 32 for row in rows)
+    best = json.loads((place / "best.json").read_text())
+    assert best["value"] == max(x.value for x in tried) == tried[0].value
+    assert best["parameters"] == tried[0].parameters
+    assert best["set"] == [f"--set {k}={v!r}" for k, v in best["parameters"].items()]
+
+    # The value is what training with these settings gives.
+    values = []
+    for train_on, judge_by in ((2, 1), (1, 2)):
+        parts = Partitions(train=(train_on,), validation=judge_by)
+        settings = changed(recipe_of(few_file), best["parameters"])
+        settings = settings.model_copy(update={"partitions": parts})
+        trained = train(settings, tmp_path / str(judge_by), few)
+        values.append(score(trained.validation.outcomes).selection)
+    assert tried[0].folds == pytest.approx(values, abs=1e-12)
+    assert best["value"] == pytest.approx(sum(values) / 2, abs=1e-12)
+
+
+@pytest.mark.integration
+def test_a_search_that_is_stopped_goes_on_as_if_it_had_not_been(done, few_file, tmp_path):
+    folds = []
+
+    def stop(tried, log):
+        # In the second fold of the second trial, behind its first epoch.
+        if tried.number == 1 and len(tried.folds) == 1 and "eval_selection" in log:
+            raise SystemExit
+        if not log and tried.state == "running":
+            folds.append((tried.number, len(tried.folds)))
+
+    with pytest.raises(SystemExit):
+        search(recipe_of(few_file), tmp_path, 3, stop)
+    assert (tmp_path / "trial-1" / "fold-2").is_dir()
+    search(recipe_of(few_file), tmp_path, 2, lambda *x: x[0].number > 1 and stop(*x))
+    # The fold that was done is not trained again, and the one that was not goes on.
+    assert folds == [(0, 1), (0, 2), (1, 1), (2, 2)]
+    assert [row["state"] for row in table(tmp_path)] == ["complete", "fail", "complete"]
+    assert not list(tmp_path.glob("trial-*"))
+
+    # All that were wished for are there; more may be wished for.
+    search(recipe_of(few_file), tmp_path, 2, lambda *_: pytest.fail("a trial was run"))
+    again = search(recipe_of(few_file), tmp_path, 3)
+    _, whole = done
+    assert [(x.parameters, x.folds, x.value) for x in again if x.state == "complete"] == [
+        (x.parameters, x.folds, x.value) for x in whole
+    ]
+    assert len({x.parameters["optimisation.learning_rate"] for x in whole}) == 3
+
+
+@pytest.mark.integration
+def test_what_is_left_alone_has_no_influence(done, few, few_file, tmp_path):
+    other = [
+        replace(p, type=NO_SP, labels="O" * len(p.sequence)) if p.partition == 0 else p for p in few
+    ]
+    assert other != few
+    file = tmp_path / "other.fasta"
+    write_labelled(file, other)
+    (first,) = search(recipe_of(file), tmp_path / "search", 1)
+    expected = next(x for x in done[1] if x.number == 0)
+    assert (first.parameters, first.folds) == (expected.parameters, expected.folds)
+
+
+def test_a_window_of_the_test_partition_is_not_learned_from(few, tmp_path, monkeypatch):
+    twin = replace(partition(few, [1])[0], partition=0)
+    file = tmp_path / "twins.fasta"
+    write_labelled(file, [*few, twin])
+    given = []
+
+    class StoppedError(Exception):
+        pass
+
+    def catch(recipe, directory, proteins, *_, **__):
+        given.append((recipe.partitions, proteins))
+        raise StoppedError
+
+    monkeypatch.setattr("peft_sp.training.search.trials.train", catch)
+    with pytest.raises(StoppedError):
+        search(recipe_of(file), tmp_path / "search", 1)
+    ((parts, proteins),) = given
+    assert (parts.train, parts.validation, parts.test) == ((2,), 1, None)
+    assert {p.partition for p in proteins} == {1, 2}
+    assert twin.sequence not in {p.sequence for p in proteins}
+
+
+def test_what_a_search_may_be_judged_by(few, few_file, tmp_path):
+    assert usable(recipe_of(few_file)) == (1, 2)
+    assert usable(recipe_of(few_file, partitions={})) == (0, 1, 2)
+    with pytest.raises(RecipeError, match="learns from one partition and judges by another"):
+        search(recipe_of(few_file, partitions={"train": [2], "test": 0}), tmp_path, 1)
+    lacking = tmp_path / "lacking.fasta"
+    write_labelled(lacking, partition(few, [0, 1]))
+    with pytest.raises(InputError, match="no proteins to be used in partition 2"):
+        search(recipe_of(lacking), tmp_path / "search", 1)
+    assert not (tmp_path / "search").exists()
+
+
+@pytest.mark.integration
+def test_another_search_is_refused(done, few, few_file, tmp_path):
+    place, _ = done
+    before = {p: p.read_bytes() for p in place.iterdir() if p.name != "study.db"}
+    relabelled = tmp_path / "relabelled.fasta"
+    write_labelled(relabelled, few[1:])
+    for other in (
+        recipe_of(few_file, seed=2),
+        recipe_of(few_file, search={}),
+        recipe_of(few_file, partitions={}),
+        recipe_of(relabelled),
+    ):
+        with pytest.raises(OutputError, match="holds a search of another recipe"):
+            search(other, place, 3)
+    with alone(place), pytest.raises(OutputError, match="in use by another search"):
+        search(recipe_of(few_file), place, 3)
+    search(recipe_of(few_file, description="in other words"), place, 3)
+    assert {p: p.read_bytes() for p in before} == before
+    (tmp_path / "study.db").write_text("no database")
+    with pytest.raises(OutputError, match="cannot be used as a study"):
+        search(recipe_of(few_file), tmp_path, 3)
+
+
+def test_parameters_that_do_not_go_together_are_not_run(few_file, tmp_path, monkeypatch):
+    def refuse(recipe, *_, **__):
+        raise RecipeError("backbone", [f"not with {recipe.student.kernel}"])
+
+    monkeypatch.setattr("peft_sp.training.search.trials.train", refuse)
+    with pytest.raises(RecipeError, match="no trial could be run to its end; not with 5"):
+        search(recipe_of(few_file), tmp_path, 2)
+    assert [row["state"] for row in table(tmp_path)] == ["refused", "refused"]
+    assert not (tmp_path / "best.json").exists()
+
+
+def write(tmp_path, text):
+    path = tmp_path / "recipe.toml"
+    path.write_text(text)
+    return path
+
+
+GOOD = 'name = "x"\ndata = "d"\n[student]\nwidth = 16\n'
+
+
+def test_all_mistakes_of_a_space_are_reported_at_once(tmp_path):
+    text = f"""{GOOD}
+[search]
+"optimisation.learning_rat" = {{low = 1e-3, high = 1e-2}}
+"optimisation.learning_rate" = {{low = 1e-2, high = 1e-3}}
+"optimisation.region_weight" = {{low = 0, high = 1.0, log = true}}
+"optimisation.clip" = {{low = 1, high = 2, choices = [1.0, 2.0]}}
+"optimisation.warmup" = {{low = 0.1}}
+"optimisation.balance" = {{low = "a", high = 1}}
+"optimisation.epochs" = {{choices = [3]}}
+"student.width" = {{choices = [4, 16]}}
+"tuning.rank" = {{choices = [4, 8]}}
+"name.x" = {{choices = [4, 8]}}
+"partitions.test" = {{choices = [0, 1]}}
+"""
+    with pytest.raises(RecipeError) as caught:
+        read_recipe(write(tmp_path, text), ["speed=3"])
+    expected = [
+        "optimisation.learning_rat: names no option of the recipe",
+        "optimisation.learning_rate: low must be less than high, not 0.01 and 0.001",
+        "optimisation.region_weight: with log, low must be more than 0, not 0",
+        "optimisation.clip: give either choices or low and high, and not both",
+        "optimisation.warmup: give either choices or both low and high",
+        "optimisation.epochs: choices must be two or more different values",
+        "student.width: Input should be greater than or equal to 8 (it is 4)",
+        "tuning.rank: names no option of the recipe",
+        "name.x: cannot be searched",
+        "partitions.test: cannot be searched",
+    ]
+    assert {f"search.{line}" for line in expected} <= set(caught.value.problems)
+    rest = [p for p in caught.value.problems if p.removeprefix("search.") not in expected]
+    assert rest.pop(0).startswith("search.optimisation.balance.low")
+    assert "unknown option speed" in rest
+    assert all(p.startswith(("unknown", "search.optimisation.balance.low")) for p in rest)
+
+
+def test_a_space_may_be_written_as_tables_and_changed(tmp_path):
+    tables = "[search.optimisation]\nepochs = {low = 1, high = 3}\nclip = {choices = [1.0, 2]}\n"
+    recipe = read_recipe(
+        write(tmp_path, GOOD + tables), ["search.optimisation.epochs={low=2,high=4}"]
+    )
+    assert list(recipe.search) == ["optimisation.epochs", "optimisation.clip"]
+    assert recipe.search["optimisation.epochs"].extremes() == (2, 4)
+    # A run is the same with a [search] and without.
+    assert recipe.model_dump() == read_recipe(write(tmp_path, GOOD)).model_dump()
+
+
+def test_what_is_searched_by_default(few_file, tiny_backbone):
+    student = space_of(recipe_of(few_file, search={}))
+    assert list(student) == ["optimisation.learning_rate", "optimisation.head_learning_rate"]
+    assert student["optimisation.learning_rate"].extremes() == pytest.approx((4e-4, 1e-2))
+
+    def tuned(**tuning):
+        recipe = recipe_of(few_file, student=None, backbone=tiny_backbone, tuning=tuning, search={})
+        return recipe, space_of(recipe)
+
+    recipe, space = tuned(method="lora")
+    assert space["tuning.rank"].choices == (4, 8, 16)
+    assert space["tuning.alpha"].choices == (4, 8, 16, 32)
+    assert space["tuning.layers"].extremes() == (1, 2)
+    own = own_values(recipe, space)
+    assert (own["tuning.layers"], own["tuning.alpha"]) == (2, 8)
+    assert own_values(recipe_of(few_file, optimisation={"batch_size": 99}), space) is None
+    for method, keys in (
+        ("adapter", {"tuning.bottleneck", "tuning.layers"}),
+        ("prompt", {"tuning.length"}),
+        ("ia3", {"tuning.layers"}),
+        ("full", set()),
+        ("frozen", set()),
+    ):
+        _, space = tuned(method=method)
+        assert {key for key in space if key.startswith("tuning")} == keys
+        assert ("optimisation.learning_rate" in space) == (method != "frozen")
+
+
+def test_values_that_the_backbone_cannot_have_are_refused_before(few_file, tiny_backbone):
+    def tuned(search, **tuning):
+        return recipe_of(
+            few_file, student=None, backbone=tiny_backbone, tuning=tuning, search=search
+        )
+
+    wide = {"tuning.layers": {"low": 1, "high": 9}, "tuning.rank": {"choices": [8, 64]}}
+    with pytest.raises(RecipeError) as caught:
+        space_of(tuned(wide, method="lora"))
+    assert len(caught.value.problems) == 2
+    assert "layers is 9" in str(caught.value) and "rank is 64" in str(caught.value)
+    with pytest.raises(RecipeError, match="layers is 7"):
+        space_of(tuned({"optimisation.clip": {"low": 1, "high": 2}}, method="lora", layers=7))
+    # "first" goes without layers alone, so the two do not fit in all combinations.
+    prompts = {
+        "tuning.position": {"choices": ["all", "topmost"]},
+        "tuning.layers": {"low": 1, "high": 2},
+    }
+    with pytest.raises(RecipeError, match='not with "all"'):
+        space_of(tuned(prompts, method="prompt"))
+    del prompts["tuning.position"]
+    assert space_of(tuned(prompts, method="prompt", position="topmost", layers=1))
+
+
+@pytest.mark.integration
+def test_a_tuned_backbone_is_searched_too(few_file, tiny_backbone, tmp_path):
+    tried = search(
+        recipe_of(
+            few_file,
+            student=None,
+            backbone=tiny_backbone,
+            tuning={"method": "lora", "layers": 1},
+            optimisation={"epochs": 1},
+            search={},
+        ),
+        tmp_path,
+        1,
+    )
+    assert tried[0].parameters["tuning.layers"] == 1 and len(tried[0].folds) == 2
+    assert not (tmp_path / ".kept").exists() and not (tmp_path / "trial-0").exists()
