@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from torch import Tensor, nn
 
@@ -72,14 +74,16 @@ class Student(nn.Module):
         return hidden
 
 
-def _recurrent(lstm: nn.LSTM, states: Tensor) -> Tensor:
-    """Outputs (B, L, H) of an LSTM for states (B, L, C).
+@cache
+def _has_bfloat16_lstm() -> bool:
+    """Whether this processor has instructions for bfloat16, without which there is no such LSTM."""
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
-    Processors without instructions for bfloat16 have no such LSTM: theirs computes in float32,
-    whatever autocast asks for.
-    """
-    supported = states.device.type != "cpu" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    if supported:
+
+def _recurrent(lstm: nn.LSTM, states: Tensor) -> Tensor:
+    """Outputs (B, L, H) of an LSTM for states (B, L, C), whatever autocast asks for."""
+    lowered = torch.is_autocast_enabled(states.device.type)
+    if not lowered or states.device.type != "cpu" or _has_bfloat16_lstm():
         output: Tensor = lstm(states)[0]
         return output
     with torch.autocast("cpu", enabled=False):
