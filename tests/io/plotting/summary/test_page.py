@@ -3,10 +3,7 @@ import hashlib
 import html
 import io
 import json
-import os
 import re
-import shutil
-import subprocess
 import zlib
 
 import numpy as np
@@ -19,6 +16,7 @@ from peft_sp.io.plotting.curves import CURVES, curves
 from peft_sp.io.plotting.protein import strip
 from peft_sp.io.plotting.summary import page as module
 from peft_sp.io.plotting.summary.page import About, SummaryWriter
+from tests.support import browser
 
 HOSTILE = [
     "a</script><script>document.title='owned'</script>",
@@ -156,10 +154,6 @@ def test_predictions_do_not_pile_up(predictions):
 
 # In a browser ---------------------------------------------------------------------------------
 
-BROWSER = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium or Chrome is installed")
 STEPS = """
 const el = (id) => document.getElementById(id);
 const pause = () => new Promise((r) => setTimeout(r, 200));
@@ -178,39 +172,10 @@ const label = () => document.querySelector("#picture svg").getAttribute("aria-la
 """
 
 
-def browse(page, steps, tmp_path):
-    """What `steps`, JavaScript that returns a value, find in the page in a real browser."""
-    probe = (
-        "<script>(async () => { while (document.documentElement.dataset.ready !== 'yes') "
-        "await new Promise((r) => setTimeout(r, 20)); let found; "
-        f"try {{ found = await (async () => {{ {STEPS} {steps} }})(); }} "
-        "catch (error) { found = String(error.stack); } "
-        "const pre = document.createElement('pre'); pre.id = 'found-by-test'; "
-        "pre.textContent = JSON.stringify(found); document.body.append(pre); })();</script></body>"
-    )
-    # The page allows no script but its own.
-    page = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page)
-    path = tmp_path / "page.html"
-    path.write_text(page.replace("</body>", probe), encoding="utf-8")
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--window-size=1240,1400"]
-    options += [f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=20000"]
-    run = subprocess.run(
-        [BROWSER, *options, "--dump-dom", path.as_uri()],
-        capture_output=True,
-        check=True,
-        timeout=300,
-        env={**os.environ, "HOME": str(tmp_path)},
-    )
-    document = run.stdout.decode()
-    assert (
-        "owned" not in re.search("<title>(.*?)</title>", document)[1].replace("&lt;/title", "")[:5]
-    )
-    found = re.search('<pre id="found-by-test">(.*?)</pre>', document, re.DOTALL)
-    assert found, run.stderr.decode()[-500:]
-    return json.loads(html.unescape(found[1]))
+def browse(page, steps, directory):
+    return browser.run(STEPS + steps, page, directory)
 
 
-@needs_browser
 @pytest.mark.integration
 def test_the_table_in_a_browser(page, predictions, tmp_path):
     found = browse(
@@ -258,7 +223,6 @@ def test_the_table_in_a_browser(page, predictions, tmp_path):
     assert found["printed"] == size + 1
 
 
-@needs_browser
 @pytest.mark.integration
 def test_the_picture_in_a_browser_is_that_of_the_files(page, predictions, tmp_path):
     """The same letters, words and points as `plots.draw` gives, up to the page's rounding."""
