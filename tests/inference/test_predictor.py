@@ -11,7 +11,7 @@ from peft_sp.inference import predictor as module
 from peft_sp.inference.cache import Memory
 from peft_sp.inference.decoding import CrfScores
 from peft_sp.inference.loading import load
-from peft_sp.inference.predictor import Predictor, decode_windows
+from peft_sp.inference.predictor import Predictor
 from peft_sp.io.fasta import read_fasta
 from tests.conftest import DATA
 
@@ -236,16 +236,6 @@ def test_marginals_are_shared_within_a_chunk_and_not_remembered():
     found = list(predictor.predict(distinct * 4, marginals=True))
     assert len(found) == 40 and len(predictor.backend.windows) == 10 + 10
     assert found[0].marginals is found[10].marginals
-
-
-def test_decoded_windows_are_in_order():
-    backend = Counting()
-    windows = ["MKTAYIAK" * n for n in (8, 1, 3, 1, 8, 2)]
-    together = decode_windows(backend, windows)
-    for row, window in enumerate(windows):
-        alone = decode_windows(backend, [window])
-        np.testing.assert_allclose(together.type_probabilities[row], alone.type_probabilities[0])
-        np.testing.assert_array_equal(together.paths[row, : len(window)], alone.paths[0])
 
 
 @pytest.mark.parametrize("wrong", ["MKKL", ("name", "MKKL", 3), ["MKKL"]])

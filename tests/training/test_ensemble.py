@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from peft_sp.errors import ModelError, OutputError
+from peft_sp.inference.batching import decode_windows
 from peft_sp.inference.loading import load
-from peft_sp.inference.predictor import decode_windows
 from peft_sp.io.labelled import partition
 from peft_sp.io.registry.lookup import members, read_config
 from peft_sp.training.evaluation.calibration import fit_temperature

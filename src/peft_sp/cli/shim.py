@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from peft_sp.errors import OutputError
-from peft_sp.io.atomic import umask, write_text
+from peft_sp.io.atomic import EXECUTABLE, write_text
 
 NAME = "signalp6"
 MARK = "# made by peft-sp install-shim"
@@ -56,8 +56,7 @@ def install_shim(
         return
     # -P: what lies in the folder that a pipeline runs in must not be imported.
     command = f"{shlex.quote(sys.executable)} -P -m peft_sp.cli.main signalp6"
-    write_text(path, f'#!/bin/sh\n{MARK}\nexec {command} "$@"\n')
-    path.chmod(0o777 & ~umask())
+    write_text(path, f'#!/bin/sh\n{MARK}\nexec {command} "$@"\n', EXECUTABLE)
     print(f"installed {path}")
     _warn_of_others(path)
 

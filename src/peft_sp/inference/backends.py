@@ -23,16 +23,20 @@ may hold more, which spares the decoder calls."""
 
 
 class Backend(Protocol):
-    """What a predictor asks of a network.
+    """What a predictor needs of a network.
 
-    scores: of its CRF; batch_size: windows a call that suit it; concurrency: calls that are
-    worth making at once, from as many threads. One that also has `runtime` says what computes,
-    with its version, as the last bits of the emissions may depend on it.
+    scores: of its CRF, with the temperature of its type probabilities; batch_size: windows a
+    call that suit it; concurrency: calls that are worth making at once, from as many threads.
+    One that also has `runtime` names what computes, with its version, as the last bits of the
+    emissions may depend on it.
     """
 
-    scores: CrfScores
-    batch_size: int
-    concurrency: int
+    @property
+    def scores(self) -> CrfScores: ...  # noqa: D102
+    @property
+    def batch_size(self) -> int: ...  # noqa: D102
+    @property
+    def concurrency(self) -> int: ...  # noqa: D102
 
     def emissions(self, residues: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Residues (B, L) codes, padded -> emissions (B, L, S)."""
@@ -45,7 +49,7 @@ class OnnxBackend:
     One thread a batch and several batches at once: recurrent layers take 70 small steps, and
     threads that share a step wait for each other more than they work.
 
-    batch_size: what suits the network, by default a small one.
+    batch_size: what suits the network, by default a small one. temperature: see `CrfScores`.
     """
 
     def __init__(
@@ -53,6 +57,7 @@ class OnnxBackend:
         path: str | os.PathLike[str],
         threads: int | None = None,
         batch_size: int | None = None,
+        temperature: float = 1.0,
     ) -> None:
         library: Any = importlib.import_module("onnxruntime")
 
@@ -65,10 +70,12 @@ class OnnxBackend:
             self._session = library.InferenceSession(
                 os.fspath(path), options, providers=["CPUExecutionProvider"]
             )
-            scores = self._session.run(["transitions", "starts", "ends"], _dummy())
+            transitions, starts, ends = self._session.run(
+                ["transitions", "starts", "ends"], _dummy()
+            )
         except Exception as error:  # ONNX Runtime's errors have no common base of their own
             raise ModelError(f"{path}: not a model of this program ({error})") from None
-        self.scores = CrfScores(*scores)
+        self.scores = CrfScores(transitions, starts, ends, temperature)
         self.runtime = f"onnxruntime {library.__version__}"
 
     def emissions(self, residues: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -83,14 +90,18 @@ class OnnxBackend:
 class TorchBackend:
     """A model in PyTorch, in float32 or under bfloat16 autocast.
 
-    device: where it is moved to; None leaves it where it is.
+    device: where it is moved to; None leaves it where it is. temperature: see `CrfScores`.
     """
 
     batch_size = 64
     concurrency = 1
 
     def __init__(
-        self, model: SignalPeptideModel, device: str | None = None, precision: str = "float32"
+        self,
+        model: SignalPeptideModel,
+        device: str | None = None,
+        precision: str = "float32",
+        temperature: float = 1.0,
     ) -> None:
         import torch
 
@@ -104,7 +115,7 @@ class TorchBackend:
         transitions, starts, ends = (
             p.detach().cpu().numpy().copy() for p in (crf.transitions, crf.starts, crf.ends)
         )
-        self.scores = CrfScores(transitions, starts, ends)
+        self.scores = CrfScores(transitions, starts, ends, temperature)
 
     def emissions(self, residues: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Residues (B, L) codes, padded -> emissions (B, L, S)."""
@@ -126,10 +137,11 @@ class TorchBackend:
 class EnsembleBackend:
     """Several networks as one: the mean of their emissions and of their CRFs' scores.
 
-    The log weight of a path is then the mean of what it is in each, and the one decoder serves.
+    The log weight of a path is then the mean of its log weights in the members, and the one
+    decoder serves. temperature: of the ensemble; those of the members are not read.
     """
 
-    def __init__(self, members: Sequence[Backend]) -> None:
+    def __init__(self, members: Sequence[Backend], temperature: float = 1.0) -> None:
         self.members = members
         self.batch_size = min(member.batch_size for member in members)
         self.concurrency = min(member.concurrency for member in members)
@@ -139,6 +151,7 @@ class EnsembleBackend:
             np.mean([s.transitions for s in scores], axis=0),
             np.mean([s.starts for s in scores], axis=0),
             np.mean([s.ends for s in scores], axis=0),
+            temperature,
         )
 
     def emissions(self, residues: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from peft_sp.biology.alphabet import encode
 from peft_sp.biology.grammar import EUKARYOTIC_TYPES, TYPES, grammar
 from peft_sp.biology.prediction import (
     COLUMN_OF_STATE,
@@ -24,13 +23,11 @@ from peft_sp.biology.prediction import (
     Region,
 )
 from peft_sp.inference.backends import Backend
+from peft_sp.inference.batching import Batch, batches
 from peft_sp.inference.cache import Key, Memory, Result
 from peft_sp.inference.decoding import Decoded, Decoder
 from peft_sp.io.cleaning import clean
 from peft_sp.io.organism import organism_of
-
-if TYPE_CHECKING:
-    pass
 
 CHUNK = 2048
 """Proteins that are looked at together: enough to fill batches of one length."""
@@ -110,25 +107,24 @@ class Predictor:
         marginals: bool,
     ) -> Iterator[tuple[Key, Result]]:
         """Results of distinct keys; the network runs some batches ahead of the decoder."""
-        # Sorted by length, so that batches carry next to no padding.
-        ordered = sorted(keys, key=lambda key: len(key[0]))
-        size = batch_size or self.backend.batch_size
-        batches = [ordered[start : start + size] for start in range(0, len(ordered), size)]
-
-        def run(batch: list[Key]) -> NDArray[np.float32]:
-            return self.backend.emissions(encode([window for window, _ in batch]))
-
-        queue = deque(batches)
-        ahead: deque[Future[NDArray[np.float32]]] = deque()
+        windows = [window for window, _ in keys]
+        queue = batches(windows, batch_size or self.backend.batch_size)
+        ahead: deque[tuple[Batch, Future[NDArray[np.float32]]]] = deque()
         modes = {organism: np.isin(TYPES, types) for organism, types in MODES.items()}
-        for batch in batches:
-            while queue and len(ahead) <= self.backend.concurrency:
-                ahead.append(workers.submit(run, queue.popleft()))
-            emissions = ahead.popleft().result()
-            lengths = np.array([len(window) for window, _ in batch])
-            allowed = np.stack([modes[organism] for _, organism in batch])
-            decoded = self.decoder.decode(emissions, lengths, allowed, marginals)
-            yield from zip(batch, _results(decoded, lengths), strict=True)
+
+        def submit(batch: Batch) -> None:
+            ahead.append((batch, workers.submit(self.backend.emissions, batch.residues)))
+
+        for batch in islice(queue, self.backend.concurrency):
+            submit(batch)
+        while ahead:
+            for batch in islice(queue, 1):
+                submit(batch)
+            batch, emissions = ahead.popleft()
+            own = [keys[row] for row in batch.rows.tolist()]
+            allowed = np.stack([modes[organism] for _, organism in own])
+            decoded = self.decoder.decode(emissions.result(), batch.lengths, allowed, marginals)
+            yield from zip(own, _results(decoded, batch.lengths), strict=True)
 
 
 def _protein(item: Protein | tuple[str, str]) -> Protein:
@@ -142,41 +138,6 @@ def _protein(item: Protein | tuple[str, str]) -> Protein:
 
 def _organism(protein: Protein) -> str | None:
     return organism_of(protein.header)
-
-
-def decode_windows(
-    backend: Backend,
-    windows: Sequence[str],
-    allowed_types: NDArray[np.bool_] | None = None,
-) -> Decoded:
-    """Decode windows as one batch's worth of arrays, in order; for evaluation.
-
-    allowed_types (K,) or (B, K) bool: see `Decoder.decode`.
-    """
-    decoder = Decoder(grammar(), backend.scores)
-    order = np.argsort([len(window) for window in windows], kind="stable")
-    allowed = np.ones((len(windows), len(TYPES)), dtype=bool)
-    if allowed_types is not None:
-        allowed &= allowed_types
-    width = max(map(len, windows))
-    parts: list[Decoded] = []
-    for start in range(0, len(windows), backend.batch_size):
-        rows = order[start : start + backend.batch_size]
-        batch = [windows[row] for row in rows]
-        lengths = np.array([len(window) for window in batch])
-        emissions = backend.emissions(encode(batch))
-        parts.append(decoder.decode(emissions, lengths, allowed[rows]))
-    back = np.argsort(order)
-    paths = np.full((len(windows), width), -1, dtype=np.int8)
-    for start, part in zip(range(0, len(windows), backend.batch_size), parts, strict=True):
-        paths[start : start + len(part.paths), : part.paths.shape[1]] = part.paths
-    return Decoded(
-        np.concatenate([p.type_probabilities for p in parts])[back],
-        np.concatenate([p.types for p in parts])[back],
-        np.concatenate([p.sites for p in parts])[back],
-        np.concatenate([p.site_probabilities for p in parts])[back],
-        paths[back],
-    )
 
 
 def _results(decoded: Decoded, lengths: NDArray[np.int64]) -> Iterator[Result]:

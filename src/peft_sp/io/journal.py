@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from peft_sp.errors import OutputError
+from peft_sp.io.atomic import replace_file
 
 FORMAT = 1
 
@@ -44,18 +44,7 @@ class Journal:
             "whole": self.whole,
         }
         text = json.dumps(content, separators=(",", ":")).encode()
-        partial = self.partial(path)
-        with partial.open("wb") as file:
-            file.write(_digest(text) + b"\n" + text + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-        sync_directory(path.parent)
-
-    @staticmethod
-    def partial(path: Path) -> Path:
-        """Where a journal stands until it is whole."""
-        return path.with_name(f"{path.name}.new")
+        replace_file(path, _digest(text) + b"\n" + text + b"\n", durable=True)
 
     @classmethod
     def read(cls, path: Path) -> Journal | None:
@@ -92,20 +81,6 @@ class Journal:
 def damaged(path: Path) -> OutputError:
     """The error for an unfinished run that cannot be gone on with."""
     return OutputError(f"{path}: damaged; remove {path.parent} and start anew without --resume")
-
-
-def sync_directory(directory: Path) -> None:
-    """Have the names in a directory outlast a power cut, where the file system can do that."""
-    try:
-        descriptor = os.open(directory, os.O_RDONLY)
-    except OSError:  # Windows opens no directories
-        return
-    try:
-        os.fsync(descriptor)
-    except OSError:  # some network file systems do not either
-        pass
-    finally:
-        os.close(descriptor)
 
 
 def _digest(text: bytes) -> bytes:

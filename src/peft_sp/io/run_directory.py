@@ -7,13 +7,14 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
 from peft_sp.errors import OutputError
-from peft_sp.io.journal import Journal, damaged, sync_directory
+from peft_sp.io.atomic import PARTIAL, locked, sync_directory
+from peft_sp.io.journal import Journal, damaged
 
 UNFINISHED = "peft-sp-unfinished"
 """Folder inside the output directory that holds the files of a run until they are whole."""
@@ -62,7 +63,7 @@ class OutputFiles:
         self._unsynced: list[Path] = []
         self._folders: list[Path] = []
         self._made: list[Path] = []
-        self._lock: int | None = None
+        self._lock = ExitStack()
         self._due = 0.0
         self._ended = False
         self.resumed = False
@@ -86,9 +87,9 @@ class OutputFiles:
         self._made = [p for p in (self.directory, *self.directory.parents) if not p.exists()]
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
-            self._lock = _lock(self.directory, self._option)
+            self._lock.enter_context(locked(self.directory, _busy(self.directory, self._option)))
             if not self._resume:
-                refuse_unfinished(self.directory, self._option, locked=True)
+                refuse_unfinished(self.directory, self._option, is_held=True)
             self._begin()
         except BaseException as error:
             self._leave()
@@ -191,9 +192,10 @@ class OutputFiles:
         return sizes
 
     def _move(self) -> None:
-        journals = (self._journal, Journal.partial(self._journal))
         for path in sorted(self._staging.rglob("*")):
-            if path.is_file() and path not in journals:
+            # A kill may have left a journal that is not whole.
+            passing = path == self._journal or path.name.startswith(PARTIAL)
+            if path.is_file() and not passing:
                 target = self.directory / path.relative_to(self._staging)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 path.replace(target)
@@ -257,9 +259,7 @@ class OutputFiles:
                     folder.rmdir()
                 except OSError:
                     break
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        self._lock.close()
 
     def _left(self) -> str:
         if self._kept is None:
@@ -272,39 +272,21 @@ class OutputFiles:
 
 
 def refuse_unfinished(
-    directory: str | os.PathLike[str], option: str = "-o", locked: bool = False
+    directory: str | os.PathLike[str], option: str = "-o", is_held: bool = False
 ) -> None:
     """Raise OutputError where a run was not finished, or is under way."""
     place = Path(directory)
     found = Journal.read(place / UNFINISHED / JOURNAL)
     if found is None:
         return
-    if not locked and (descriptor := _lock(place, option)) is not None:
-        os.close(descriptor)
+    if not is_held:
+        with locked(place, _busy(place, option)):
+            pass
     raise OutputError(
         f"{place}: an unfinished run is here ({found.done:,} proteins done); pass --resume to go "
         f"on with it, or remove {place / UNFINISHED} to start anew"
     )
 
 
-def _lock(directory: Path, option: str) -> int | None:
-    """Keep other runs out of a directory until the descriptor is closed, or the process ends.
-
-    None where the system or the file system has no locks. Raises OutputError.
-    """
-    try:
-        import fcntl
-    except ImportError:
-        return None
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise OutputError(
-            f"{directory}: another run is writing here; wait for it, or choose another with "
-            f"{option}"
-        ) from None
-    except OSError:
-        pass
-    return descriptor
+def _busy(directory: Path, option: str) -> str:
+    return f"{directory}: another run is writing here; wait for it, or choose another with {option}"

@@ -16,7 +16,7 @@ from torch import Tensor
 from peft_sp.biology.alphabet import RESIDUES
 from peft_sp.biology.grammar import WINDOW
 from peft_sp.errors import ModelError
-from peft_sp.io.atomic import umask, write_text
+from peft_sp.io.atomic import grant_permissions, write_text
 from peft_sp.io.registry import lookup
 from peft_sp.network.model import SignalPeptideModel, build_model
 from peft_sp.network.onnx.graph import export_onnx
@@ -74,7 +74,7 @@ def save_checkpoint(
     elif encoder:
         save_file(encoder, place / _encoder_file(settings))
     for file in place.glob("*.safetensors"):
-        file.chmod(0o666 & ~umask())  # safetensors leaves them to their owner alone
+        grant_permissions(file)  # safetensors leaves them to their owner alone
     # After peft, which would put a card of its own there.
     write_text(place / "README.md", card)
     lookup.write_config(place, config)

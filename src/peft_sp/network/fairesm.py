@@ -10,8 +10,6 @@ from __future__ import annotations
 import os
 import pickle
 import re
-import shutil
-import tempfile
 import warnings
 from argparse import Namespace
 from pathlib import Path
@@ -23,7 +21,7 @@ from torch import Tensor
 from transformers import EsmConfig, EsmModel, EsmTokenizer
 
 from peft_sp.errors import ModelError, OutputError
-from peft_sp.io.atomic import umask
+from peft_sp.io.atomic import publish, staging
 
 VOCABULARY = (
     *("<cls>", "<pad>", "<eos>", "<unk>"),
@@ -63,31 +61,19 @@ def import_backbone(file: str | os.PathLike[str], directory: str | os.PathLike[s
     place = Path(directory)
     state, settings = _read(Path(file))
     config, renamed = _convert(Path(file), state, settings)
-    try:
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    with staging(place) as folder:
         if place.exists() and (not place.is_dir() or any(place.iterdir())):
             raise OutputError(f"{place}: holds something already; give another directory")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
-    except OSError as error:
-        raise OutputError(f"{place}: cannot be written ({error.strerror})") from None
-    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
         with torch.device("meta"):
             model = EsmModel(config, add_pooling_layer=False)
         # What the file lacks are tables that are computed anew when the directory is read.
         model.load_state_dict(renamed, strict=False, assign=True)
-        model.save_pretrained(staging, state_dict=renamed)
-        (staging / "vocab.txt").write_text("\n".join(VOCABULARY) + "\n", encoding="utf-8")
+        model.save_pretrained(folder, state_dict=renamed)
+        (folder / "vocab.txt").write_text("\n".join(VOCABULARY) + "\n", encoding="utf-8")
         tokenizer: Any = EsmTokenizer
-        tokenizer(str(staging / "vocab.txt")).save_pretrained(staging)
-        staging.chmod(0o777 & ~umask())
-        for written in staging.iterdir():
-            written.chmod(0o666 & ~umask())
-        staging.replace(place)
-    except OSError as error:
-        raise OutputError(f"{place}: cannot be written ({error.strerror})") from None
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        tokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
+        publish(folder, place)
     return config
 
 

@@ -139,8 +139,7 @@ def crossvalidate(
             assert trained.test is not None
             write_examination(trained.test, model / EXAMINATION)
         if not (model / EXAMINATION).exists():
-            backend = load(model, backbone=recipe.backbone).backend
-            backend.scores = replace(backend.scores, temperature=1.0)
+            backend = load(model, backbone=recipe.backbone, temperature=1.0).backend
             write_examination(examine(backend, tested), model / EXAMINATION)
         config = read_config(model)
         found = read_examination(model / EXAMINATION)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +13,7 @@ import numpy as np
 
 from peft_sp.errors import ModelError, OutputError
 from peft_sp.inference.backends import Backend, EnsembleBackend, OnnxBackend, TorchBackend
-from peft_sp.io.atomic import umask, write_text
+from peft_sp.io.atomic import publish, staging, write_text
 from peft_sp.io.labelled import LabelledProtein
 from peft_sp.io.registry import lookup
 from peft_sp.network.backbone import Backbones
@@ -112,11 +109,11 @@ def export(
     if backbone is not None and "backbone" not in config:
         raise ModelError(f"model '{model}' has no backbone; leave out --backbone")
     _refuse_existing(target, alone)
-    with _staging(target) as staging:
+    with staging(target, "choose another with -o") as folder:
         backbones = Backbones()
         sources = [lookup.locate(directory / name) for name in names or ["."]]
         originals = [_load(source, backbone, backbones) for source in sources]
-        difference = export_onnx(originals, staging / lookup.ONNX, precision)
+        difference = export_onnx(originals, folder / lookup.ONNX, precision)
         # A student's usual size is the larger one of `OnnxBackend`.
         on_backbones = any(original.backbone_hash is not None for original in originals)
         size = BATCH_SIZE if on_backbones else None
@@ -124,7 +121,7 @@ def export(
         if labelled is not None:
             together = [TorchBackend(original) for original in originals]
             before = together[0] if len(together) == 1 else EnsembleBackend(together)
-            after = OnnxBackend(staging / lookup.ONNX, None, size)
+            after = OnnxBackend(folder / lookup.ONNX, None, size)
             ((_, check),) = compare(before, {"": after}, labelled)
         if check is not None and not check.holds:
             raise ModelError(
@@ -132,12 +129,11 @@ def export(
                 f"a mean MCC2 and {SITES_LIMIT:.1%} of sites; choose another --precision"
             )
         if alone:
-            (staging / lookup.ONNX).chmod(0o666 & ~umask())
-            (staging / lookup.ONNX).replace(target)
+            publish(folder / lookup.ONNX, target)
             return Exported(target, target.stat().st_size, difference, check)
-        _describe(directory, staging, _Made(precision, difference, licence, size, check))
-        weight = sum(file.stat().st_size for file in staging.rglob("*") if file.is_file())
-        _move(staging, target)
+        _describe(directory, folder, _Made(precision, difference, licence, size, check))
+        weight = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+        publish(folder, target)
     return Exported(target, weight, difference, check)
 
 
@@ -260,31 +256,3 @@ def _refuse_existing(target: Path, alone: bool) -> None:
         raise OutputError(f"{target} is a directory; a file is called *.onnx")
     if not alone and target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise OutputError(f"{target} exists already; give another with -o or remove it")
-
-
-@contextmanager
-def _staging(target: Path) -> Iterator[Path]:
-    """A folder beside what is to be written, on the same disk; it is gone afterwards."""
-    parent = target.absolute().parent
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=".peft-sp-", dir=parent))
-    except OSError as error:
-        raise OutputError(
-            f"{target}: cannot be written ({error.strerror}); choose another with -o"
-        ) from None
-    try:
-        yield staging
-    except OSError as error:
-        raise OutputError(
-            f"{target}: cannot be written ({error.strerror}); choose another with -o"
-        ) from None
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-
-
-def _move(staging: Path, target: Path) -> None:
-    """Let a whole directory appear under its name."""
-    for path in (staging, *staging.rglob("*")):
-        path.chmod((0o777 if path.is_dir() else 0o666) & ~umask())
-    staging.replace(target)  # an empty directory in its place gives way

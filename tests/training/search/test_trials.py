@@ -62,7 +62,7 @@ def table(place):
 @pytest.mark.integration
 def test_a_search_leaves_its_trials_and_the_best_of_them(done, few, few_file, tmp_path):
     place, tried = done
-    assert {p.name for p in place.iterdir()} == {"study.db", "trials.tsv", "best.json", ".lock"}
+    assert {p.name for p in place.iterdir()} == {"study.db", "trials.tsv", "best.json"}
     rows = table(place)
     assert [(row["number"], row["state"]) for row in rows] == [
         (str(n), "complete") for n in (0, 1, 2)

@@ -23,6 +23,7 @@ from peft_sp.biology.alphabet import PAD
 from peft_sp.biology.grammar import TYPES, WINDOW, grammar
 from peft_sp.errors import OutputError
 from peft_sp.inference.backends import Backend
+from peft_sp.inference.batching import compute
 from peft_sp.inference.loading import load
 from peft_sp.io.atomic import write_text
 from peft_sp.network.activation_cache import window_keys
@@ -128,8 +129,6 @@ def _answers(
     arrows = np.flatnonzero(rules.transitions)
     states = np.zeros((len(residues), WINDOW, rules.size))
     moves = np.zeros((len(residues), len(arrows)))
-    lengths = (residues != PAD).sum(1)
-    order = np.argsort(lengths, kind="stable")
     for backend in backends:
         crf = ConstrainedCRF(rules.transitions, rules.starts, rules.ends)
         scores = backend.scores
@@ -140,14 +139,13 @@ def _answers(
                 (crf.ends, scores.ends),
             ):
                 parameter.copy_(torch.tensor(np.asarray(values)))
-        for start in range(0, len(order), backend.batch_size):
-            rows = order[start : start + backend.batch_size]
-            batch = residues[rows, : lengths[rows].max()]
-            emissions = torch.from_numpy(backend.emissions(batch))
-            mask = torch.from_numpy(batch != PAD)
-            said, moved = crf.posterior(emissions, mask, temperature * scores.temperature)
-            states[rows, : batch.shape[1]] += said.numpy()
-            moves[rows] += moved.flatten(1).numpy()[:, arrows]
+        for batch, emissions in compute(backend, residues):
+            mask = torch.from_numpy(batch.residues != PAD)
+            said, moved = crf.posterior(
+                torch.from_numpy(emissions), mask, temperature * scores.temperature
+            )
+            states[batch.rows, : batch.residues.shape[1]] += said.numpy()
+            moves[batch.rows] += moved.flatten(1).numpy()[:, arrows]
     share = len(backends)
     return (states / share).astype(np.float16), (moves / share).astype(np.float16)
 

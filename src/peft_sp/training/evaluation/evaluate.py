@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from peft_sp.biology.alphabet import encode
 from peft_sp.biology.grammar import TYPES, grammar
 from peft_sp.errors import OutputError
 from peft_sp.inference.backends import Backend
+from peft_sp.inference.batching import Computed, compute, decode_batches
 from peft_sp.inference.decoding import Decoder
 from peft_sp.io.atomic import write_bytes
 from peft_sp.io.labelled import LabelledProtein
-from peft_sp.training.evaluation.metrics import Outcomes, Scores, decode, score
+from peft_sp.training.evaluation.metrics import Outcomes, Scores, allowed_types, score
 from peft_sp.training.evaluation.regions import window_lengths
 
 RESAMPLES = 1000
@@ -56,12 +56,17 @@ class Examination:
 
 def examine(backend: Backend, proteins: Sequence[LabelledProtein]) -> Examination:
     """Examine a network on labelled proteins."""
-    recorded = _Recorded(backend)
-    decoded = decode(recorded, proteins)
+    decoder = Decoder(grammar(), backend.scores)
+    # One pass, decoded in three ways.
+    computed = list(compute(backend, [p.sequence for p in proteins]))
+    decoded = decode_batches(decoder, computed, allowed_types(proteins, restrict=False))
+    restricted = decode_batches(decoder, computed, allowed_types(proteins, restrict=True))
     outcomes = Outcomes.of(proteins, decoded)
-    restricted = Outcomes.of(proteins, decode(recorded, proteins, restrict=True))
     return Examination(
-        outcomes, restricted, _viterbi(recorded, proteins, outcomes), window_lengths(decoded)
+        outcomes,
+        Outcomes.of(proteins, restricted),
+        _viterbi(decoder, computed, outcomes),
+        window_lengths(decoded),
     )
 
 
@@ -90,39 +95,15 @@ def read_examination(path: str | os.PathLike[str]) -> Examination:
         raise OutputError(f"{path}: not readable ({error}); remove it to have it anew") from None
 
 
-class _Recorded:
-    """A backend that remembers what it said, so that several decodings cost one pass."""
-
-    def __init__(self, backend: Backend) -> None:
-        self.backend = backend
-        self.scores, self.batch_size = backend.scores, backend.batch_size
-        self.concurrency = backend.concurrency
-        self.said: dict[tuple[int, bytes], NDArray[np.float32]] = {}
-
-    def emissions(self, residues: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Residues (B, L) codes, padded -> emissions (B, L, S)."""
-        key = (len(residues), residues.tobytes())
-        if key not in self.said:
-            self.said[key] = self.backend.emissions(residues)
-        return self.said[key]
-
-
-def _viterbi(backend: Backend, proteins: Sequence[LabelledProtein], outcomes: Outcomes) -> Outcomes:
+def _viterbi(decoder: Decoder, computed: Sequence[Computed], outcomes: Outcomes) -> Outcomes:
     """The outcomes with types and sites of the single best path over all types."""
-    rules = grammar()
-    decoder = Decoder(rules, backend.scores)
-    types, sites = np.zeros(len(proteins), np.int64), np.zeros(len(proteins), np.int64)
-    windows = [p.sequence for p in proteins]
-    # The same batches as `decode_windows` makes, which the backend remembers.
-    order = np.argsort([len(window) for window in windows], kind="stable")
-    for start in range(0, len(order), backend.batch_size):
-        rows = order[start : start + backend.batch_size]
-        batch = [windows[row] for row in rows]
-        lengths = np.array([len(window) for window in batch])
-        paths = decoder.best_paths(backend.emissions(encode(batch)), lengths)
+    rules, count = decoder.rules, len(outcomes.type)
+    types, sites = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    for batch, emissions in computed:
+        paths = decoder.best_paths(emissions, batch.lengths)
         inside = paths >= 0
-        types[rows] = rules.type_of_state[paths[:, 0]]
-        sites[rows] = (rules.before_cut[paths] & inside).sum(axis=1)
+        types[batch.rows] = rules.type_of_state[paths[:, 0]]
+        sites[batch.rows] = (rules.before_cut[paths] & inside).sum(axis=1)
     sites[~np.isin(types, rules.type_of_state[rules.cuts[:, 0]])] = 0
     certain = np.eye(len(TYPES))[types]
     return Outcomes(

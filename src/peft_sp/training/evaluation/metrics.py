@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from peft_sp.biology.grammar import EUKARYOTIC_TYPES, NO_SP, ORGANISM_GROUPS, TYPES
 from peft_sp.inference.backends import Backend
+from peft_sp.inference.batching import decode_windows
 from peft_sp.inference.decoding import Decoded
-from peft_sp.inference.predictor import decode_windows
 from peft_sp.io.labelled import LabelledProtein
 
 TOLERANCES = (0, 1, 2, 3)
@@ -45,11 +45,17 @@ def decode(
 
     restrict: eukaryotes have NO_SP and SP alone, as with `--organism eukarya`.
     """
+    windows = [p.sequence for p in proteins]
+    return decode_windows(backend, windows, allowed_types(proteins, restrict))
+
+
+def allowed_types(proteins: Sequence[LabelledProtein], restrict: bool) -> NDArray[np.bool_]:
+    """Which types exist for each protein (N, K); restrict: see `decode`."""
     allowed = np.ones((len(proteins), len(TYPES)), dtype=bool)
     if restrict:
         eukaryotes = [p.organism == "EUKARYA" for p in proteins]
         allowed[eukaryotes] = np.isin(TYPES, EUKARYOTIC_TYPES)
-    return decode_windows(backend, [p.sequence for p in proteins], allowed)
+    return allowed
 
 
 @dataclass(frozen=True)

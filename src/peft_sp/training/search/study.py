@@ -12,6 +12,7 @@ from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from peft_sp.errors import OutputError
+from peft_sp.io.atomic import locked
 from peft_sp.io.labelled import data_hash
 from peft_sp.training.recipe import Recipe
 from peft_sp.training.search.space import Space, own_values
@@ -28,19 +29,8 @@ def alone(place: Path) -> Iterator[None]:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{place}: cannot be written ({error.strerror})") from None
-    lock = None
-    try:
-        lock = sqlite3.connect(place / ".lock", timeout=0, isolation_level=None)
-        lock.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
-        if lock is not None:
-            lock.close()
-        reason = "in use by another search" if "locked" in str(error) else f"no place ({error})"
-        raise OutputError(f"{place}: {reason}; give another directory") from None
-    try:
+    with locked(place, f"{place}: in use by another search; give another directory"):
         yield
-    finally:
-        lock.close()
 
 
 def open_study(place: Path, recipe: Recipe, space: Space) -> optuna.Study:

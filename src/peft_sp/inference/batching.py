@@ -1,0 +1,97 @@
+"""Windows in batches of like length: the one loop for all that runs a network over many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peft_sp.biology.alphabet import PAD, encode
+from peft_sp.biology.grammar import TYPES, grammar
+from peft_sp.inference.backends import Backend
+from peft_sp.inference.decoding import Decoded, Decoder
+
+
+class Batch(NamedTuple):
+    """Some of N windows.
+
+    rows (B,): their numbers among the N, so that `result[rows] = values` puts what was computed
+    in the order of the input; residues (B, L): codes, padded to the longest; lengths (B,): their
+    residues.
+    """
+
+    rows: NDArray[np.int64]
+    residues: NDArray[np.uint8]
+    lengths: NDArray[np.int64]
+
+
+def batches(windows: Sequence[str] | NDArray[np.uint8], size: int) -> Iterator[Batch]:
+    """Batches of `size` windows, shortest first, so that they carry next to no padding.
+
+    windows: N strings, or codes (N, L), padded. Windows of one length keep their order.
+    """
+    if isinstance(windows, np.ndarray):
+        lengths = (windows != PAD).sum(1)
+    else:
+        lengths = np.fromiter(map(len, windows), dtype=np.int64, count=len(windows))
+    order = np.argsort(lengths, kind="stable")
+    for start in range(0, len(order), size):
+        rows = order[start : start + size]
+        if isinstance(windows, np.ndarray):
+            residues = windows[rows, : lengths[rows].max()]
+        else:
+            residues = encode([windows[row] for row in rows.tolist()])
+        yield Batch(rows, residues, lengths[rows])
+
+
+Computed = tuple[Batch, NDArray[np.float32]]
+"""A batch and its emissions (B, L, S)."""
+
+
+def compute(backend: Backend, windows: Sequence[str] | NDArray[np.uint8]) -> Iterator[Computed]:
+    """One pass of a network over windows, in batches that suit it."""
+    for batch in batches(windows, backend.batch_size):
+        yield batch, backend.emissions(batch.residues)
+
+
+def decode_batches(
+    decoder: Decoder, computed: Iterable[Computed], allowed_types: NDArray[np.bool_]
+) -> Decoded:
+    """Decode all batches of N windows, in the windows' order.
+
+    allowed_types (N, K) bool: see `Decoder.decode`.
+    """
+    parts = [
+        (batch.rows, decoder.decode(emissions, batch.lengths, allowed_types[batch.rows]))
+        for batch, emissions in computed
+    ]
+    count, width = len(allowed_types), max(part.paths.shape[1] for _, part in parts)
+    whole = Decoded(
+        np.empty((count, len(TYPES))),
+        np.empty(count, dtype=np.int64),
+        np.empty(count, dtype=np.int64),
+        np.empty(count),
+        np.full((count, width), -1, dtype=np.int8),
+    )
+    for rows, part in parts:
+        whole.type_probabilities[rows] = part.type_probabilities
+        whole.types[rows] = part.types
+        whole.sites[rows] = part.sites
+        whole.site_probabilities[rows] = part.site_probabilities
+        whole.paths[rows, : part.paths.shape[1]] = part.paths
+    return whole
+
+
+def decode_windows(
+    backend: Backend, windows: Sequence[str], allowed_types: NDArray[np.bool_] | None = None
+) -> Decoded:
+    """Run a network over windows and decode them all, in their order.
+
+    allowed_types (N, K) bool: see `Decoder.decode`; None for all types.
+    """
+    if allowed_types is None:
+        allowed_types = np.ones((len(windows), len(TYPES)), dtype=bool)
+    decoder = Decoder(grammar(), backend.scores)
+    return decode_batches(decoder, compute(backend, windows), allowed_types)

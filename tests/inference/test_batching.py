@@ -1,0 +1,82 @@
+"""Windows in batches: order, padding, and one pass decoded several times."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from peft_sp.biology.alphabet import PAD, encode
+from peft_sp.biology.grammar import TYPES, grammar
+from peft_sp.inference.batching import batches, compute, decode_batches, decode_windows
+from peft_sp.inference.decoding import CrfScores, Decoder
+
+WINDOWS = ["MKTAYIAK" * n for n in (8, 1, 3, 1, 8, 2)]
+
+
+class Wave:
+    """Emissions that depend on the residues alone; keeps the sizes of the batches it was given."""
+
+    batch_size = 2
+    concurrency = 1
+    scores = CrfScores(np.zeros((37, 37)), np.zeros(37), np.zeros(37))
+
+    def __init__(self):
+        self.sizes = []
+
+    def emissions(self, residues):
+        self.sizes.append(len(residues))
+        return np.cos(residues[..., None] * np.arange(1, 38)).astype(np.float32)
+
+
+@given(st.lists(st.text("ACDEFGHIKLMNPQRSTVWY", min_size=1, max_size=70)), st.integers(1, 9))
+def test_every_window_is_in_one_batch_beside_windows_of_its_length(windows, size):
+    found = list(batches(windows, size))
+    rows = [row for batch in found for row in batch.rows.tolist()]
+    assert sorted(rows) == list(range(len(windows)))
+    assert [len(windows[row]) for row in rows] == sorted(map(len, windows))
+    for batch in found:
+        assert len(batch.rows) <= size
+        assert batch.residues.shape[1] == batch.lengths.max()
+        own = [windows[row] for row in batch.rows.tolist()]
+        np.testing.assert_array_equal(batch.residues, encode(own))
+        np.testing.assert_array_equal(batch.lengths, [len(window) for window in own])
+
+
+def test_codes_are_batched_as_their_windows_are():
+    for ours, theirs in zip(batches(encode(WINDOWS), 2), batches(WINDOWS, 2), strict=True):
+        for one, other in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_equal_lengths_keep_their_order():
+    assert [b.rows.tolist() for b in batches(["AA", "C", "DD", "E"], 4)] == [[1, 3, 0, 2]]
+
+
+def test_no_windows_are_no_batches():
+    assert list(batches([], 4)) == []
+
+
+def test_decoded_windows_are_in_order():
+    together = decode_windows(Wave(), WINDOWS)
+    for row, window in enumerate(WINDOWS):
+        alone = decode_windows(Wave(), [window])
+        np.testing.assert_allclose(together.type_probabilities[row], alone.type_probabilities[0])
+        np.testing.assert_array_equal(together.paths[row, : len(window)], alone.paths[0])
+        assert (together.paths[row, len(window) :] == -1).all()
+
+
+def test_one_pass_is_decoded_for_several_sets_of_types():
+    backend = Wave()
+    computed = list(compute(backend, WINDOWS))
+    decoder = Decoder(grammar(), backend.scores)
+    every = np.ones((len(WINDOWS), len(TYPES)), dtype=bool)
+    few = every.copy()
+    few[::2, 2:] = False
+    decoded = [decode_batches(decoder, computed, allowed) for allowed in (every, few)]
+    assert backend.sizes == [2, 2, 2]
+    assert (decoded[1].type_probabilities[::2, 2:] == 0).all()
+    for row in (1, 3, 5):
+        assert decoded[1].type_probabilities[row] == pytest.approx(
+            decoded[0].type_probabilities[row]
+        )
+    assert (encode(WINDOWS) == PAD).any()
