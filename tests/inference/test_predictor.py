@@ -54,8 +54,8 @@ def test_real_signal_peptides_are_found(fast):
 
 def test_predictions_agree_with_themselves(fast, proteins):
     for p in fast.predict(proteins):
-        assert sum(p.probabilities) == pytest.approx(1)
-        assert p.probability == max(p.probabilities)
+        assert sum(p.probabilities.values()) == pytest.approx(1)
+        assert p.probability == max(p.probabilities.values())
         if p.type == "NO_SP":
             assert p.cleavage_site is None and p.cleavage_probability is None and not p.regions
             continue
@@ -86,10 +86,10 @@ def test_eukarya_restricts_the_posterior_exactly(fast, proteins):
     for free, bound in zip(
         fast.predict(proteins), fast.predict(proteins, organism="eukarya"), strict=True
     ):
-        no_sp, sp = free.probabilities[:2]
-        assert bound.probabilities[2:] == (0, 0, 0, 0)
+        no_sp, sp = free.probabilities["NO_SP"], free.probabilities["SP"]
+        assert list(bound.probabilities.values())[2:] == [0, 0, 0, 0]
         if no_sp + sp > 1e-6:
-            assert bound.probabilities[0] == pytest.approx(no_sp / (no_sp + sp), abs=1e-6)
+            assert bound.probabilities["NO_SP"] == pytest.approx(no_sp / (no_sp + sp), abs=1e-6)
 
 
 def test_auto_goes_by_each_header(fast, proteins):
@@ -114,7 +114,7 @@ def test_auto_goes_by_each_header(fast, proteins):
         warned = prediction.protein.warnings
         assert warned == (() if organism else (module.UNDECIDED,))
         if organism == "eukarya":
-            assert prediction.probabilities[2:] == (0, 0, 0, 0)
+            assert list(prediction.probabilities.values())[2:] == [0, 0, 0, 0]
 
 
 def test_organisms_share_no_result_across_chunks(monkeypatch):
@@ -123,7 +123,7 @@ def test_organisms_share_no_result_across_chunks(monkeypatch):
     proteins = [(f"p{i} OX={9606 if i % 2 else 562}", "MKKTAIAIAVALAGFATVAQA") for i in range(8)]
     predictions = list(Predictor(backend).predict(proteins, organism="auto"))
     assert len(backend.windows) == 2
-    assert [sum(p.probabilities[2:]) > 0 for p in predictions] == [True, False] * 4
+    assert [sum(list(p.probabilities.values())[2:]) > 0 for p in predictions] == [True, False] * 4
 
 
 def test_identical_windows_are_computed_once(monkeypatch):
@@ -206,8 +206,8 @@ def test_marginals_are_given_where_they_are_asked_for(fast, proteins):
         np.testing.assert_allclose(regions.sum(axis=1), 1, atol=1e-5)
         # At the first residue a protein is inside its signal peptide or has none.
         first = dict(zip(MARGINAL_COLUMNS, regions[0].tolist(), strict=True))
-        assert first["Other"] == pytest.approx(p.probabilities[0], abs=1e-5)
-        assert first["Sec/SPI n"] == pytest.approx(p.probabilities[1], abs=1e-5)
+        assert first["Other"] == pytest.approx(p.probabilities["NO_SP"], abs=1e-5)
+        assert first["Sec/SPI n"] == pytest.approx(p.probabilities["SP"], abs=1e-5)
         if p.is_signal_peptide:
             assert cleavage.argmax() + 1 == p.cleavage_site
             assert cleavage.max() == pytest.approx(p.cleavage_probability, abs=1e-6)

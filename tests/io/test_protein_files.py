@@ -11,8 +11,9 @@ from peft_sp.biology.prediction import MARGINAL_COLUMNS, Marginals, Prediction, 
 from peft_sp.errors import MissingExtraError
 from peft_sp.io.run_directory import OutputFiles
 from peft_sp.io.signalp6 import FORMATS, ProteinFiles, file_stem, require
+from tests.support.predictions import by_type
 
-NONE = (1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+NONE = by_type(1.0)
 
 
 def test_names_of_files():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from datetime import datetime
@@ -15,8 +14,8 @@ from peft_sp.io import run_directory
 from peft_sp.io.fasta import open_input
 from peft_sp.io.run_directory import OutputFiles
 from peft_sp.io.signalp6 import FILES, Run, SignalP6Writer
-from peft_sp.io.tables import COLUMNS, TableWriter
 from tests.conftest import DATA
+from tests.support.predictions import by_type
 
 REAL = DATA / "signalp6"
 
@@ -50,7 +49,7 @@ def test_a_signal_peptide_in_a_eukaryote_equals_the_real_files(tmp_path):
     prediction = Prediction(
         protein,
         "SP",
-        (0.000151, 0.99986106, 0.0, 0.0, 0.0, 0.0),
+        by_type(0.000151, 0.99986106),
         20,
         0.988927,
         (Region("n-region", 1, 5), Region("h-region", 6, 17), Region("c-region", 18, 20)),
@@ -64,7 +63,7 @@ def test_a_signal_peptide_in_a_eukaryote_equals_the_real_files(tmp_path):
 def test_a_protein_without_one_in_a_bacterium_equals_the_real_files(tmp_path):
     real = REAL / "other_vacsol"
     protein = proteins(real / "vacsol_ai_sequences.fasta")[0]
-    prediction = Prediction(protein, "NO_SP", (1.000036, 0.000001, 0.0, 0.0, 0.0, 0.0))
+    prediction = Prediction(protein, "NO_SP", by_type(1.000036, 0.000001))
     mode = json.loads((real / "output.json").read_text())["MODE"]
     time = datetime(2023, 6, 13, 12, 33, 58)
     ours = write(tmp_path, [prediction], organism="other", mode=mode, time=time)
@@ -77,7 +76,7 @@ def test_three_hundred_proteins_equal_the_real_files(tmp_path, shared):
     rows = [line.split("\t") for line in (real / "prediction_results.txt").read_text().splitlines()]
     found = proteins(real / "tournament_wt.fasta")
     predictions = [
-        Prediction(protein, "NO_SP", tuple(map(float, row[2:8])))
+        Prediction(protein, "NO_SP", by_type(*map(float, row[2:8])))
         for protein, row in zip(found, rows[2:], strict=True)
     ]
     ours = write(
@@ -106,7 +105,7 @@ KINDS = {
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_features_of_the_other_types(tmp_path, kind):
-    shares = tuple(0.9 if name == kind else 0.02 for name in TYPES)
+    shares = {name: 0.9 if name == kind else 0.02 for name in TYPES}
     prediction = Prediction(Protein("p some protein", "M" * 40), kind, shares, 22, 0.8)
     ours = write(tmp_path, [prediction], organism="other")
     fields = ours["output.gff3"].splitlines()[1].split("\t")
@@ -117,7 +116,7 @@ def test_features_of_the_other_types(tmp_path, kind):
 
 
 def regions_of(tmp_path, kind, regions, site=22):
-    shares = tuple(0.9 if name == kind else 0.02 for name in TYPES)
+    shares = {name: 0.9 if name == kind else 0.02 for name in TYPES}
     prediction = Prediction(Protein("p", "M" * 40), kind, shares, site, 0.8, regions)
     lines = write(tmp_path, [prediction], organism="other")["region_output.gff3"].splitlines()
     return [tuple(line.split("\t")[2:5]) for line in lines[1:]]
@@ -147,7 +146,7 @@ def test_a_pilin_has_no_regions(tmp_path):
 
 def test_a_signal_peptide_without_a_site_has_no_end_of_minus_one(tmp_path):
     """Our decoder gives none; where the real tool does, its end is -1."""
-    prediction = Prediction(Protein("p", "M" * 40), "SP", (0.1, 0.9, 0.0, 0.0, 0.0, 0.0))
+    prediction = Prediction(Protein("p", "M" * 40), "SP", by_type(0.1, 0.9))
     ours = write(tmp_path, [prediction], organism="other")
     assert ours["output.gff3"] == ours["region_output.gff3"] == "## gff-version 3\n"
     assert ours["processed_entries.fasta"] == ""
@@ -157,7 +156,7 @@ def test_a_signal_peptide_without_a_site_has_no_end_of_minus_one(tmp_path):
 
 def test_equal_headers_stay_apart_in_the_json(tmp_path):
     headers = ["twin", "twin", "twin_2", "twin"]
-    shares = (1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    shares = by_type(1.0)
     predictions = [Prediction(Protein(header, "MKT"), "NO_SP", shares) for header in headers]
     ours = write(tmp_path, predictions, organism="other")
     keys = list(json.loads(ours["output.json"])["SEQUENCES"])
@@ -166,41 +165,15 @@ def test_equal_headers_stay_apart_in_the_json(tmp_path):
 
 def test_headers_with_quotes_are_valid_json(tmp_path):
     protein = Protein('5\' "end" \\ café', "MKT")
-    ours = write(tmp_path, [Prediction(protein, "NO_SP", (1.0,) + (0.0,) * 5)], organism="other")
+    ours = write(tmp_path, [Prediction(protein, "NO_SP", by_type(1.0))], organism="other")
     assert json.loads(ours["output.json"])["SEQUENCES"][protein.header]["Name"] == protein.header
-
-
-def test_our_own_table():
-    regions = (
-        Region("n-region", 1, 9),
-        Region("twin-arginine motif", 10, 11),
-        Region("n-region", 12, 12),
-        Region("h-region", 13, 24),
-        Region("lipobox", 25, 27),
-        Region("lipid-modified cysteine", 28, 28),
-    )
-    protein = Protein("p x y", "M" * 99, ("2 gap(s) removed",))
-    shares = (0.1, 0.0, 0.0, 0.0, 0.9, 0.0)
-    file = io.StringIO()
-    table = TableWriter(file)
-    table.write(Prediction(protein, "TATLIPO", shares, 27, 0.85, regions))
-    table.write(Prediction(Protein("q", "MK"), "NO_SP", (1.0,) + (0.0,) * 5))
-    head, first, second = (line.split("\t") for line in file.getvalue().splitlines())
-    assert tuple(head) == COLUMNS
-    row = dict(zip(head, first, strict=True))
-    assert (row["id"], row["type"], row["p_tatlipo"]) == ("p", "TATLIPO", "0.900000")
-    assert (row["cleavage_site"], row["cleavage_probability"]) == ("27", "0.850000")
-    assert (row["n_region"], row["h_region"], row["c_region"]) == ("1-12", "13-24", "")
-    assert row["motif"] == "twin-arginine 10-11; lipobox 25-28"
-    assert (row["length"], row["warnings"]) == ("99", "2 gap(s) removed")
-    assert second[8:] == ["", "", "", "", "", "", "2", ""]
 
 
 def test_files_that_are_gone_on_with_equal_straight_ones(tmp_path, monkeypatch):
     monkeypatch.setattr(run_directory, "INTERVAL", 0)
     monkeypatch.setattr(run_directory, "SHARE", 1e9)
     headers = ["twin", "twin", "twin_2", "twin", "last"]
-    shares = (0.1, 0.9, 0.0, 0.0, 0.0, 0.0)
+    shares = by_type(0.1, 0.9)
     predictions = [Prediction(Protein(h, "M" * 40), "SP", shares, 22, 0.8) for h in headers]
     time = datetime(2026, 1, 1)
     straight = write(tmp_path / "straight", predictions, organism="other", time=time)

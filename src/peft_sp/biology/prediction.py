@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from peft_sp.biology.grammar import DECLARATIONS, NO_SP, STATES, TOPOLOGY, TYPES, WINDOW
+from peft_sp.biology.grammar import DECLARATIONS, NO_SP, STATES, TOPOLOGY, WINDOW
 
 REGION_OF_NAME = {
     "N": "n-region",
@@ -27,6 +29,16 @@ def _region(type_name: str, state_name: str) -> str:
 
 REGION_OF_STATE = tuple(_region(state.type, state.name) for state in STATES)
 """Region a state stands for, "" for topology."""
+REGIONS = tuple(dict.fromkeys(name for name in REGION_OF_STATE if name))
+"""Names of all regions of signal peptides."""
+SIGNAL_PEPTIDE = "signal peptide"
+"""What `Prediction.span` calls all of it, from the first residue to the cleavage site."""
+_PARTS = {
+    **{name: (name,) for name in REGIONS},
+    "lipobox": tuple(_LIPOBOX.values()),
+    SIGNAL_PEPTIDE: (),
+}
+"""The regions that a region's span takes in."""
 MECHANISM_OF_TYPE = {declaration.name: declaration.mechanism for declaration in DECLARATIONS}
 
 OTHER = "Other"
@@ -101,16 +113,17 @@ class Marginals:
 class Prediction:
     """The prediction for one protein.
 
-    type: one of `TYPES`; probabilities: P(type) in the order of `TYPES`, 0 for types that were
-    excluded; cleavage_site: 1-based last residue before the cut; cleavage_probability: P(this
-    type and this cut); both None without a signal peptide. regions: in order. marginals: None
-    unless they were asked for; two predictions are not compared by them. organism: "eukarya" or
-    "other", as it was predicted; undecided: as "other" because the header does not say.
+    type: one of `TYPES`. probabilities: P(type) by its name, in the order of `TYPES`; 0 for types
+    that the organism does not have. cleavage_site: the last residue before the cut, 1-based;
+    cleavage_probability: P(this type and this cut); both None without a signal peptide. regions:
+    in order. marginals: None unless `predict` was called with `marginals=True`; they are left
+    out where two predictions are compared. organism: "eukarya" or "other", as it was predicted;
+    undecided: predicted as "other" because the header does not name the organism.
     """
 
     protein: Protein
     type: str
-    probabilities: tuple[float, ...]
+    probabilities: Mapping[str, float] = field(hash=False)
     cleavage_site: int | None = None
     cleavage_probability: float | None = None
     regions: tuple[Region, ...] = ()
@@ -131,9 +144,51 @@ class Prediction:
     @property
     def probability(self) -> float:
         """P(the predicted type)."""
-        return self.probabilities[TYPES.index(self.type)]
+        return self.probabilities[self.type]
+
+    @property
+    def signal_peptide(self) -> str:
+        """The sequence before the cut, "" without a signal peptide."""
+        return self.protein.sequence[: self.cleavage_site or 0]
 
     @property
     def mature(self) -> str:
-        """The sequence without its signal peptide."""
+        """The sequence behind the cut; all of it without a signal peptide."""
         return self.protein.sequence[self.cleavage_site or 0 :]
+
+    def span(self, region: str) -> Region | None:
+        """A region from its first to its last residue, None where the prediction has none.
+
+        An n-region goes on behind its twin-arginine motif, and the cysteine behind the cut is the
+        last residue of a lipobox. "signal peptide" is the whole, up to the cleavage site.
+        Raises ValueError for a name that is neither this nor one of `REGIONS`.
+        """
+        parts = _PARTS.get(region)
+        if parts is None:
+            names = ", ".join(_PARTS)
+            raise ValueError(f"a region is one of {names}, not {region!r}")
+        if not self.cleavage_site:
+            return None
+        if region == SIGNAL_PEPTIDE:
+            return Region(region, 1, self.cleavage_site)
+        own = [part for part in self.regions if part.name in parts]
+        return Region(region, own[0].start, own[-1].end) if own else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the marginals, as what JSON holds: numbers, texts, lists, None."""
+        return {
+            "id": self.id,
+            "header": self.protein.header,
+            "sequence": self.protein.sequence,
+            "warnings": list(self.protein.warnings),
+            "organism": self.organism,
+            "undecided": self.undecided,
+            "type": self.type,
+            "probabilities": dict(self.probabilities),
+            "cleavage_site": self.cleavage_site,
+            "cleavage_probability": self.cleavage_probability,
+            "regions": [
+                {"name": region.name, "start": region.start, "end": region.end}
+                for region in self.regions
+            ],
+        }

@@ -17,6 +17,7 @@ from peft_sp.biology.prediction import (
     COLUMN_OF_STATE,
     MARGINAL_COLUMNS,
     REGION_OF_STATE,
+    REGIONS,
     Marginals,
     Prediction,
     Protein,
@@ -35,10 +36,9 @@ MODES = {"eukarya": EUKARYOTIC_TYPES, "other": TYPES}
 AUTO = "auto"
 UNDECIDED = "organism not known from the header, predicted as other"
 
-_REGION_NAMES = tuple(dict.fromkeys(name for name in REGION_OF_STATE if name))
 # Region number of each state, 0 for none; one more entry, so that a path's -1 reads as none.
 _REGION_NUMBER = np.array(
-    [_REGION_NAMES.index(name) + 1 if name else 0 for name in (*REGION_OF_STATE, "")],
+    [REGIONS.index(name) + 1 if name else 0 for name in (*REGION_OF_STATE, "")],
     dtype=np.int8,
 )
 
@@ -184,7 +184,7 @@ def _regions(paths: NDArray[np.int8]) -> dict[int, list[Region]]:
     for row, start, end, name in zip(
         rows.tolist(), starts.tolist(), ends.tolist(), names.tolist(), strict=True
     ):
-        found.setdefault(row, []).append(Region(_REGION_NAMES[name - 1], start + 1, end + 1))
+        found.setdefault(row, []).append(Region(REGIONS[name - 1], start + 1, end + 1))
     return found
 
 
@@ -196,7 +196,7 @@ def _prediction(protein: Protein, result: Result, organism: str | None) -> Predi
     return Prediction(
         protein,
         TYPES[kind],
-        probabilities,
+        dict(zip(TYPES, probabilities, strict=True)),
         site or None,
         chance if site else None,
         regions if site else (),

@@ -142,7 +142,6 @@ class SignalP6Writer:
     def __init__(self, files: OutputFiles, run: Run) -> None:
         self.run = run
         self._table, self._gff, self._regions, self._mature, self._json = map(files.open, FILES)
-        self._chosen = [TYPES.index(name) for name in run.types]
         self._free_key = FreeNames()
         self._entries = 0
         self._own = ProteinFiles(files, run.plots)
@@ -174,7 +173,7 @@ class SignalP6Writer:
         Raises ValueError if those need marginals and the prediction has none.
         """
         name = prediction.protein.header
-        probabilities = [prediction.probabilities[i] for i in self._chosen]
+        probabilities = [prediction.probabilities[name] for name in self.run.types]
         site = prediction.cleavage_site
         cut, cut_text = "", ""
         if site is not None:
@@ -246,17 +245,10 @@ class SignalP6Writer:
 
 
 def _as_reported(prediction: Prediction) -> list[Region]:
-    """Regions as the real tool gives them: each once, from its first to its last residue.
-
-    An n-region goes on behind its twin-arginine motif; Sec/SPIII signal peptides have none.
-    """
+    """Regions as the real tool gives them; Sec/SPIII signal peptides have none."""
     if prediction.type == "PILIN":
         return []
-    found = []
-    for name in _REGIONS:
-        if own := [region for region in prediction.regions if region.name == name]:
-            found.append(Region(name, own[0].start, own[-1].end))
-    return found
+    return [region for region in map(prediction.span, _REGIONS) if region]
 
 
 def _json_list(values: list[str]) -> str:

@@ -13,9 +13,10 @@ from peft_sp.io.fasta import open_input
 from peft_sp.io.plotting.residue_table import COLUMNS, FreeNames, residue_table
 from peft_sp.io.signalp6 import file_stem
 from tests.conftest import DATA
+from tests.support.predictions import by_type
 
 REAL = DATA / "signalp6"
-NONE = (1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+NONE = by_type(1.0)
 CASES = {
     "eukarya_il2": (
         "Target-X.fasta",

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from peft_sp.biology.grammar import NO_SP, TYPES
+from peft_sp.biology.grammar import NO_SP
 from peft_sp.biology.prediction import MECHANISM_OF_TYPE, Marginals, Prediction
 from peft_sp.io.plotting.curves import CURVES, curves
 
@@ -231,7 +231,7 @@ def _title(prediction: Prediction, place: Frame) -> Iterator[Words]:
     yield Words(_LEFT, 31, line, 9.5, bold=True)
     others = "   ".join(
         f"{'no SP' if name == NO_SP else name} {share:.3f}"
-        for name, share in zip(TYPES, prediction.probabilities, strict=True)
+        for name, share in prediction.probabilities.items()
         if share > 0
     )
     yield Words(_LEFT, 44, others, 7.5, colour=FAINT)
@@ -256,14 +256,10 @@ def _fitting(text: str, room: float) -> str:
 
 def strip(prediction: Prediction) -> list[tuple[str, int, int]]:
     """The predicted regions as curves' names with first and last residue, 1-based."""
-    merged: list[tuple[str, int, int]] = []
-    for region in prediction.regions:
-        name = "lipobox" if region.name == "lipid-modified cysteine" else region.name
-        if merged and merged[-1][0] == name:
-            merged[-1] = (name, merged[-1][1], region.end)
-        else:
-            merged.append((name, region.start, region.end))
-    return merged
+    regions = [region for region in prediction.regions if region.name != "lipid-modified cysteine"]
+    # A lipobox is drawn with its cysteine; an n-region before and behind its motif.
+    spans = [prediction.span(r.name) or r if r.name == "lipobox" else r for r in regions]
+    return [(region.name, region.start, region.end) for region in spans]
 
 
 def _residues(prediction: Prediction, place: Frame) -> Iterator[Box | Words | Letters]:

@@ -8,12 +8,13 @@ from peft_sp.biology.grammar import TYPES
 from peft_sp.biology.prediction import Prediction, Protein, Region
 from peft_sp.io.plotting.summary import charts
 from peft_sp.io.plotting.summary.statistics import BEFORE, REGIONS, Statistics
+from tests.support.predictions import by_type
 
 LIPO = TYPES.index("LIPO")
 
 
 def lipoprotein(sequence, site, chance=0.5):
-    shares = (0.1, 0.0, 0.9, 0.0, 0.0, 0.0)
+    shares = by_type(0.1, 0.0, 0.9)
     regions = (
         Region("n-region", 1, 2),
         Region("twin-arginine motif", 3, 4),
@@ -28,7 +29,7 @@ def lipoprotein(sequence, site, chance=0.5):
 def counted():
     found = Statistics()
     first = [lipoprotein("MKRRTLLLLAGC" + letter * 3, 11) for letter in "AAAAASSSDX"]
-    other = Prediction(Protein("b", "MSTW", ("odd",)), "NO_SP", (0.99, 0.01, 0, 0, 0, 0))
+    other = Prediction(Protein("b", "MSTW", ("odd",)), "NO_SP", by_type(0.99, 0.01))
     found.add(first)
     found.add([other])
     return found

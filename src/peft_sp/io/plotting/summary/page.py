@@ -136,7 +136,7 @@ def _rows(block: Sequence[Prediction]) -> bytes:
     columns: dict[str, list[Any]] = {
         "header": [p.protein.header for p in block],
         "type": [TYPES.index(p.type) for p in block],
-        "shares": [[round(1e6 * share) for share in p.probabilities] for p in block],
+        "shares": [[round(1e6 * share) for share in p.probabilities.values()] for p in block],
         "site": [p.cleavage_site or 0 for p in block],
         "chance": [round(1e6 * (p.cleavage_probability or 0.0)) for p in block],
         "strip": [

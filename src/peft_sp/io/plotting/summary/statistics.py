@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peft_sp.biology.alphabet import AMINO_ACIDS
-from peft_sp.biology.grammar import TYPES, WINDOW
-from peft_sp.biology.prediction import Prediction
+from peft_sp.biology.grammar import NO_SP, TYPES, WINDOW
+from peft_sp.biology.prediction import SIGNAL_PEPTIDE, Prediction
 
 BEFORE, AFTER = 12, 5
 """Residues of a logo before and behind the cut."""
 BINS = 20
-REGIONS = ("n-region", "h-region", "c-region", "signal peptide")
-"""Whose lengths are counted; an n-region goes on behind a twin-arginine motif."""
+REGIONS = ("n-region", "h-region", "c-region", SIGNAL_PEPTIDE)
+"""Whose lengths are counted (`Prediction.span`)."""
 
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -72,7 +72,9 @@ class Statistics:
         self.warned += sum(bool(prediction.protein.warnings) for prediction in predictions)
         text = "".join(prediction.protein.window for prediction in predictions)
         self.residues += np.bincount(_codes(text), minlength=len(AMINO_ACIDS) + 1)[:-1]
-        self.signal += _histogram([1 - prediction.probabilities[0] for prediction in predictions])
+        self.signal += _histogram(
+            [1 - prediction.probabilities[NO_SP] for prediction in predictions]
+        )
         cut = [prediction for prediction in predictions if prediction.cleavage_site]
         self.sites += _histogram([prediction.cleavage_probability or 0.0 for prediction in cut])
         for prediction in cut:
@@ -85,11 +87,9 @@ class Statistics:
 
     def _add_lengths(self, prediction: Prediction) -> None:
         kind = TYPES.index(prediction.type)
-        for number, name in enumerate(REGIONS[:-1]):
-            own = [region for region in prediction.regions if region.name == name]
-            if own:
-                self.lengths[kind, number, own[-1].end - own[0].start + 1] += 1
-        self.lengths[kind, -1, prediction.cleavage_site or 0] += 1
+        for number, name in enumerate(REGIONS):
+            if region := prediction.span(name):
+                self.lengths[kind, number, region.end - region.start + 1] += 1
 
     @property
     def background(self) -> Floats:
