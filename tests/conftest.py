@@ -13,13 +13,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from peft_sp.io.labelled import LabelledProtein, read_labelled
+from tests.support.paths import DATA, ROOT
 
 # No test may fail because the machine is busy.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
-DATA = Path(__file__).parent / "data"
-ROOT = Path(__file__).parent.parent
 SHARED = "PEFT_SP_SHARED"
 
 
@@ -36,6 +35,16 @@ def labelled(labelled_file: Path) -> list[LabelledProtein]:
 @pytest.fixture(scope="session")
 def ecoli() -> Path:
     return ROOT / "examples" / "ecoli_300.faa"
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    """A file of two proteins, the first of which has a signal peptide of 21 residues."""
+    path = tmp_path / "good.faa"
+    path.write_text(
+        ">a first\nMKKTAIAIAVALAGFATVAQAAPKDNTWYTGAKLGWSQYHDTGFINNN\n>b\nMSTNPKPQRKTKRNTNRRPQDVKF\n"
+    )
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import ast
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import peft_sp
+from tests.support.wall import HEAVY, command, heavy_after
 
 SOURCE = Path(peft_sp.__file__).parent
 FLOORS = [{"biology"}, {"io"}, {"network"}, {"inference"}, {"training", "service"}, {"cli"}]
 FLOOR = {folder: number for number, folders in enumerate(FLOORS) for folder in folders}
 EVERYWHERE = {"errors", "version"}
-HEAVY = {"torch", "transformers", "peft", "accelerate", "safetensors", "sklearn"}
-HEAVY |= {"huggingface_hub", "httpx"}
 LIGHT_FOLDERS = ("biology", "io", "inference", "cli")
 
 
@@ -80,19 +77,8 @@ def test_ground_floor_imports_nothing_of_the_house():
 
 @pytest.mark.integration
 def test_a_fresh_interpreter_that_predicts_has_not_imported_torch(tmp_path, ecoli):
-    code = (
-        "import sys\n"
-        "from peft_sp.cli.main import main\n"
-        f"sys.argv = ['peft-sp', 'predict', {str(ecoli)!r}, '-o', {str(tmp_path / 'out')!r}]\n"
-        "try:\n    main()\n"
-        "except SystemExit as end:\n    assert not end.code, end.code\n"
-        f"print(sorted(m for m in {HEAVY!r} if m in sys.modules))\n"
-    )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.splitlines()[-1] == "[]"
+    assert heavy_after(command(["predict", ecoli, "-o", tmp_path / "out"])) == []
 
 
 def test_importing_the_package_is_light():
-    code = f"import sys, peft_sp; print([m for m in {HEAVY!r} if m in sys.modules])"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == "[]"
+    assert heavy_after("import peft_sp") == []

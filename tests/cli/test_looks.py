@@ -8,16 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_predict import ALL_FILES, GOOD, peft_sp, rows
+from tests.support.commands import ALL_FILES, peft_sp, rows
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def good(tmp_path):
-    path = tmp_path / "good.faa"
-    path.write_text(GOOD)
-    return path
 
 
 def test_a_picture_of_each_protein(good, tmp_path):

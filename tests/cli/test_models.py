@@ -13,7 +13,7 @@ import pytest
 
 from peft_sp.inference.loading import load
 from peft_sp.io.registry.lookup import bundled
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.integration
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import json
 import os
@@ -16,29 +15,9 @@ from pathlib import Path
 import pytest
 
 from peft_sp.biology.grammar import TYPES
-from peft_sp.io.signalp6 import FILES
+from tests.support.commands import ALL_FILES, peft_sp, rows
 
 pytestmark = pytest.mark.integration
-ALL_FILES = {*FILES, "predictions.tsv"}
-GOOD = ">a first\nMKKTAIAIAVALAGFATVAQAAPKDNTWYTGAKLGWSQYHDTGFINNN\n>b\nMSTNPKPQRKTKRNTNRRPQDVKF\n"
-
-
-def peft_sp(*arguments, stdin=b"", **options):
-    command = [sys.executable, "-m", "peft_sp.cli.main", *map(str, arguments)]
-    run = subprocess.run(command, input=stdin, capture_output=True, check=False, **options)
-    return run.returncode, run.stdout.decode(), run.stderr.decode()
-
-
-def rows(path):
-    with open(path, newline="") as file:
-        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
-
-
-@pytest.fixture
-def good(tmp_path):
-    path = tmp_path / "good.faa"
-    path.write_text(GOOD)
-    return path
 
 
 def test_a_proteome_sample(ecoli, tmp_path):
@@ -124,7 +103,9 @@ def test_standard_input_that_is_closed():
 
 
 def test_a_stream_in_and_out(good):
-    code, output, errors = peft_sp("predict", "-", "-o", "-", stdin=gzip.compress(GOOD.encode()))
+    code, output, errors = peft_sp(
+        "predict", "-", "-o", "-", stdin=gzip.compress(good.read_bytes())
+    )
     assert (code, errors) == (0, "")
     lines = output.splitlines()
     assert lines[0].startswith("id\ttype\tp_no_sp")
@@ -143,7 +124,7 @@ BAD = {
     "an empty file": (b"", "no records"),
     "nucleotides": (b">a\n" + b"ACGTTGCA" * 30 + b"\n", "line 1, record 'a': these are nucl"),
     "a digit": (b">a\nMKT\n>b\nMK1V\n", "line 3, record 'b': '1' at residue 3"),
-    "a truncated gzip": (gzip.compress(GOOD.encode() * 99)[:90], "cut off"),
+    "a truncated gzip": (gzip.compress(b">a\nMKTAYIAKQR\n" * 99)[:40], "cut off"),
     "no FASTA": (b"id,sequence\na,MKT\n", "line 1: not FASTA"),
     "FASTQ": (b"@a\nACGT\n+\nIIII\n", "looks like FASTQ"),
     "zip": (b"PK\x03\x04" + bytes(99), "looks like zip"),

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from peft_sp.io.run_directory import JOURNAL, UNFINISHED
-from tests.cli.test_predict import ALL_FILES
+from tests.support.commands import ALL_FILES
 
 pytestmark = pytest.mark.integration
 

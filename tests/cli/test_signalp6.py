@@ -6,7 +6,6 @@ import csv
 import json
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -16,27 +15,16 @@ from typer.main import get_command
 from peft_sp.cli.main import app
 from peft_sp.io.fasta import open_input
 from peft_sp.io.signalp6 import FILES
-from tests.conftest import DATA, ROOT
 from tests.support import consumers
+from tests.support.commands import peft_sp
+from tests.support.paths import DATA, ROOT
 
 pytestmark = pytest.mark.integration
 REAL = DATA / "signalp6"
-PEFT_SP = [sys.executable, "-m", "peft_sp.cli.main"]
-GOOD = ">a first\nMKKTAIAIAVALAGFATVAQAAPKDNTWYTGAKLGWSQYHDTGFINNN\n>b\nMSTNPKPQRKTKRNTNRRPQDVKF\n"
 
 
-def run(*arguments, command=(*PEFT_SP, "signalp6"), **options):
-    result = subprocess.run(
-        [*map(str, command), *map(str, arguments)], capture_output=True, check=False, **options
-    )
-    return result.returncode, result.stdout.decode(), result.stderr.decode()
-
-
-@pytest.fixture
-def good(tmp_path):
-    path = tmp_path / "good.fasta"
-    path.write_text(GOOD)
-    return path
+def run(*arguments, **options):
+    return peft_sp("signalp6", *arguments, **options)
 
 
 def without_numbers(text: str) -> str:
@@ -202,7 +190,7 @@ def test_mistakes_are_one_line(case, good, tmp_path):
     code, output, errors = run(*[str(good) if a == "FASTA" else a for a in arguments], cwd=tmp_path)
     assert (code, output) == (2, "")
     assert errors.startswith("peft-sp: ") and errors.count("\n") == 1 and problem in errors
-    assert [p.name for p in tmp_path.iterdir()] == ["good.fasta"]
+    assert [p.name for p in tmp_path.iterdir()] == ["good.faa"]
 
 
 def test_a_record_that_is_none_stops_the_run(tmp_path):
@@ -238,7 +226,7 @@ def sample(ecoli, tmp_path_factory):
         out, table = folder / organism, folder / f"{organism}-own"
         assert run("-ff", ecoli, "-od", out, "-org", organism, "-fmt", "none")[0] == 0
         own = ("predict", ecoli, "-o", table, "--organism", organism)
-        assert run(*own, command=PEFT_SP)[0] == 0
+        assert peft_sp(*own)[0] == 0
         with (table / "predictions.tsv").open(newline="") as file:
             rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
         headers = re.findall("^>(.*)$", ecoli.read_text(), re.MULTILINE)
@@ -354,8 +342,8 @@ def test_the_page_lists_every_option():
     assert listed == own | {"--help", "-h"}
 
 
-def test_standard_input(tmp_path):
-    code, _, _ = run("-ff", "-", "-od", tmp_path / "out", input=GOOD.encode())
+def test_standard_input(good, tmp_path):
+    code, _, _ = run("-ff", "-", "-od", tmp_path / "out", stdin=good.read_bytes())
     assert code == 0
     assert len((tmp_path / "out" / FILES[0]).read_text().splitlines()) == 4
 

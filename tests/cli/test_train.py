@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.cli.test_predict import peft_sp, rows
+from tests.support.commands import peft_sp, rows
 
 pytestmark = pytest.mark.integration
 

@@ -11,7 +11,7 @@ import pytest
 
 from peft_sp.cli import main as cli
 from peft_sp.io.labelled import partition, write_labelled
-from tests.cli.test_predict import rows
+from tests.support.commands import rows
 
 pytestmark = pytest.mark.integration
 RECIPE = (

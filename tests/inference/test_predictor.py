@@ -13,7 +13,7 @@ from peft_sp.inference.decoding import CrfScores
 from peft_sp.inference.loading import load
 from peft_sp.inference.predictor import Predictor
 from peft_sp.io.fasta import read_fasta
-from tests.conftest import DATA
+from tests.support.paths import DATA
 
 
 @pytest.fixture(scope="module")

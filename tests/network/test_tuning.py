@@ -13,23 +13,17 @@ from peft_sp.network.backbone import Backbone, load_encoder, read_config, token_
 from peft_sp.network.checkpoint import load_checkpoint, save_checkpoint
 from peft_sp.network.model import build_model
 from peft_sp.network.settings import ModelSettings
-from peft_sp.network.tuning import IA3, Adapter, Frozen, Full, LoRA, Prompt
+from peft_sp.network.tuning import IA3, Adapter, Full, LoRA, Prompt
+from tests.support.networks import (
+    LORAS,
+    PROMPTS,
+    UNCHANGED,
+    model_of,
+    name_of,
+    perturb,
+    settings_of,
+)
 
-LORAS = [
-    LoRA(rank=4, dropout=0.0),
-    LoRA(layers=1, rank=2, alpha=16, dropout=0.0),
-    LoRA(rank=4, dropout=0.0, dora=True),
-    LoRA(rank=4, dropout=0.0, rslora=True),
-]
-UNCHANGED = [*LORAS, IA3(), IA3(layers=1), Adapter(), Adapter(layers=1, bottleneck=12), Frozen()]
-UNCHANGED += [Full()]
-PROMPTS = [
-    Prompt(length=3),
-    Prompt(length=30, mlp=8),
-    Prompt(length=2, position="all"),
-    Prompt(length=2, position="last", mlp=4),
-    Prompt(length=2, position="topmost", layers=2),
-]
 IMPOSSIBLE = [
     (LoRA(layers=3), "tuning.layers is 3; the backbone has 2 layers"),
     (LoRA(layers=0), "tuning.layers is 0"),
@@ -42,30 +36,6 @@ IMPOSSIBLE = [
     (Prompt(position="topmost", layers=3), "takes 1 to 2"),
 ]
 RESIDUES = torch.from_numpy(encode(["MKKTAIAIAVALAGFATVAQA", "MSTN", "M", "MKRXBZUOW" * 7]))
-
-
-def name_of(method):
-    default = type(method)()
-    changed = [str(v) for k, v in method if v != getattr(default, k)]
-    return "-".join([method.method, *changed])
-
-
-def settings_of(backbone, method):
-    return ModelSettings(backbone=backbone, tuning=method)
-
-
-def model_of(backbone, method):
-    torch.manual_seed(5)
-    return build_model(settings_of(backbone, method)).eval()
-
-
-def perturb(model):
-    """As if trained: every trainable tensor moved."""
-    generator = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for group in model.parameter_groups():
-            for parameter in group:
-                parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
 
 
 @pytest.fixture(params=[*UNCHANGED, *PROMPTS], ids=name_of)

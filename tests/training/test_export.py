@@ -20,8 +20,9 @@ from peft_sp.network.checkpoint import save_checkpoint
 from peft_sp.network.tuning import Full, LoRA
 from peft_sp.training import export as exporting
 from peft_sp.training.export import Check, export
-from tests.network.test_tuning import model_of, perturb, settings_of
-from tests.test_house import HEAVY
+from tests.support.networks import model_of, perturb, settings_of
+from tests.support.paths import ROOT
+from tests.support.wall import heavy_after
 
 RESIDUES = encode(["MKKTAIAIAVALAGFATVAQA", "M", "MKWVTFISLL" * 7])
 REAL = RESIDUES != PAD
@@ -201,25 +202,14 @@ def test_predict_runs_an_exported_model_without_torch(trained, tmp_path, ecoli):
         check=True,
     )
     assert "written to" in run.stdout and "--check does" in run.stderr
-    code = (
-        "import sys\n"
-        "from peft_sp.cli.main import main\n"
-        f"sys.argv = ['peft-sp', 'predict', {str(ecoli)!r}, '-m', {str(tmp_path / 'out')!r}, "
-        f"'-o', {str(tmp_path / 'results')!r}]\n"
-        "try:\n    main()\n"
-        "except SystemExit as end:\n    assert not end.code, end.code\n"
-        f"print(sorted(m for m in {HEAVY | {'onnx'}!r} if m in sys.modules))\n"
-    )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.splitlines()[-1] == "[]"
+    arguments = ("predict", ecoli, "-m", tmp_path / "out", "-o", tmp_path / "results")
+    assert heavy_after(command(arguments)) == []
     assert len((tmp_path / "results" / "predictions.tsv").read_text().splitlines()) == 301
 
 
 @pytest.mark.integration
 def test_the_published_models_are_exported(shared, labelled, tmp_path):
     """LoRA on the real ESM-2 8M: the same predictions, from half the bytes."""
-    from tests.conftest import ROOT
-
     model = ROOT / "docs" / "results" / "lora-8M" / "models" / "test-0"
     backbone = str(shared / "backbones" / "esm2_t6_8M")
     tested = [p for p in labelled if p.partition == 0][:100]

@@ -11,7 +11,7 @@ from peft_sp.biology.alphabet import encode
 from peft_sp.network.backbone import NAMES
 from peft_sp.network.model import build_model
 from peft_sp.training.recipe import read_recipe
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 
 RECIPES = sorted((ROOT / "recipes").glob("*.toml"))
 SIZES = ("8M", "35M", "150M", "650M", "3B")

@@ -13,7 +13,6 @@ from peft_sp.io.registry import lookup
 from peft_sp.io.registry.accuracy import accuracy
 from peft_sp.io.registry.checksums import write_sums
 from peft_sp.io.registry.lookup import Model, bundled, fingerprint, temperature
-from tests.io.registry.test_packs import package, site  # noqa: F401
 
 
 def test_the_temperature_is_one_where_none_is_given():
@@ -44,15 +43,15 @@ def mcc2(value, how="cross_validation"):
 
 
 @pytest.fixture
-def pack(site, monkeypatch, tmp_path_factory):  # noqa: F811
+def pack(site, monkeypatch, tmp_path_factory):
     """Installs a pack with the bundled model's files; a home that remembers no hub models."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("home")))
 
     def install(name, distribution="", **changes):
         own = f"pack_of_{(distribution or name).replace('-', '_')}"
-        put_model(package(site, own), **changes)
+        put_model(site.package(own), **changes)
         points = f"[peft_sp.models]\n{name} = {own}\n"
-        site(distribution or f"peft-sp-{name}", "1.0", points)
+        site.install(distribution or f"peft-sp-{name}", "1.0", points)
         return site.folder / own
 
     return install

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 
 import pytest
@@ -11,43 +10,18 @@ from peft_sp.errors import ModelError
 from peft_sp.io.registry.packs import GROUP, Offer, folder_of, offers
 
 
-@pytest.fixture
-def site(tmp_path, monkeypatch):
-    """A folder for installed packages; `install(name, version, entry points text)`."""
-    monkeypatch.syspath_prepend(tmp_path)
-
-    def install(name, version, points, metadata=None):
-        info = tmp_path / f"{name.replace('-', '_')}-{version}.dist-info"
-        info.mkdir()
-        plain = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-        (info / "METADATA").write_text(plain if metadata is None else metadata)
-        (info / "entry_points.txt").write_text(points)
-        importlib.invalidate_caches()
-
-    install.folder = tmp_path
-    return install
-
-
-def package(site, *parts):
-    folder = site.folder.joinpath(*parts)
-    folder.mkdir(parents=True)
-    # Imported, it would be noticed.
-    (folder / "__init__.py").write_text("raise RuntimeError('imported')")
-    return folder
-
-
 def test_a_pack_is_found_and_not_imported(site):
-    folder = package(site, "peft_sp_one")
-    site("peft-sp-one", "1.2", f"[{GROUP}]\none = peft_sp_one\n")
+    folder = site.package("peft_sp_one")
+    site.install("peft-sp-one", "1.2", f"[{GROUP}]\none = peft_sp_one\n")
     assert offers() == [Offer("one", "peft-sp-one", "1.2", folder)]
     assert "peft_sp_one" not in sys.modules
 
 
 def test_a_pack_of_several_models(site):
-    package(site, "peft_sp_many")
-    small, large = (package(site, "peft_sp_many", name) for name in ("small", "large"))
+    site.package("peft_sp_many")
+    small, large = (site.package("peft_sp_many", name) for name in ("small", "large"))
     points = f"[{GROUP}]\nsmall = peft_sp_many.small\nlarge = peft_sp_many.large\n"
-    site("peft-sp-many", "1", points)
+    site.install("peft-sp-many", "1", points)
     assert [(o.name, o.directory) for o in offers()] == [("large", large), ("small", small)]
     assert not [name for name in sys.modules if name.startswith("peft_sp_many")]
 
@@ -65,9 +39,9 @@ def test_a_pack_of_several_models(site):
     ],
 )
 def test_a_broken_pack_says_what_is_the_matter_beside_a_whole_one(site, value, problem):
-    package(site, "peft_sp_whole")
-    site("peft-sp-whole", "1", f"[{GROUP}]\nwhole = peft_sp_whole\n")
-    site("peft-sp-broken", "2", f"[{GROUP}]\nbroken = {value}\n")
+    site.package("peft_sp_whole")
+    site.install("peft-sp-whole", "1", f"[{GROUP}]\nwhole = peft_sp_whole\n")
+    site.install("peft-sp-broken", "2", f"[{GROUP}]\nbroken = {value}\n")
     broken, whole = offers()
     assert (broken.name, broken.package, broken.directory) == ("broken", "peft-sp-broken", None)
     assert problem in broken.problem
@@ -75,26 +49,26 @@ def test_a_broken_pack_says_what_is_the_matter_beside_a_whole_one(site, value, p
 
 
 def test_names_that_would_be_paths_are_refused(site):
-    package(site, "peft_sp_odd")
-    site("peft-sp-odd", "1", f"[{GROUP}]\na/b = peft_sp_odd\n")
+    site.package("peft_sp_odd")
+    site.install("peft-sp-odd", "1", f"[{GROUP}]\na/b = peft_sp_odd\n")
     (offer,) = offers()
     assert "letters, digits" in offer.problem
 
 
 def test_a_package_whose_entry_points_cannot_be_read_spoils_no_other(site):
-    package(site, "peft_sp_whole")
-    site("peft-sp-whole", "1", f"[{GROUP}]\nwhole = peft_sp_whole\n")
-    site("unrelated", "1", "[console_scripts]\nno equals sign\n")
+    site.package("peft_sp_whole")
+    site.install("peft-sp-whole", "1", f"[{GROUP}]\nwhole = peft_sp_whole\n")
+    site.install("unrelated", "1", "[console_scripts]\nno equals sign\n")
     assert [o.name for o in offers()] == ["whole"]
-    site("peft-sp-spoilt", "3", f"[{GROUP}]\nno equals sign\n")
+    site.install("peft-sp-spoilt", "3", f"[{GROUP}]\nno equals sign\n")
     spoilt, whole = offers()
     assert (spoilt.package, spoilt.version) == ("peft-sp-spoilt", "3")
     assert "cannot be read" in spoilt.problem and not whole.problem
 
 
 def test_a_package_without_metadata_of_its_own(site):
-    package(site, "peft_sp_bare")
-    site("peft-sp-bare", "1", f"[{GROUP}]\nbare = peft_sp_bare\n", metadata="")
+    site.package("peft_sp_bare")
+    site.install("peft-sp-bare", "1", f"[{GROUP}]\nbare = peft_sp_bare\n", metadata="")
     (offer,) = offers()
     assert offer.name == "bare" and offer.directory is not None
 

@@ -21,7 +21,7 @@ from peft_sp.network.onnx.graph import export_onnx
 from peft_sp.network.onnx.storage import store
 from peft_sp.network.settings import ModelSettings, StudentSettings
 from peft_sp.network.tuning import Adapter, Frozen, Full, LoRA
-from tests.network.test_tuning import PROMPTS, UNCHANGED, model_of, name_of, perturb
+from tests.support.networks import PROMPTS, UNCHANGED, model_of, name_of, perturb
 
 SEQUENCES = ["MKKTAIAIAVALAGFATVAQA", "MSTN", "M", "MKRXBZUOW" * 7, "MKWVTFISLL" * 7]
 RESIDUES = encode(SEQUENCES)

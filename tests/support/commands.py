@@ -1,0 +1,29 @@
+"""Commands run as a user runs them, in a process of their own, and what they leave behind."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+PEFT_SP = (sys.executable, "-m", "peft_sp.cli.main")
+ALL_FILES = {
+    "predictions.tsv",
+    *("prediction_results.txt", "output.gff3", "region_output.gff3", "output.json"),
+    "processed_entries.fasta",
+}
+
+
+def peft_sp(*arguments: Any, stdin: bytes = b"", **options: Any) -> tuple[int, str, str]:
+    """Exit code, output and errors of `peft-sp` with some arguments."""
+    command = [*PEFT_SP, *map(str, arguments)]
+    run = subprocess.run(command, input=stdin, capture_output=True, check=False, **options)
+    return run.returncode, run.stdout.decode(), run.stderr.decode()
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a table of predictions."""
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
