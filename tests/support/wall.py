@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterable
 
 HEAVY = {
     *("torch", "transformers", "peft", "accelerate", "safetensors", "pydantic", "sklearn"),
     *("scipy", "optuna", "onnx", "ray", "matplotlib", "huggingface_hub", "httpx", "fastapi"),
     *("uvicorn", "pandas", "polars", "pyarrow", "Bio"),
 }
+# Recent versions of Typer load these of themselves, whatever a command does.
+OF_TYPER = {"pydantic"}
 
 
-def heavy_after(code: str) -> list[str]:
+def heavy_after(code: str) -> set[str]:
     """Heavy packages that a fresh interpreter has loaded once it has run some code."""
     code += f"\nimport sys\nprint(sorted({HEAVY!r} & set(sys.modules)))\n"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    names: list[str] = eval(run.stdout.splitlines()[-1])
-    return names
+    return set(eval(run.stdout.splitlines()[-1]))
 
 
-def command(arguments: Iterable[object]) -> str:
-    """Code that runs `peft-sp` in an interpreter and goes on after it."""
-    return (
+def heavy_after_command(*arguments: object) -> set[str]:
+    """Heavy packages that `peft-sp` with some arguments has loaded, but those of Typer."""
+    code = (
         "import sys\n"
         "from peft_sp.cli.main import main\n"
         f"sys.argv = ['peft-sp', *{[str(argument) for argument in arguments]!r}]\n"
         "try:\n    main()\n"
         "except SystemExit as end:\n    assert not end.code, end.code\n"
     )
+    return heavy_after(code) - OF_TYPER

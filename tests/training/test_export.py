@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +18,9 @@ from peft_sp.network.checkpoint import save_checkpoint
 from peft_sp.network.tuning import Full, LoRA
 from peft_sp.training import export as exporting
 from peft_sp.training.export import Check, export
+from tests.support.commands import peft_sp
 from tests.support.networks import model_of, perturb, settings_of
 from tests.support.paths import ROOT
-from tests.support.wall import heavy_after
 
 RESIDUES = encode(["MKKTAIAIAVALAGFATVAQA", "M", "MKWVTFISLL" * 7])
 REAL = RESIDUES != PAD
@@ -194,16 +192,12 @@ def test_limits(changes, holds):
 
 @pytest.mark.integration
 def test_predict_runs_an_exported_model_without_torch(trained, tmp_path, ecoli):
-    command = [sys.executable, "-m", "peft_sp.cli.main", "export", str(trained)]
-    run = subprocess.run(
-        [*command, "-o", str(tmp_path / "out"), "--precision", "float16"],
-        capture_output=True,
-        text=True,
-        check=True,
+    code, output, errors = peft_sp(
+        *("export", trained, "-o", tmp_path / "out", "--precision", "float16")
     )
-    assert "written to" in run.stdout and "--check does" in run.stderr
+    assert code == 0 and "written to" in output and "--check does" in errors
     arguments = ("predict", ecoli, "-m", tmp_path / "out", "-o", tmp_path / "results")
-    assert heavy_after(command(arguments)) == []
+    assert heavy_after_command(*arguments) == set()
     assert len((tmp_path / "results" / "predictions.tsv").read_text().splitlines()) == 301
 
 
