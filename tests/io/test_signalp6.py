@@ -14,7 +14,6 @@ from peft_sp.io import run_directory
 from peft_sp.io.fasta import open_input
 from peft_sp.io.run_directory import OutputFiles
 from peft_sp.io.signalp6 import FILES, Run, SignalP6Writer
-from peft_sp.io.tables import COLUMNS, TableWriter
 from tests.support.paths import DATA
 from tests.support.predictions import by_type
 

@@ -21,6 +21,7 @@ from peft_sp.training.export import Check, export
 from tests.support.commands import peft_sp
 from tests.support.networks import model_of, perturb, settings_of
 from tests.support.paths import ROOT
+from tests.support.wall import heavy_after_command
 
 RESIDUES = encode(["MKKTAIAIAVALAGFATVAQA", "M", "MKWVTFISLL" * 7])
 REAL = RESIDUES != PAD
