@@ -37,8 +37,8 @@ FEW_SAMPLES := lora-8M rslora-8M dora-8M ia3-8M adapter-8M prompt-8M frozen-8M f
 few-samples: $(VENV)/.dev  ## Compare all methods on small_dataset_30, published protocol (hours)
 	$(BIN)/peft-sp crossval $(FEW_SAMPLES:%=recipes/%.toml) --protocol published \
 	  --set data=$(PEFT_SP_SHARED)/data/small_dataset_30.fasta --set backbone=$(PEFT_SP_SHARED)/backbones/esm2_t6_8M \
-	  --set optimisation.epochs=6 --set optimisation.batch_size=16 --set optimisation.average=0.95 \
-	  --set optimisation.truncation=0 --set optimisation.chimeras=0 \
+	  --set optimisation.epochs=6 --set optimisation.batch_size=16 --set optimisation.ema_decay=0.95 \
+	  --set optimisation.truncation_probability=0 --set optimisation.chimera_probability=0 \
 	  -o few-samples
 
 LORA_8M := docs/results/esm2-8m/models/test-0/member-1
@@ -56,7 +56,7 @@ pack-esm2-8m: $(VENV)/.dev  ## Train esm2-8m on everything (an hour), export it 
 
 PROTEOMES = $(sort $(wildcard $(PEFT_SP_SHARED)/data/proteomes/*))
 STUDENT = recipes/fast.toml --set data=$(PEFT_SP_SHARED)/data/train_set.fasta \
-  --set distillation.backbone=$(PEFT_SP_SHARED)/backbones/esm2_t6_8M \
+  --set distillation.teacher_backbone=$(PEFT_SP_SHARED)/backbones/esm2_t6_8M \
   --set 'distillation.unlabelled=[$(foreach file,$(PROTEOMES),"$(file)",)]'
 distill: $(VENV)/.dev  ## Cross-validate and train `fast`, a student of esm2-8m, and export it (hours)
 	$(BIN)/peft-sp crossval $(STUDENT) -o runs/fast

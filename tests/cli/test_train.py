@@ -124,12 +124,19 @@ def test_a_student_is_distilled(tmp_path, labelled_file, ecoli):
     code, _, errors = peft_sp("train", teacher, "-o", tmp_path / "teacher")
     assert code == 0, errors
     student = small(tmp_path, labelled_file, "student")
-    arguments = ["distill", student, "-o", tmp_path / "student", "--frozen-cache", tmp_path / "c"]
+    arguments = [
+        "distill",
+        student,
+        "-o",
+        tmp_path / "student",
+        "--activation-cache",
+        tmp_path / "c",
+    ]
     code, _, errors = peft_sp(*arguments)
     assert code == 2 and "no teachers: name them by --teacher" in errors
     arguments += ["--teacher", tmp_path / "teacher", "--unlabelled", ecoli]
-    arguments += ["--set", "distillation.copies=1", "--set", "distillation.temperature=2"]
-    arguments += ["--set", "optimisation.chimeras=0.5"]
+    arguments += ["--set", "distillation.augmented_copies=1", "--set", "distillation.temperature=2"]
+    arguments += ["--set", "optimisation.chimera_probability=0.5"]
     code, output, errors = peft_sp(*arguments)
     assert code == 0, errors
     assert "teachers have answered" in errors and "model written to" in output

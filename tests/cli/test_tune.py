@@ -74,7 +74,10 @@ def test_a_search_that_is_killed_goes_on(tmp_path, recipe, tune):
     ("changes", "problem"),
     [
         (["speed=1"], "unknown option speed"),
-        (["search.optimisation.clip={low=1}"], "clip: give either choices or both low and high"),
+        (
+            ["search.optimisation.max_grad_norm={low=1}"],
+            "max_grad_norm: give either choices or both low and high",
+        ),
         (["search.speed={low=1,high=2}"], "search.speed: names no option of the recipe"),
         (['data="none.fasta"'], "none.fasta: no such file"),
         (["partitions={train=[1]}"], "not 1 alone"),

@@ -122,7 +122,7 @@ def test_keys_tell_windows_apart():
 
 def test_a_disk_too_small_and_a_file_that_is_half(backbone, windows, tmp_path, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=10))
-    with pytest.raises(OutputError, match=r"are free; --frozen-cache DIR keeps it elsewhere"):
+    with pytest.raises(OutputError, match=r"are free; --activation-cache DIR keeps it elsewhere"):
         keep_activations(backbone, "f" * 64, windows, 1, tmp_path)
     monkeypatch.undo()
     keep_activations(backbone, "f" * 64, windows, 1, tmp_path)

@@ -93,13 +93,13 @@ def test_members_elsewhere_are_refused(wrong):
 
 
 def test_variants_differ_in_what_they_say(recipe, tmp_path):
-    pair = changed(recipe, variants=[{}, {"optimisation.balance": 0.3, "seed": 1}])
+    pair = changed(recipe, variants=[{}, {"optimisation.class_balance": 0.3, "seed": 1}])
     assert pair.member(0) == changed(recipe, members=1)
-    assert pair.member(1).optimisation.balance == 0.3 and pair.member(1).seed == 1
+    assert pair.member(1).optimisation.class_balance == 0.3 and pair.member(1).seed == 1
     assert changed(pair, members=4).member(2) == changed(recipe, members=1, seed=3)
     run(pair, tmp_path)
     made = [read_config(tmp_path / f"member-{n}")["made"]["recipe"] for n in (1, 2)]
-    assert [own["optimisation"]["balance"] for own in made] == [0.0, 0.3]
+    assert [own["optimisation"]["class_balance"] for own in made] == [0.0, 0.3]
     assert [own["seed"] for own in made] == [1, 1]
 
 
@@ -109,7 +109,7 @@ def test_variants_differ_in_what_they_say(recipe, tmp_path):
         ([{}, {}, {}], "3 variants are more than members, of which there are 2"),
         ([{"partitions.test": 1}], "cannot have its own partitions.test"),
         ([{"optimisation.epoch": 1}], "variant 1: unknown option optimisation.epoch"),
-        ([{}, {"optimisation.rare": 9}], "variant 2: .*give balance as well"),
+        ([{}, {"optimisation.rare_class_size": 9}], "variant 2: .*give class_balance as well"),
     ],
 )
 def test_impossible_variants_are_refused(recipe, variants, problem):

@@ -40,12 +40,20 @@ def test_all_mistakes_are_reported_at_once(tmp_path):
     ("changes", "problem"),
     [
         (["student.width=8"], "and not both"),
-        (["optimisation.warmup=1.5"], "optimisation.warmup"),
+        (["optimisation.warmup_fraction=1.5"], "optimisation.warmup_fraction"),
         (["partitions.train=[0, 1]", "partitions.test=1"], "must be different partitions"),
         (["partitions.test=3"], "there is no 3"),
         (["nonsense"], "--set takes key=value"),
         (["name.inner=1"], "'name' is no table"),
         (["tuning.method=dora"], "tuning"),
+        (
+            ["optimisation.clip=1"],
+            "unknown option optimisation.clip; it is called optimisation.max_grad_norm now",
+        ),
+        (
+            ["search.optimisation.warmup={low=0, high=0.5}"],
+            "search.optimisation.warmup: is called optimisation.warmup_fraction now",
+        ),
     ],
 )
 def test_settings_that_make_no_sense(tmp_path, changes, problem):
@@ -65,7 +73,7 @@ def test_files_that_are_no_recipe(tmp_path):
     [
         ("optimisation.learning_rate=1e-4", 'of which method = "frozen" trains nothing'),
         ("optimisation.gradient_checkpointing=true", "a backbone that is trained; there is none"),
-        ("optimisation.rare=5", "give balance as well"),
+        ("optimisation.rare_class_size=5", "give class_balance as well"),
     ],
 )
 def test_options_that_would_do_nothing_are_refused(tmp_path, change, problem):

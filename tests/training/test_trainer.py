@@ -17,7 +17,11 @@ from peft_sp.training.recipe import Recipe
 from peft_sp.training.runs import run
 from peft_sp.training.trainer import train
 
-AUGMENTED = {"truncation": 0.5, "substitution": 0.1, "chimeras": 0.5}
+AUGMENTED = {
+    "truncation_probability": 0.5,
+    "substitution_probability": 0.1,
+    "chimera_probability": 0.5,
+}
 
 
 @pytest.fixture
@@ -27,7 +31,13 @@ def recipe(labelled_file):
         data=str(labelled_file),
         student={"width": 16, "hidden": 8, "convolutions": 1, "residue_dropout": 0.1},
         partitions={"train": [1, 2], "test": 0},
-        optimisation={"epochs": 2, "batch_size": 8, "average": 0.9, "balance": 0.4, **AUGMENTED},
+        optimisation={
+            "epochs": 2,
+            "batch_size": 8,
+            "ema_decay": 0.9,
+            "class_balance": 0.4,
+            **AUGMENTED,
+        },
     )
 
 
@@ -94,8 +104,13 @@ def test_the_epoch_is_chosen_by_validation(recipe, tmp_path):
 def test_the_optimiser_is_the_one_asked_for(recipe, tmp_path):
     """A step of Adamax moves every parameter that has a gradient by its whole learning rate."""
     options = recipe.optimisation.model_dump() | {
-        **{"optimiser": "adamax", "epochs": 1e-3, "average": 0, "weight_decay": 0},
-        **{"schedule": "constant", "warmup": 0, "learning_rate": 1e-3, "head_learning_rate": 2e-3},
+        **{"optimiser": "adamax", "epochs": 1e-3, "ema_decay": 0, "weight_decay": 0},
+        **{
+            "schedule": "constant",
+            "warmup_fraction": 0,
+            "learning_rate": 1e-3,
+            "head_learning_rate": 2e-3,
+        },
     }
     one = changed(recipe, optimisation=options)
     seed_everything(one.seed)
@@ -164,7 +179,7 @@ def test_lora_on_the_real_backbone_learns(shared, tmp_path):
         backbone=str(shared / "backbones" / "esm2_t6_8M"),
         tuning={"method": "lora"},
         partitions={"train": [2], "test": 0},
-        optimisation={"epochs": 0.5, "batch_size": 32, "warmup": 0.3},
+        optimisation={"epochs": 0.5, "batch_size": 32, "warmup_fraction": 0.3},
     )
     trained = train(recipe, tmp_path)
     assert next(c.mcc2 for c in trained.test.scores.per_class if c.organism == "EUKARYA") > 0.85
@@ -240,7 +255,9 @@ def test_frozen_layers_are_computed_once_and_kept(
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("option", [{"keep_frozen": False}, {"truncation": 0.5}], ids=str)
+@pytest.mark.parametrize(
+    "option", [{"cache_activations": False}, {"truncation_probability": 0.5}], ids=str
+)
 def test_windows_that_vary_are_not_kept(tiny_backbone, labelled_file, tmp_path, option):
     recipe = tuned(tiny_backbone, labelled_file, {"method": "frozen"}, **option)
     train(recipe, tmp_path / "run", kept=tmp_path / "kept")

@@ -26,10 +26,10 @@ Changes = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe."),
 ]
 
-Kept = Annotated[
+ActivationCache = Annotated[
     str | None,
     typer.Option(
-        "--frozen-cache",
+        "--activation-cache",
         metavar="DIR|none",
         help="Where layers that are not trained, and teachers, leave what they compute, for the "
         "next time; by default in the user's cache.",
@@ -52,7 +52,7 @@ def train(
     crossval: Annotated[
         str | None, typer.Option(help="Directory of a finished cross-validation of the recipe.")
     ] = None,
-    frozen_cache: Kept = None,
+    activation_cache: ActivationCache = None,
 ) -> None:
     """Train a model from a recipe. A run that was stopped goes on from its last epoch.
 
@@ -63,7 +63,7 @@ def train(
     --set backbone=esm2_t6_8M --set "partitions.train=[1, 2]" --set partitions.test=0
     -o my-model[/bold]
     """
-    _train(recipe, output, changes, crossval, frozen_cache)
+    _train(recipe, output, changes, crossval, activation_cache)
 
 
 def distill(
@@ -81,7 +81,7 @@ def distill(
     crossval: Annotated[
         str | None, typer.Option(help="Directory of a finished cross-validation of the recipe.")
     ] = None,
-    frozen_cache: Kept = None,
+    activation_cache: ActivationCache = None,
 ) -> None:
     """Train a student on what teachers say of labelled and unlabelled proteins.
 
@@ -95,7 +95,7 @@ def distill(
     """
     given = {"teachers": teachers, "unlabelled": unlabelled}
     asked = [f"distillation.{key}={json.dumps(names)}" for key, names in given.items() if names]
-    _train(recipe, output, [*(changes or []), *asked], crossval, frozen_cache, distilled=True)
+    _train(recipe, output, [*(changes or []), *asked], crossval, activation_cache, distilled=True)
 
 
 def _train(
@@ -103,7 +103,7 @@ def _train(
     output: str,
     changes: list[str] | None,
     crossval: str | None,
-    frozen_cache: str | None,
+    activation_cache: str | None,
     distilled: bool = False,
 ) -> None:
     try:
@@ -117,7 +117,7 @@ def _train(
         raise RecipeError(recipe, ["no teachers: name them by --teacher, or in [distillation]"])
     _report_repeats(settings.data)
     measured = None if crossval is None else protocols.read_figures(crossval, settings)
-    trained = runs.run(settings, output, _report, measured, kept_in(frozen_cache))
+    trained = runs.run(settings, output, _report, measured, cache_directory(activation_cache))
     for title, found in (("validation", trained.validation), ("test", trained.test)):
         if found is not None:
             _print_scores(f"{title} partition", found.scores)
@@ -135,7 +135,7 @@ def crossvalidate(
             "learns from one, and another chooses its epoch."
         ),
     ] = "deployed",
-    frozen_cache: Kept = None,
+    activation_cache: ActivationCache = None,
 ) -> None:
     """Measure recipes: models that are tested on the partition they never saw.
 
@@ -177,7 +177,7 @@ def crossvalidate(
             place,
             progress,
             protocol=protocol,  # type: ignore[arg-type]  # checked above
-            kept=kept_in(frozen_cache),
+            kept=cache_directory(activation_cache),
         )
         contents.append(result.content)
         _print_scores(f"{settings.name}: out-of-fold predictions, pooled", result.pooled)
@@ -191,7 +191,7 @@ def crossvalidate(
     print(f"written to {output.rstrip('/')}/")
 
 
-def kept_in(choice: str | None) -> str | None:
+def cache_directory(choice: str | None) -> str | None:
     """The folder for what frozen layers compute; None where it shall not be kept."""
     if choice is not None:
         return None if choice == "none" else choice

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from peft_sp.cli.train import Changes, Kept, RecipeFile, kept_in
+from peft_sp.cli.train import ActivationCache, Changes, RecipeFile, cache_directory
 from peft_sp.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def tune(
     ],
     output: Annotated[str, typer.Option("--output", "-o", help="Directory of the search.")],
     changes: Changes = None,
-    frozen_cache: Kept = None,
+    activation_cache: ActivationCache = None,
 ) -> None:
     """Search for better settings of a recipe.
 
@@ -54,7 +54,7 @@ def tune(
     def progress(tried: Tried, log: dict[str, float]) -> None:
         _report(tried, log, len(partitions))
 
-    found = searches.search(settings, output, trials, progress, kept_in(frozen_cache))
+    found = searches.search(settings, output, trials, progress, cache_directory(activation_cache))
     _print_trials(found, partitions)
     print(f"\nTo use trial {found[0].number}:")
     print("  " + " \\\n  ".join(found[0].settings))

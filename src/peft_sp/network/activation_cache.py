@@ -26,7 +26,7 @@ from peft_sp.errors import OutputError
 from peft_sp.network.backbone import Backbone
 
 BATCH = 64
-MEND = "--frozen-cache DIR keeps it elsewhere, --frozen-cache none nowhere"
+MEND = "--activation-cache DIR keeps it elsewhere, --activation-cache none nowhere"
 
 
 class KeptActivations:

@@ -1,4 +1,4 @@
-"""A recipe's groups of options: what is learned from, how parameters are fitted, and teachers."""
+"""Groups of a recipe's options: partitions, optimisation, distillation."""
 
 from __future__ import annotations
 
@@ -11,14 +11,18 @@ from peft_sp.network.settings import Settings
 
 
 class Partitions(Settings):
-    """Which partitions a run learns from, chooses its epoch by, and is tested on.
+    """Partitions of the labelled data for training, validation and test."""
 
-    Without `validation` the last epoch is taken; without `test` nothing is tested.
-    """
-
-    train: tuple[int, ...] = Field(default=PARTITIONS, min_length=1)
-    validation: int | None = None
-    test: int | None = None
+    train: tuple[int, ...] = Field(
+        default=PARTITIONS, min_length=1, description="partitions that the model is trained on"
+    )
+    validation: int | None = Field(
+        default=None,
+        description="partition whose scores choose the epoch; without one the last is taken",
+    )
+    test: int | None = Field(
+        default=None, description="partition that the finished model is tested on"
+    )
 
     @model_validator(mode="after")
     def _apart(self) -> Partitions:
@@ -33,131 +37,174 @@ class Partitions(Settings):
 class Optimisation(Settings):
     """How the parameters are fitted."""
 
-    epochs: float = Field(default=1.0, gt=0)
-    batch_size: int = Field(default=32, ge=1)
+    epochs: float = Field(
+        default=1.0, gt=0, description="passes over the training data; may be a fraction"
+    )
+    batch_size: int = Field(default=32, ge=1, description="proteins in a batch")
     optimiser: Literal["adamw", "adamax"] = "adamw"
-    learning_rate: float = Field(default=2e-3, gt=0, description="of the encoder")
-    head_learning_rate: float = Field(default=5e-3, gt=0, description="of head and CRF")
-    weight_decay: float = Field(default=0.01, ge=0, description="of weight matrices")
-    clip: float = Field(default=1.0, gt=0, description="largest norm of the gradient")
-    warmup: float = Field(default=0.1, ge=0, lt=1, description="share of the steps")
-    schedule: Literal["cosine", "linear", "constant"] = "cosine"
-    precision: Literal["float32", "bfloat16"] = "float32"
+    learning_rate: float = Field(
+        default=2e-3, gt=0, description="learning rate of the encoder's trained parameters"
+    )
+    head_learning_rate: float = Field(
+        default=5e-3, gt=0, description="learning rate of the linear head and the CRF"
+    )
+    weight_decay: float = Field(
+        default=0.01, ge=0, description="weight decay of matrices; vectors have none"
+    )
+    max_grad_norm: float = Field(
+        default=1.0, gt=0, description="gradients of a larger norm are scaled down to this norm"
+    )
+    warmup_fraction: float = Field(
+        default=0.1,
+        ge=0,
+        lt=1,
+        description="fraction of the steps in which the learning rates rise from 0",
+    )
+    schedule: Literal["cosine", "linear", "constant"] = Field(
+        default="cosine", description="how the learning rates go on after the warm-up"
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        default="float32", description="numbers that the network computes in; the CRF keeps float64"
+    )
     gradient_checkpointing: bool = Field(
-        default=False, description="compute each layer twice and keep less in memory"
+        default=False,
+        description="compute each layer a second time in the backward pass, to save memory",
     )
-    keep_frozen: bool = Field(
+    cache_activations: bool = Field(
         default=True,
-        description="compute layers below the first trained one once, in bfloat16; not where "
-        "augmentation makes new windows",
+        description="compute the layers below the first trained one once, and store their output "
+        "in bfloat16; has no effect with augmentation, which makes new windows",
     )
-    balance: float = Field(
+    class_balance: float = Field(
         default=0.0,
         ge=0,
         le=1,
-        description="classes (organism group x type) are drawn in proportion to "
-        "count^(1 - balance): 0 as they are, 1 all alike",
+        description="a class (organism group and type) of n proteins is drawn in proportion to "
+        "n^(1 - class_balance): 0 draws as the data are, 1 draws all classes alike",
     )
-    rare: int | None = Field(
+    rare_class_size: int | None = Field(
         default=None,
         ge=1,
-        description="with balance, classes of as many proteins or more keep their proportions",
+        description="with class_balance, only classes smaller than this are drawn more often; the "
+        "larger ones keep their proportions to each other",
     )
-    truncation: float = Field(
-        default=0.0, ge=0, le=1, description="share of windows cut short behind the signal peptide"
-    )
-    substitution: float = Field(
-        default=0.0, ge=0, le=1, description="share of residues drawn anew from their kind"
-    )
-    chimeras: float = Field(
+    truncation_probability: float = Field(
         default=0.0,
         ge=0,
         le=1,
-        description="share of signal peptides set before another protein's mature part",
+        description="probability that a window is cut short behind its signal peptide",
     )
-    region_weight: float = Field(default=0.5, ge=0, description="of the region term in the loss")
-    average: float = Field(
+    substitution_probability: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="probability that a residue is replaced by one of similar residues",
+    )
+    chimera_probability: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="probability that a signal peptide is joined to another protein's mature part",
+    )
+    region_weight: float = Field(
+        default=0.5, ge=0, description="weight of the region term in the loss"
+    )
+    ema_decay: float = Field(
         default=0.0,
         ge=0,
         lt=1,
-        description="decay of a moving average of the weights, which replaces them at the end "
-        "and whenever they are judged; 0 for none",
+        description="decay of the exponential moving average of the weights, which is evaluated "
+        "and saved in place of the weights; 0 for none",
     )
+
+    @property
+    def augmentation(self) -> tuple[float, float, float]:
+        """Probabilities of truncation, substitution and chimeras."""
+        return self.truncation_probability, self.substitution_probability, self.chimera_probability
 
     @model_validator(mode="after")
     def _used(self) -> Optimisation:
-        if self.rare is not None and not self.balance:
-            raise ValueError("rare says which classes balance evens out; give balance as well")
+        if self.rare_class_size is not None and not self.class_balance:
+            raise ValueError(
+                "rare_class_size limits class_balance to small classes; give class_balance as well"
+            )
         return self
 
 
 class Distillation(Settings):
-    """Teachers, and what a student is asked beside the labelled windows.
+    """Teachers, and the windows on which a student is trained by them beside the labelled ones.
 
-    A teacher that learned from a partition which the run is judged or tested on is left out; of
-    the others those that learned from just the student's partitions are asked, or all if none did.
+    A teacher that was trained on the run's validation or test partition is left out. If any of
+    the others were trained on exactly the student's training partitions, only these are used.
     """
 
     teachers: tuple[str, ...] = Field(min_length=1, description="names or directories of models")
-    backbone: str | None = Field(
-        default=None, description="where theirs is, if not where it was when they were trained"
+    teacher_backbone: str | None = Field(
+        default=None,
+        description="directory of the teachers' backbone, if it has moved since their training",
     )
-    precision: Literal["float32", "bfloat16"] = Field(
-        default="float32", description="in which teachers on torch compute"
+    teacher_precision: Literal["float32", "bfloat16"] = Field(
+        default="float32", description="numbers that teachers on torch compute in"
     )
     temperature: float = Field(
         default=1.0,
         gt=0,
-        description="by which log probabilities of the teachers' types are divided, beside the "
-        "temperature that each has of its own; more than 1 for less sure ones",
+        description="divides the teachers' log probabilities of the types, in addition to each "
+        "teacher's own temperature; more than 1 makes teachers less certain",
     )
-    unlabelled: tuple[str, ...] = Field(default=(), description="FASTA files")
-    copies: int = Field(
+    unlabelled: tuple[str, ...] = Field(
+        default=(), description="FASTA files of unlabelled proteins"
+    )
+    augmented_copies: int = Field(
         default=0,
         ge=0,
-        description="draws of all labelled windows, varied by truncation, substitution, chimeras",
+        description="draws of all labelled windows that are augmented once, and keep their labels",
     )
-    hydropathy: float | None = Field(
+    min_hydropathy: float | None = Field(
         default=None,
-        description="least mean hydropathy (Kyte and Doolittle) that some 9 of the first 45 "
-        "residues of an unlabelled protein must have; what has less is no signal peptide and "
-        "teaches little",
+        description="unlabelled proteins are used only if the mean hydropathy (Kyte and Doolittle) "
+        "of some 9 of their first 45 residues is at least this; others cannot have a signal "
+        "peptide and teach little",
     )
-    mutants: int = Field(
+    recombinants: int = Field(
         default=0,
         ge=0,
-        description="draws of all labelled windows, crossed with each other and mutated until "
-        "their labels no longer count",
+        description="draws of all labelled windows that are crossed with each other and mutated, "
+        "and lose their labels",
     )
     mosaics: int = Field(
         default=0,
         ge=0,
-        description="draws of windows that are put together from pieces of many labelled ones of "
-        "a class, further from each of them than mutants are; without labels as well",
+        description="draws of windows that are assembled from pieces of many labelled windows of "
+        "a class, further from each of them than recombinants are, and have no labels",
     )
-    balance: float = Field(
+    class_balance: float = Field(
         default=0.0,
         ge=0,
         le=1,
-        description="as optimisation.balance, for the draws of copies, mutants and mosaics: "
-        "what they hold more of is then drawn as it stands",
+        description="as optimisation.class_balance, for the labelled windows that augmented "
+        "copies, recombinants and mosaics are made from",
     )
-    rare: int | None = Field(
-        default=None, ge=1, description="as optimisation.rare, for copies, mutants, mosaics"
+    rare_class_size: int | None = Field(
+        default=None, ge=1, description="as optimisation.rare_class_size, for the same windows"
     )
-    fresh: float = Field(
+    fresh_fraction: float = Field(
         default=0.0,
         ge=0,
         le=1,
-        description="share of the labelled windows that are varied anew whenever they are drawn, "
-        "and learned from their labels alone",
+        description="fraction of the labelled windows that are augmented anew each time they are "
+        "drawn, and learned from their labels alone",
     )
-    labels: float = Field(
-        default=0.5, ge=0, description="of the labels' likelihood, beside the teachers' 1"
+    label_weight: float = Field(
+        default=0.5,
+        ge=0,
+        description="weight of the loss of the labels; the loss of the teachers has weight 1",
     )
 
     @model_validator(mode="after")
     def _something_to_screen(self) -> Distillation:
-        if self.hydropathy is not None and not self.unlabelled:
-            raise ValueError("hydropathy screens unlabelled proteins; name files of them, too")
+        if self.min_hydropathy is not None and not self.unlabelled:
+            raise ValueError(
+                "min_hydropathy selects unlabelled proteins; name files of them in unlabelled"
+            )
         return self

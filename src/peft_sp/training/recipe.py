@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from peft_sp.errors import RecipeError
+from peft_sp.io.registry.migrations import RENAMED_OPTIONS
 from peft_sp.network.settings import ModelSettings, Settings
 from peft_sp.training.options import Distillation, Optimisation, Partitions
 
@@ -81,7 +82,7 @@ WHERE: Any = {
     "data": True,
     "partitions": True,
     "search": True,
-    "distillation": {"teachers", "backbone", "unlabelled"},
+    "distillation": {"teachers", "teacher_backbone", "unlabelled"},
 }
 """What a recipe is not remembered by: where things lie, which are known by their hashes, and what
 it is tested on."""
@@ -108,7 +109,7 @@ class Recipe(ModelSettings):
     variants: tuple[dict[str, Value], ...] = Field(
         default=(),
         description="what the members have other than the recipe, in turn, e.g. "
-        '{"optimisation.balance" = 0.4}; networks that err apart are better together',
+        '{"optimisation.class_balance" = 0.4}; networks that err apart are better together',
     )
     partitions: Partitions = Partitions()
     optimisation: Optimisation = Optimisation()
@@ -157,14 +158,16 @@ class Recipe(ModelSettings):
         return changed(self, {"members": 1, "variants": (), "seed": self.seed + number, **own})
 
     @model_validator(mode="after")
-    def _varied_copies(self) -> Recipe:
-        """What varies windows needs some to vary, and the other way round."""
+    def _augmented_windows(self) -> Recipe:
+        """A student's augmentation needs windows to augment, and the other way round."""
         fit, distilled = self.optimisation, self.distillation
-        varied = bool(fit.truncation or fit.substitution or fit.chimeras)
-        if distilled is not None and varied != bool(distilled.copies or distilled.fresh):
+        if distilled is None:
+            return self
+        if any(fit.augmentation) != bool(distilled.augmented_copies or distilled.fresh_fraction):
             raise ValueError(
-                "distillation.copies and fresh are varied by optimisation.truncation, "
-                "substitution and chimeras; give both or neither"
+                "distillation.augmented_copies and fresh_fraction say which windows are augmented, "
+                "optimisation.truncation_probability, substitution_probability and "
+                "chimera_probability how; give some of both or none"
             )
         return self
 
@@ -288,7 +291,8 @@ def _search_problems(values: dict[str, Any]) -> list[InitErrorDetails]:
                     continue
                 # The latter is of [tuning] where the recipe has none.
                 if item["type"] in ("extra_forbidden", "union_tag_not_found"):
-                    report(key, "names no option of the recipe")
+                    new = RENAMED_OPTIONS.get(key)
+                    report(key, f"is called {new} now" if new else "names no option of the recipe")
                 else:
                     report(key, f"{item['msg'].removeprefix('Value error, ')} (it is {value!r})")
     return list(found.values())
@@ -324,7 +328,8 @@ def _sentence(item: Any) -> str:
     parts = [str(part) for part in item["loc"]]
     place = ".".join(parts[:1] + parts[2:] if parts[:1] == ["tuning"] else parts)
     if item["type"] == "extra_forbidden":
-        return f"unknown option {place}"
+        new = RENAMED_OPTIONS.get(place)
+        return f"unknown option {place}" + (f"; it is called {new} now" if new else "")
     if item["type"] == "missing":
         return f"{place} is missing"
     message = item["msg"].removeprefix("Value error, ")

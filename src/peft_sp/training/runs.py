@@ -20,6 +20,7 @@ from peft_sp.inference.loading import load
 from peft_sp.io.atomic import write_text
 from peft_sp.io.labelled import data_hash, read_labelled
 from peft_sp.io.registry.lookup import CONFIG, locate, read_config, write_config
+from peft_sp.io.registry.migrations import with_current_names
 from peft_sp.network.backbone import load_encoder, weights_hash
 from peft_sp.network.checkpoint import save_checkpoint
 from peft_sp.training.distillation import teachers
@@ -112,17 +113,18 @@ def _run_members(
 def identity(values: dict[str, Any]) -> dict[str, Any]:
     """The settings that must be equal of two runs of a recipe on different partitions.
 
-    Options that came after the run have the value that they have when left out. What a run is
-    called decides nothing.
+    Options that came after the run have the value that they have when left out, renamed ones go
+    by their present names. What a run is called decides nothing.
     """
     apart = ("name", "licence", "partitions", "data", "description", "backbone", "search")
-    own = {key: value for key, value in values.items() if key not in apart}
+    current = with_current_names(values)
+    own = {key: value for key, value in current.items() if key not in apart}
     # Where things lie is no setting; what they are is compared by hash.
     if own.get("distillation") is not None:
         own["distillation"] = {
             key: value
             for key, value in own["distillation"].items()
-            if key not in ("backbone", "unlabelled")
+            if key not in ("teacher_backbone", "unlabelled")
         } | {"teachers": ["-"]}
     backbone = "-" if own.get("student") is None else None
     try:

@@ -135,7 +135,7 @@ def _windows(
     """What is learned from: labelled windows, or a student's with its teachers' answers."""
     fit = recipe.optimisation
     if recipe.distillation is None:
-        return LabelledWindows(learned, fit.truncation, fit.substitution, fit.chimeras)
+        return LabelledWindows(learned, *fit.augmentation)
 
     def report(done: int, of: int) -> None:
         if progress is not None:
@@ -153,8 +153,7 @@ def _keep_frozen_layers(
 ) -> None:
     """Have the layers that training leaves alone computed once, where there are any."""
     options = recipe.optimisation
-    varied = options.truncation or options.substitution or options.chimeras
-    if recipe.tuning is None or varied or not options.keep_frozen:
+    if recipe.tuning is None or any(options.augmentation) or not options.cache_activations:
         return
     backbone = model.encoder
     assert isinstance(backbone, Backbone) and model.backbone_hash is not None
@@ -184,8 +183,8 @@ class SignalPeptideTrainer(Trainer):
             per_device_train_batch_size=options.batch_size,
             learning_rate=options.learning_rate,
             weight_decay=options.weight_decay,
-            max_grad_norm=options.clip,
-            warmup_steps=options.warmup,
+            max_grad_norm=options.max_grad_norm,
+            warmup_steps=options.warmup_fraction,
             lr_scheduler_type=(
                 "constant_with_warmup" if options.schedule == "constant" else options.schedule
             ),
@@ -219,7 +218,7 @@ class SignalPeptideTrainer(Trainer):
             esm: Any = model.encoder.esm
             new = getattr(esm, "activation_checkpointing_enable", None)  # its name from 5.20 on
             (new or esm.gradient_checkpointing_enable)({"use_reentrant": False})
-        self.average = MovingAverage(model, options.average) if options.average else None
+        self.average = MovingAverage(model, options.ema_decay) if options.ema_decay else None
         if self.average is not None:
             self.add_callback(Averaging(self.average))
 
@@ -249,7 +248,7 @@ class SignalPeptideTrainer(Trainer):
                 inputs["moves"],
             )
             # Where no teacher was asked, the labels take its place.
-            share = self.recipe.distillation.labels * taught + (1 - taught)
+            share = self.recipe.distillation.label_weight * taught + (1 - taught)
             loss = share * loss + taught * other
         loss = loss.mean()
         return (loss, output) if return_outputs else loss
@@ -281,7 +280,9 @@ class SignalPeptideTrainer(Trainer):
         dataset = self.train_dataset
         assert isinstance(dataset, Windows)
         options = self.recipe.optimisation
-        return BalancedSampler(dataset.classes, options.balance, self.recipe.seed, options.rare)
+        return BalancedSampler(
+            dataset.classes, options.class_balance, self.recipe.seed, options.rare_class_size
+        )
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Scores on the validation proteins, as the trainer logs them."""

@@ -43,8 +43,13 @@ def recipe(labelled_file, ecoli, folds) -> Recipe:
         name="pupil",
         data=str(labelled_file),
         student=SMALL,
-        optimisation={"epochs": 1, "batch_size": 32, "chimeras": 0.5, "truncation": 0.3},
-        distillation={"teachers": folds, "unlabelled": [str(ecoli)], "copies": 1},
+        optimisation={
+            "epochs": 1,
+            "batch_size": 32,
+            "chimera_probability": 0.5,
+            "truncation_probability": 0.3,
+        },
+        distillation={"teachers": folds, "unlabelled": [str(ecoli)], "augmented_copies": 1},
     )
 
 
@@ -159,7 +164,7 @@ def test_teachers_are_asked_once_and_a_stopped_run_goes_on(recipe, labelled, tmp
         assert np.array_equal(rest.targets.moves[number], whole.targets.moves[number])
     # More copies ask for nothing that was answered.
     steps.clear()
-    own = {**recipe.distillation.model_dump(), "copies": 2}
+    own = {**recipe.distillation.model_dump(), "augmented_copies": 2}
     distilled_windows(
         changed(recipe, distillation=own),
         labelled,
@@ -178,7 +183,7 @@ def test_each_window_has_the_answer_that_was_given_for_it(recipe, labelled, tmp_
 
 
 def test_labelled_windows_can_be_varied_anew_without_a_teacher(recipe, labelled, tmp_path):
-    own = {**recipe.distillation.model_dump(), "fresh": 1.0}
+    own = {**recipe.distillation.model_dump(), "fresh_fraction": 1.0}
     windows = distilled_windows(changed(recipe, distillation=own), labelled, set(), tmp_path)
     rows = [*range(40), len(labelled), len(windows) - 1]
     first, second = windows.__getitems__(rows), windows.__getitems__(rows)
@@ -211,10 +216,10 @@ def test_a_distilled_model_names_its_teachers_and_no_places(recipe, folds, tmp_p
 def test_mutants_have_no_labels_and_screened_windows_are_hydrophobic(recipe, labelled, tmp_path):
     own = {
         **recipe.distillation.model_dump(),
-        "mutants": 1,
+        "recombinants": 1,
         "mosaics": 1,
-        "hydropathy": 1.6,
-        "balance": 0.5,
+        "min_hydropathy": 1.6,
+        "class_balance": 0.5,
     }
     windows = distilled_windows(changed(recipe, distillation=own), labelled, set(), tmp_path)
     parts = windows.pool.parts
@@ -233,11 +238,14 @@ def test_mutants_have_no_labels_and_screened_windows_are_hydrophobic(recipe, lab
 
 
 def test_copies_and_what_varies_them_go_together(recipe):
-    own = {**recipe.distillation.model_dump(), "copies": 0}
-    with pytest.raises(ValueError, match=r"copies and fresh are varied by .* give both or neither"):
+    own = {**recipe.distillation.model_dump(), "augmented_copies": 0}
+    with pytest.raises(ValueError, match="give some of both or none"):
         changed(recipe, distillation=own)
-    with pytest.raises(ValueError, match="hydropathy screens unlabelled proteins"):
-        changed(recipe, distillation={**own, "copies": 1, "unlabelled": (), "hydropathy": 1.0})
+    with pytest.raises(ValueError, match="min_hydropathy selects unlabelled proteins"):
+        changed(
+            recipe,
+            distillation={**own, "augmented_copies": 1, "unlabelled": (), "min_hydropathy": 1.0},
+        )
     with pytest.raises(ValueError, match="teachers"):
         changed(recipe, distillation={**own, "teachers": []})
 
@@ -245,7 +253,7 @@ def test_copies_and_what_varies_them_go_together(recipe):
 def test_students_come_close_to_their_teachers(recipe, labelled, tmp_path):
     """Without a word from the labels."""
     fit = {**recipe.optimisation.model_dump(), "epochs": 4}
-    own = {**recipe.distillation.model_dump(), "labels": 0.0}
+    own = {**recipe.distillation.model_dump(), "label_weight": 0.0}
     settings = changed(recipe, optimisation=fit, distillation=own)
     batch = distilled_windows(settings, labelled, set(), tmp_path).__getitems__(
         list(range(len(labelled)))

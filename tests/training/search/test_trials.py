@@ -214,9 +214,9 @@ def test_all_mistakes_of_a_space_are_reported_at_once(tmp_path):
 "optimisation.learning_rat" = {{low = 1e-3, high = 1e-2}}
 "optimisation.learning_rate" = {{low = 1e-2, high = 1e-3}}
 "optimisation.region_weight" = {{low = 0, high = 1.0, log = true}}
-"optimisation.clip" = {{low = 1, high = 2, choices = [1.0, 2.0]}}
-"optimisation.warmup" = {{low = 0.1}}
-"optimisation.balance" = {{low = "a", high = 1}}
+"optimisation.max_grad_norm" = {{low = 1, high = 2, choices = [1.0, 2.0]}}
+"optimisation.warmup_fraction" = {{low = 0.1}}
+"optimisation.class_balance" = {{low = "a", high = 1}}
 "optimisation.epochs" = {{choices = [3]}}
 "student.width" = {{choices = [4, 16]}}
 "tuning.rank" = {{choices = [4, 8]}}
@@ -229,8 +229,8 @@ def test_all_mistakes_of_a_space_are_reported_at_once(tmp_path):
         "optimisation.learning_rat: names no option of the recipe",
         "optimisation.learning_rate: low must be less than high, not 0.01 and 0.001",
         "optimisation.region_weight: with log, low must be more than 0, not 0",
-        "optimisation.clip: give either choices or low and high, and not both",
-        "optimisation.warmup: give either choices or both low and high",
+        "optimisation.max_grad_norm: give either choices or low and high, and not both",
+        "optimisation.warmup_fraction: give either choices or both low and high",
         "optimisation.epochs: choices must be two or more different values",
         "student.width: Input should be greater than or equal to 8 (it is 4)",
         "tuning.rank: names no option of the recipe",
@@ -239,9 +239,9 @@ def test_all_mistakes_of_a_space_are_reported_at_once(tmp_path):
     ]
     assert {f"search.{line}" for line in expected} <= set(caught.value.problems)
     rest = [p for p in caught.value.problems if p.removeprefix("search.") not in expected]
-    assert rest.pop(0).startswith("search.optimisation.balance.low")
+    assert rest.pop(0).startswith("search.optimisation.class_balance.low")
     assert "unknown option speed" in rest
-    assert all(p.startswith(("unknown", "search.optimisation.balance.low")) for p in rest)
+    assert all(p.startswith(("unknown", "search.optimisation.class_balance.low")) for p in rest)
 
 
 def test_a_space_may_be_written_as_tables_and_changed(tmp_path):
@@ -249,7 +249,7 @@ def test_a_space_may_be_written_as_tables_and_changed(tmp_path):
     recipe = read_recipe(
         write(tmp_path, GOOD + tables), ["search.optimisation.epochs={low=2,high=4}"]
     )
-    assert list(recipe.search) == ["optimisation.epochs", "optimisation.clip"]
+    assert list(recipe.search) == ["optimisation.epochs", "optimisation.max_grad_norm"]
     assert recipe.search["optimisation.epochs"].extremes() == (2, 4)
     # A run is the same with a [search] and without.
     assert recipe.model_dump() == read_recipe(write(tmp_path, GOOD)).model_dump()
@@ -295,7 +295,9 @@ def test_values_that_the_backbone_cannot_have_are_refused_before(few_file, tiny_
     assert len(caught.value.problems) == 2
     assert "layers is 9" in str(caught.value) and "rank is 64" in str(caught.value)
     with pytest.raises(RecipeError, match="layers is 7"):
-        space_of(tuned({"optimisation.clip": {"low": 1, "high": 2}}, method="lora", layers=7))
+        space_of(
+            tuned({"optimisation.max_grad_norm": {"low": 1, "high": 2}}, method="lora", layers=7)
+        )
     # "first" goes without layers alone, so the two do not fit in all combinations.
     prompts = {
         "tuning.position": {"choices": ["all", "topmost"]},

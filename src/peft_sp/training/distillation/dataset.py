@@ -92,5 +92,5 @@ def distilled_windows(
         for own, kind in zip(pool.classes, kinds, strict=True)
     ]
     fit = recipe.optimisation
-    varied = LabelledWindows(learned, fit.truncation, fit.substitution, fit.chimeras)
-    return DistilledWindows(replace(pool, classes=classes), targets, varied, options.fresh)
+    varied = LabelledWindows(learned, *fit.augmentation)
+    return DistilledWindows(replace(pool, classes=classes), targets, varied, options.fresh_fraction)

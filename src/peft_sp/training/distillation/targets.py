@@ -78,7 +78,7 @@ def ask_teachers(
         residues = pool.residues[before : before + size].numpy()
         windows = hashlib.sha256(window_keys(residues).tobytes()).hexdigest()[:16]
         place = folder / f"targets-{teacher}-{windows}"
-        place = place.with_name(f"{place.name}-{options.precision}-{options.temperature:g}")
+        place = place.with_name(f"{place.name}-{options.teacher_precision}-{options.temperature:g}")
         shapes = {
             "states": (size, WINDOW, grammar().size),
             "moves": (size, int(grammar().transitions.sum())),
@@ -93,7 +93,9 @@ def ask_teachers(
             ]
             if done < size and not backends:
                 backends = [
-                    load(one, backbone=options.backbone, precision=options.precision).backend
+                    load(
+                        one, backbone=options.teacher_backbone, precision=options.teacher_precision
+                    ).backend
                     for one in asked
                 ]
             for start in range(done, size, BLOCK):

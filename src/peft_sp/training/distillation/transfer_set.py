@@ -45,12 +45,14 @@ def make_pool(
     classes: list[Hashable] = list(plain.classes)
     parts = [len(plain)]
     fit = recipe.optimisation
-    if options.copies:
-        varied = LabelledWindows(learned, fit.truncation, fit.substitution, fit.chimeras)
-        sampler = BalancedSampler(varied.classes, options.balance, recipe.seed, options.rare)
+    if options.augmented_copies:
+        varied = LabelledWindows(learned, *fit.augmentation)
+        sampler = BalancedSampler(
+            varied.classes, options.class_balance, recipe.seed, options.rare_class_size
+        )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
-            for number in range(options.copies):
+            for number in range(options.augmented_copies):
                 sampler.set_epoch(-1 - number)  # not the draws of any epoch of the training
                 drawn = list(sampler)
                 for start in range(0, len(drawn), 64):
@@ -90,9 +92,12 @@ def _draws(
     """For each draw of mutants and mosaics who makes them, the rows that they are made from, and
     what makes draws differ.
     """
-    sampler = BalancedSampler(plain.classes, options.balance, seed, options.rare)
+    sampler = BalancedSampler(plain.classes, options.class_balance, seed, options.rare_class_size)
     # Not the draws of any epoch, which count from 0, nor those of copies, which count down from -1.
-    for make, draws, first in ((mutants, options.mutants, 1001), (mosaics, options.mosaics, 2001)):
+    for make, draws, first in (
+        (mutants, options.recombinants, 1001),
+        (mosaics, options.mosaics, 2001),
+    ):
         for number in range(draws):
             sampler.set_epoch(-first - number)
             yield make, list(sampler), torch.Generator().manual_seed(seed * 1_000_003 + number)
@@ -106,6 +111,6 @@ def _unlabelled(options: Distillation, avoid: set[str]) -> Tensor:
         source.survey(skip_invalid=True)
         windows = dict.fromkeys(p.window for p in source.proteins())
     codes = encode([window for window in windows if window not in avoid], WINDOW)
-    if options.hydropathy is not None:
-        codes = codes[hydropathy_peaks(codes)[0] >= options.hydropathy]
+    if options.min_hydropathy is not None:
+        codes = codes[hydropathy_peaks(codes)[0] >= options.min_hydropathy]
     return torch.from_numpy(codes)
