@@ -245,7 +245,10 @@ def test_all_mistakes_of_a_space_are_reported_at_once(tmp_path):
 
 
 def test_a_space_may_be_written_as_tables_and_changed(tmp_path):
-    tables = "[search.optimisation]\nepochs = {low = 1, high = 3}\nmax_grad_norm = {choices = [1.0, 2]}\n"
+    tables = (
+        "[search.optimisation]\nepochs = {low = 1, high = 3}\n"
+        "max_grad_norm = {choices = [1.0, 2]}\n"
+    )
     recipe = read_recipe(
         write(tmp_path, GOOD + tables), ["search.optimisation.epochs={low=2,high=4}"]
     )
