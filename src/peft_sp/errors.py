@@ -18,7 +18,8 @@ class InputError(PeftSpError):
     """Input that cannot be used.
 
     Attributes: path (file name or "-"), line (1-based, None if the whole file is meant),
-    record (the record's name, None if there is none).
+    record (the record's name, None if there is none), position (1-based, of a record that was not
+    read from a file among those that were given with it).
     """
 
     def __init__(
@@ -28,14 +29,24 @@ class InputError(PeftSpError):
         path: str | None = None,
         line: int | None = None,
         record: str | None = None,
+        position: int | None = None,
     ) -> None:
         self.problem, self.path, self.line, self.record = problem, path, line, record
+        self.position = position
         where = [] if path is None else ["standard input" if path == "-" else path]
         if line is not None:
             where.append(f"line {line}")
-        if record is not None:
-            where.append(f"record '{record if len(record) <= _SHOWN else record[:_SHOWN] + '...'}'")
+        if record is not None or position is not None:
+            words = ["record"] if position is None else ["record", str(position)]
+            if record is not None:
+                shown = record if len(record) <= _SHOWN else record[:_SHOWN] + "..."
+                words.append(f"'{shown}'")
+            where.append(" ".join(words))
         super().__init__(": ".join([*([", ".join(where)] if where else []), problem]))
+
+
+class OptionError(PeftSpError, ValueError):
+    """An argument with a value that it cannot have."""
 
 
 class OutputError(PeftSpError):

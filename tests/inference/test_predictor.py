@@ -1,12 +1,13 @@
 import itertools
 import json
+import re
 
 import numpy as np
 import pytest
 
 from peft_sp.biology.grammar import TYPES, WINDOW
 from peft_sp.biology.prediction import COLUMN_OF_STATE, MARGINAL_COLUMNS, Protein, Region
-from peft_sp.errors import ModelError, PeftSpError
+from peft_sp.errors import InputError, ModelError, OptionError
 from peft_sp.inference import predictor as module
 from peft_sp.inference.cache import Memory
 from peft_sp.inference.decoding import CrfScores
@@ -238,15 +239,29 @@ def test_marginals_are_shared_within_a_chunk_and_not_remembered():
     assert found[0].marginals is found[10].marginals
 
 
-@pytest.mark.parametrize("wrong", ["MKKL", ("name", "MKKL", 3), ["MKKL"]])
-def test_what_is_no_pair_is_refused(wrong):
-    with pytest.raises(TypeError, match="pairs"):
-        list(Predictor(Counting()).predict([wrong]))
+def test_bad_records_are_skipped_or_reported(fast):
+    records = [("a", "MKKTAIAIAV"), ("b", None), ("c", "M1"), ("d", "MKT")]
+    with pytest.raises(InputError, match="record 2 'b': the sequence is missing"):
+        list(fast.predict(records))
+    assert [p.id for p in fast.predict(records, on_error="skip")] == ["a", "d"]
+    errors = []
+    assert [p.id for p in fast.predict(records, on_error=errors.append)] == ["a", "d"]
+    assert [(error.position, error.record) for error in errors] == [(2, "b"), (3, "c")]
 
 
-def test_a_pair_that_is_no_protein_is_an_error_of_ours():
-    with pytest.raises(PeftSpError, match="'1' at residue 2"):
-        list(Predictor(Counting()).predict([("a", "M1")]))
+def test_arguments_are_checked_at_the_call(fast):
+    """Not only when the first prediction is taken."""
+    for size in (0, -1, 1.0, True, "8", float("nan")):
+        with pytest.raises(OptionError, match=re.escape(f"batch_size is {size!r}; give a whole")):
+            fast.predict([("a", "MKT")], batch_size=size)
+    (prediction,) = fast.predict([("a", "MKT")], batch_size=np.int64(2))
+    assert prediction.id == "a"
+    with pytest.raises(OptionError, match="'eukarya', 'other' or 'auto', not 'fungi'"):
+        fast.predict([("a", "MKT")], organism="fungi")
+    with pytest.raises(OptionError, match="on_error is 'raise', 'skip' or a function, not 'warn'"):
+        fast.predict([("a", "MKT")], on_error="warn")
+    with pytest.raises(InputError, match="of type NoneType"):
+        fast.predict(None)
 
 
 def test_wrong_organisms_and_models(fast, tmp_path):

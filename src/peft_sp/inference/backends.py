@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import operator
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
 
-from peft_sp.errors import ModelError
+from peft_sp.errors import ModelError, OptionError
 from peft_sp.inference.decoding import CrfScores
 
 if TYPE_CHECKING:
@@ -172,6 +173,14 @@ def available_processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def positive_integer(name: str, value: object) -> None:
+    """Make sure that an argument is a whole number from 1 up, or None. Raises OptionError."""
+    if value is None:
+        return
+    if not isinstance(value, SupportsIndex) or isinstance(value, bool) or operator.index(value) < 1:
+        raise OptionError(f"{name} is {value!r}; give a whole number from 1 up, or None")
 
 
 def _dummy() -> dict[str, NDArray[np.uint8]]:

@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from peft_sp.errors import MissingExtraError, ModelError
-from peft_sp.inference.backends import Backend, EnsembleBackend, OnnxBackend, TorchBackend
+from peft_sp.inference.backends import (
+    Backend,
+    EnsembleBackend,
+    OnnxBackend,
+    TorchBackend,
+    positive_integer,
+)
 from peft_sp.inference.predictor import Predictor
 from peft_sp.io.registry import lookup
 
@@ -33,8 +39,10 @@ def load(
     for models on torch; exported ones run on the CPU in float32 and take neither. temperature: by
     which the log probabilities of types are divided, None for the model's own.
 
-    Raises ModelError where the model cannot be found, read or run so, and MissingExtraError.
+    Raises ModelError where the model cannot be found, read or run so, MissingExtraError, and
+    OptionError where `threads` is no positive whole number.
     """
+    positive_integer("threads", threads)
     directory = lookup.locate(model)
     config = lookup.read_config(directory)
     if backbone is not None and "backbone" not in config:

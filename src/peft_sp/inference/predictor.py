@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
@@ -23,11 +23,14 @@ from peft_sp.biology.prediction import (
     Protein,
     Region,
 )
-from peft_sp.inference.backends import Backend
+from peft_sp.errors import OptionError
+from peft_sp.inference import records
+from peft_sp.inference.backends import Backend, positive_integer
 from peft_sp.inference.batching import Batch, batches
 from peft_sp.inference.cache import Key, Memory, Result
 from peft_sp.inference.decoding import Decoded, Decoder
-from peft_sp.io.cleaning import clean
+from peft_sp.inference.records import Records
+from peft_sp.io.cleaning import OnError
 from peft_sp.io.organism import organism_of
 
 CHUNK = 2048
@@ -62,32 +65,51 @@ class Predictor:
 
     def predict(
         self,
-        proteins: Iterable[Protein | tuple[str, str]],
+        proteins: Records,
         organism: Literal["eukarya", "other", "auto"] = "other",
         batch_size: int | None = None,
         marginals: bool = False,
         memory: Memory | None = None,
+        *,
+        on_error: OnError = "raise",
     ) -> Iterator[Prediction]:
-        """Predictions of proteins, or of (name, sequence) pairs, in their order.
+        """Predictions of proteins, in their order, computed as they are needed.
 
-        With organism "eukarya" only NO_SP and SP exist, and their probabilities are exact. "auto"
-        goes by what each header says (`io.organism`), and by "other" with a warning if nothing.
-        marginals: whether predictions carry what is likely at each residue (`Marginals`);
+        proteins: (name, sequence) pairs, a mapping from names to sequences, sequences,
+        `Bio.SeqRecord`s, what `read_fasta` gives, a `pathlib.Path` of a FASTA file, or one such
+        record alone (`records`). Reads ahead by `chunk` proteins and never holds more.
+
+        organism: with "eukarya" only NO_SP and SP exist, and their probabilities are exact.
+        "auto" goes by what each header says (`io.organism`), and by "other" with a warning if
+        nothing. batch_size: windows that the network computes at once, None for what suits it.
+        marginals: whether predictions carry the probabilities at each residue (`Marginals`);
         what takes so much room is not remembered from chunk to chunk.
-        Reads ahead by `chunk` proteins and never holds more. Raises ValueError for an unknown
-        organism, cleaning.UnusableRecordError for a sequence that is none, TypeError for what is
-        neither a protein nor a pair.
+        on_error: what is done about a record that cannot be predicted (`cleaning.OnError`):
+        "raise" its error, "skip" it, or a function that is called with the error.
 
         memory: of an earlier run at the end of one of its chunks, to go on exactly as it would
         have done. It changes between chunks only, before a chunk's first prediction is given.
+
+        Raises OptionError for an argument with a value that it cannot have, and InputError for a
+        record that is no protein, with its position and name.
         """
         if organism not in (*MODES, AUTO):
-            raise ValueError(f"organism is 'eukarya', 'other' or 'auto', not '{organism}'")
+            raise OptionError(f"organism is 'eukarya', 'other' or 'auto', not {organism!r}")
+        positive_integer("batch_size", batch_size)
         memory = Memory() if memory is None else memory
-        stream = iter(proteins)
+        stream = records.proteins(proteins, on_error)
+        return self._predict(stream, organism, batch_size, marginals, memory)
+
+    def _predict(
+        self,
+        proteins: Iterator[Protein],
+        organism: str,
+        batch_size: int | None,
+        marginals: bool,
+        memory: Memory,
+    ) -> Iterator[Prediction]:
         with ThreadPoolExecutor(self.backend.concurrency) as workers:
-            while raw := list(islice(stream, self.chunk)):
-                chunk = [_protein(item) for item in raw]
+            while chunk := list(islice(proteins, self.chunk)):
                 organisms = [_organism(p) if organism == AUTO else organism for p in chunk]
                 keys = [(p.window, o or "other") for p, o in zip(chunk, organisms, strict=True)]
                 distinct = list(dict.fromkeys(keys))
@@ -125,15 +147,6 @@ class Predictor:
             allowed = np.stack([modes[organism] for _, organism in own])
             decoded = self.decoder.decode(emissions.result(), batch.lengths, allowed, marginals)
             yield from zip(own, _results(decoded, batch.lengths), strict=True)
-
-
-def _protein(item: Protein | tuple[str, str]) -> Protein:
-    if isinstance(item, Protein):
-        return item
-    if isinstance(item, str) or len(item) != 2:
-        raise TypeError(f"proteins are (name, sequence) pairs, not {item!r}")
-    name, sequence = item
-    return clean(name, sequence)
 
 
 def _organism(protein: Protein) -> str | None:

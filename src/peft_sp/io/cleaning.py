@@ -6,11 +6,13 @@ What a rule changes in a sequence or a name it says in a warning; what it cannot
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Literal
 
 from peft_sp.biology.alphabet import RESIDUES, UNKNOWN
 from peft_sp.biology.grammar import WINDOW
 from peft_sp.biology.prediction import Protein
-from peft_sp.errors import PeftSpError
+from peft_sp.errors import InputError, OptionError, PeftSpError
 
 UNNAMED = "unnamed"
 NUCLEOTIDE_HINT = "these are nucleotides, not amino acids; translate them first"
@@ -34,6 +36,30 @@ _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x9f\ud800-\udfff]")
 
 class UnusableRecordError(PeftSpError, ValueError):
     """Why a record cannot be predicted; the reader adds where it stands."""
+
+
+OnError = Literal["raise", "skip"] | Callable[[InputError], None]
+"""What is done about a record that cannot be used: "raise" its error; "skip" the record; or call a
+function with its error and skip the record, as in `on_error=errors.append`."""
+
+
+def reporter(on_error: OnError) -> Callable[[InputError], None]:
+    """What is called with the error of each record. Raises OptionError for no such choice."""
+    if callable(on_error):
+        return on_error
+    if on_error == "raise":
+        return _raise
+    if on_error == "skip":
+        return _ignore
+    raise OptionError(f"on_error is 'raise', 'skip' or a function, not {on_error!r}")
+
+
+def _raise(error: InputError) -> None:
+    raise error from None
+
+
+def _ignore(error: InputError) -> None:
+    """The record is skipped without a word."""
 
 
 def clean(header: str, sequence: str, line: int = 0, comments: int = 0) -> Protein:

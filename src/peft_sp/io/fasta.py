@@ -23,10 +23,12 @@ from peft_sp.errors import InputError, OutputError
 from peft_sp.io.cleaning import (
     LONG_ENOUGH_TO_TELL,
     NUCLEOTIDE_HINT,
+    OnError,
     UnusableRecordError,
     clean,
     clean_header,
     looks_like_nucleotides,
+    reporter,
 )
 from peft_sp.io.formats import HEAD, check, compression_of, open_text, other_format
 
@@ -112,13 +114,21 @@ def read_raw(path: str | os.PathLike[str]) -> Iterator[Raw]:
         raise InputError("the file has no records; give protein FASTA", path=name)
 
 
-def read_fasta(path: str | os.PathLike[str]) -> Iterator[Protein]:
-    """The proteins of a FASTA file, cleaned. Raises InputError at the first unusable one."""
+def read_fasta(path: str | os.PathLike[str], on_error: OnError = "raise") -> Iterator[Protein]:
+    """The proteins of a FASTA file, plain or compressed, cleaned, as they are read.
+
+    on_error: what is done about a record that cannot be predicted (`cleaning.OnError`).
+    Raises InputError at the first such record, unless `on_error` says otherwise, and where the
+    file is missing, empty, cut off or not FASTA.
+    """
+    report = reporter(on_error)
     for raw in read_raw(path):
         try:
-            yield clean(raw.header, raw.sequence, raw.line, raw.comments)
+            protein = clean(raw.header, raw.sequence, raw.line, raw.comments)
         except UnusableRecordError as error:
-            raise _located(error, os.fspath(path), raw) from None
+            report(_located(error, os.fspath(path), raw))
+        else:
+            yield protein
 
 
 @dataclass(frozen=True, slots=True)
