@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 import pytest
 import torch
 
@@ -13,9 +11,8 @@ from peft_sp.network.backbone import Backbone, load_encoder, read_config, token_
 from peft_sp.network.checkpoint import load_checkpoint, save_checkpoint
 from peft_sp.network.model import build_model
 from peft_sp.network.settings import ModelSettings
-from peft_sp.network.tuning import IA3, Adapter, Full, LoRA, Prompt
+from peft_sp.network.tuning import IA3, Adapter, LoRA, Prompt
 from tests.support.networks import (
-    LORAS,
     PROMPTS,
     UNCHANGED,
     model_of,
@@ -133,82 +130,12 @@ def test_batch_mates_change_nothing(model):
             torch.testing.assert_close(together[row, :length], alone, atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("method", LORAS, ids=name_of)
-def test_perturbed_weights_equal_merged_weights(tiny_backbone, method):
-    model = model_of(tiny_backbone, method)
-    perturb(model)
-    with torch.no_grad():
-        tuned = model.encoder(RESIDUES)
-        merged = copy.deepcopy(model.encoder)
-        merged.encoder = merged.encoder.merge_and_unload()
-        torch.testing.assert_close(merged(RESIDUES), tuned, atol=1e-5, rtol=1e-5)
-
-
-def test_only_the_last_layers_are_tuned(tiny_backbone):
-    model = build_model(settings_of(tiny_backbone, LoRA(layers=1)))
-    names = [n for n, p in model.encoder.named_parameters() if p.requires_grad]
-    assert names and all("layer.1." in name for name in names)
-    parts = ("query", "key", "value", "output.dense")
-    assert {part for part in parts if any(part in n for n in names)} == set(parts)
-    assert len(names) == 8
-
-
-def test_an_adapter_stands_before_the_residual_sum(tiny_backbone, plain):
-    model = model_of(tiny_backbone, Adapter(layers=1, bottleneck=4))
-    layer = model.encoder.esm.encoder.layer[1]
-    for block in (layer.attention.output, layer.output):
-        # With a gain of zero the bottleneck adds its LayerNorm's bias to what it gets.
-        torch.nn.init.ones_(block.dense.bottleneck.norm.bias)
-    original = plain.esm.encoder.layer[1]
-    hidden = torch.randn(2, 5, 32)
-    narrow = torch.randn(2, 5, 64)
-    with torch.no_grad():
-        for adapted, block, inner in (
-            (layer.attention.output, original.attention.output, hidden),
-            (layer.output, original.output, narrow),
-        ):
-            torch.testing.assert_close(adapted(inner, hidden), block(inner, hidden) + 1.0)
-
-
-def test_a_first_prompt_starts_as_tokens_each_drawn_once(tiny_backbone, plain):
-    table = plain.esm.embeddings.word_embeddings.weight[plain.residue_tokens]
-    vectors = model_of(tiny_backbone, Prompt(length=25)).encoder.prompts.vectors[0]
-    drawn = torch.cdist(vectors, table).argmin(1)
-    assert sorted(drawn.tolist()) == list(range(25))
-
-
-def test_a_prompt_is_replaced_at_each_prompted_layer(tiny_backbone, monkeypatch):
-    """What became of the vectors of one layer is not seen by the layers above."""
-    model = model_of(tiny_backbone, Prompt(length=2, position="all")).encoder
-    seen = {}
-    for number, layer in enumerate(model.esm.encoder.layer):
-        forward = layer.forward
-
-        def spy(hidden, number=number, forward=forward, **rest):
-            seen[number] = hidden
-            return forward(hidden, **rest)
-
-        monkeypatch.setattr(layer, "forward", spy)
-    with torch.no_grad():
-        model(RESIDUES)
-    for number, hidden in seen.items():
-        assert hidden.shape[1] == 2 + 1 + 63 + 1
-        expected = model.prompts.vectors[number].expand(4, -1, -1)
-        assert torch.equal(hidden[:, :2], expected)
-
-
 @pytest.mark.parametrize(("method", "problem"), IMPOSSIBLE)
 def test_impossible_settings_are_refused(tiny_backbone, method, problem):
     config = read_config(tiny_backbone)
     assert method.problems(config)
     with pytest.raises(RecipeError, match=problem):
         build_model(settings_of(tiny_backbone, method))
-
-
-def test_training_all_of_a_coarse_backbone_is_refused(tiny_backbone):
-    settings = ModelSettings(backbone=tiny_backbone, tuning=Full(), backbone_precision="bfloat16")
-    with pytest.raises(RecipeError, match="too coarse"):
-        build_model(settings)
 
 
 @pytest.mark.parametrize("method", [LoRA(rank=4), Adapter(), Prompt(position="all"), IA3()])

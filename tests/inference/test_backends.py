@@ -1,0 +1,114 @@
+"""What computes emissions: ONNX Runtime, torch, or several networks as one."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+import torch
+
+from peft_sp.biology.alphabet import PAD, encode
+from peft_sp.errors import ModelError
+from peft_sp.inference.backends import (
+    ROWS,
+    EnsembleBackend,
+    OnnxBackend,
+    TorchBackend,
+    available_processors,
+    runtime,
+)
+from peft_sp.io.registry.lookup import bundled
+from peft_sp.network.model import build_model
+from peft_sp.network.settings import ModelSettings, StudentSettings
+
+SEQUENCES = ["MKKTAIAIAVALAGFATVAQA", "MSTN", "M", "MKRXBZUOWL" * 7, "MW"]
+STUDENT = StudentSettings(width=16, hidden=8, convolutions=2, kernel=5)
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    return build_model(ModelSettings(student=STUDENT)).eval()
+
+
+@pytest.fixture(scope="module")
+def fast():
+    return OnnxBackend(bundled()["fast"] / "model.onnx", threads=1)
+
+
+def test_predicting_leaves_the_mode_as_it_was(model):
+    model.train()
+    backend = TorchBackend(model)
+    first, second = (backend.emissions(encode(SEQUENCES)) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    assert model.training
+
+
+def test_predicting_leaves_a_model_where_it_is():
+    model = build_model(ModelSettings(student=STUDENT)).to("meta")
+    with pytest.raises(NotImplementedError):  # this device has no values to read scores from
+        TorchBackend(model)
+    assert model.head.weight.device.type == "meta"
+
+
+def test_a_file_that_is_no_model(tmp_path):
+    (tmp_path / "model.onnx").write_text("no")
+    with pytest.raises(ModelError, match="not a model of this program"):
+        OnnxBackend(tmp_path / "model.onnx")
+
+
+def test_a_large_batch_is_computed_in_parts_of_the_same_result(fast):
+    residues = encode([*SEQUENCES * 20, "MKT"])
+    assert len(residues) > 3 * ROWS
+    whole = fast.emissions(residues)
+    assert whole.shape[:2] == residues.shape and whole.dtype == np.float32
+    for row in (0, ROWS - 1, ROWS, len(residues) - 1):
+        own = residues[row : row + 1]
+        real = own[0] != PAD
+        np.testing.assert_allclose(whole[row][real], fast.emissions(own)[0][real], atol=1e-4)
+
+
+def test_an_ensemble_is_the_mean_of_emissions_and_scores(model):
+    torch.manual_seed(1)
+    other = build_model(ModelSettings(student=STUDENT)).eval()
+    for network in (model, other):
+        torch.nn.init.normal_(network.crf.transitions)
+    members = [TorchBackend(model), TorchBackend(other, temperature=3.0)]
+    together = EnsembleBackend(members, temperature=1.5)
+    residues = encode(SEQUENCES)
+    expected = np.mean([member.emissions(residues) for member in members], axis=0)
+    np.testing.assert_allclose(together.emissions(residues), expected, atol=1e-6)
+    expected = np.mean([member.scores.transitions for member in members], axis=0)
+    np.testing.assert_allclose(together.scores.transitions, expected, atol=1e-6)
+    assert together.scores.temperature == 1.5
+
+
+def test_an_ensemble_works_at_the_pace_of_its_most_careful_member(model, fast):
+    together = EnsembleBackend([TorchBackend(model), fast])
+    assert (together.batch_size, together.concurrency) == (64, 1)
+    assert together.runtime.startswith("torch ") and "; onnxruntime " in together.runtime
+
+
+def test_what_computes_is_named_with_its_version(model, fast):
+    assert runtime(fast).startswith("onnxruntime 1.")
+    assert runtime(TorchBackend(model)).startswith(f"torch {torch.__version__} in float32 on cpu")
+
+
+def test_under_bfloat16_emissions_are_nearly_those_in_float32(model):
+    residues = encode(SEQUENCES)
+    half = TorchBackend(model, precision="bfloat16").emissions(residues)
+    whole = TorchBackend(model).emissions(residues)
+    assert half.dtype == np.float32
+    np.testing.assert_allclose(half[residues != PAD], whole[residues != PAD], atol=0.05)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system pins no processes")
+def test_processors_are_those_that_the_process_may_use():
+    allowed = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        assert available_processors() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+    assert available_processors() == len(allowed)

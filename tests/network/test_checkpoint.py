@@ -1,0 +1,131 @@
+"""A model's directory: what it holds, that it predicts the same, and what is refused."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from peft_sp.biology.alphabet import encode
+from peft_sp.errors import ModelError
+from peft_sp.inference.backends import TorchBackend
+from peft_sp.network.checkpoint import load_checkpoint, save_checkpoint
+from peft_sp.network.model import build_model
+from peft_sp.network.settings import ModelSettings, StudentSettings
+from peft_sp.network.tuning import LoRA
+
+SEQUENCES = ["MKKTAIAIAVALAGFATVAQA", "MSTN", "M", "MKRXBZUOWL" * 7, "MW"]
+STUDENT = StudentSettings(width=16, hidden=8, convolutions=2, kernel=5)
+
+
+@pytest.fixture(params=["student", "lora"])
+def settings(request, tiny_backbone):
+    if request.param == "student":
+        return ModelSettings(student=STUDENT)
+    return ModelSettings(backbone=tiny_backbone, tuning=LoRA(rank=4))
+
+
+@pytest.fixture
+def model(settings):
+    torch.manual_seed(0)
+    model = build_model(settings)
+    with torch.no_grad():  # a trained model has nothing left at zero
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter.add_(0.2 * torch.randn_like(parameter))
+    return model.eval()
+
+
+def test_saved_is_loaded_the_same(model, settings, tmp_path):
+    save_checkpoint(tmp_path, model, settings, {"name": "x"})
+    again = load_checkpoint(tmp_path)
+    residues = encode(SEQUENCES)
+    np.testing.assert_array_equal(
+        TorchBackend(again).emissions(residues), TorchBackend(model).emissions(residues)
+    )
+    for mine, theirs in zip(model.crf.parameters(), again.crf.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+    names = {p.name for p in tmp_path.iterdir()}
+    assert not any(name.endswith((".bin", ".pt", ".pkl", ".pickle")) for name in names)
+    expected = {"config.json", "head.safetensors"}
+    if settings.student is None:
+        expected |= {"adapter_model.safetensors", "adapter_config.json"}
+    else:
+        expected |= {"encoder.safetensors", "model.onnx"}
+    assert names - {"README.md"} == expected
+
+
+def test_an_adapter_is_read_by_peft_itself(tiny_backbone, tmp_path):
+    from peft import PeftModel
+    from transformers import EsmModel
+
+    settings = ModelSettings(backbone=tiny_backbone, tuning=LoRA(rank=4))
+    model = build_model(settings).eval()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if ".lora_" in name:
+                parameter.normal_()
+    save_checkpoint(tmp_path, model, settings, {})
+    plain = EsmModel.from_pretrained(tiny_backbone, add_pooling_layer=False)
+    tuned = PeftModel.from_pretrained(plain, str(tmp_path)).eval()
+    tokens = {"input_ids": torch.tensor([[0, 20, 15, 5, 2]])}
+    with torch.no_grad():
+        found = tuned(**tokens).last_hidden_state
+        expected = model.encoder.encoder(**tokens).last_hidden_state
+    torch.testing.assert_close(found, expected)
+
+
+def test_another_backbone_is_refused(tiny_backbone, tmp_path):
+    from peft_sp.network.backbone import load_encoder
+
+    settings = ModelSettings(backbone=tiny_backbone, tuning=LoRA())
+    save_checkpoint(tmp_path / "model", build_model(settings), settings, {})
+    other = load_encoder(tiny_backbone)
+    with torch.no_grad():
+        next(other.parameters()).add_(0.01)
+    other.save_pretrained(tmp_path / "other")
+    vocabulary = (Path(tiny_backbone) / "vocab.txt").read_text()
+    (tmp_path / "other" / "vocab.txt").write_text(vocabulary)
+    with pytest.raises(ModelError, match="was trained on a backbone with the hash"):
+        load_checkpoint(tmp_path / "model", str(tmp_path / "other"))
+    load_checkpoint(tmp_path / "model", tiny_backbone)
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "config", "format"])
+def test_a_broken_directory_is_refused(damage, tmp_path):
+    settings = ModelSettings(student=STUDENT)
+    save_checkpoint(tmp_path, build_model(settings), settings, {})
+    head, config = tmp_path / "head.safetensors", tmp_path / "config.json"
+    if damage == "missing":
+        head.unlink()
+    elif damage == "cut":
+        head.write_bytes(head.read_bytes()[:100])
+    elif damage == "config":
+        config.write_text("{")
+    else:
+        config.write_text(config.read_text().replace('"format": 1', '"format": 9'))
+    with pytest.raises(ModelError):
+        load_checkpoint(tmp_path)
+
+
+def test_an_adapter_that_is_not_whole_is_refused(tiny_backbone, tmp_path):
+    settings = ModelSettings(backbone=tiny_backbone, tuning=LoRA())
+    save_checkpoint(tmp_path, build_model(settings), settings, {})
+    adapter = load_file(tmp_path / "adapter_model.safetensors")
+    save_file(dict(list(adapter.items())[:3]), tmp_path / "adapter_model.safetensors")
+    with pytest.raises(ModelError, match="tensors that do not match"):
+        load_checkpoint(tmp_path)
+
+
+def test_a_backbone_that_moved_is_asked_for(tiny_backbone, tmp_path):
+    shutil.copytree(tiny_backbone, tmp_path / "backbone")
+    settings = ModelSettings(backbone=str(tmp_path / "backbone"), tuning=LoRA())
+    save_checkpoint(tmp_path / "model", build_model(settings), settings, {})
+    (tmp_path / "backbone").rename(tmp_path / "elsewhere")
+    with pytest.raises(ModelError, match="--backbone says where"):
+        load_checkpoint(tmp_path / "model")
+    load_checkpoint(tmp_path / "model", str(tmp_path / "elsewhere"))

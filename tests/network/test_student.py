@@ -1,0 +1,65 @@
+"""The small network: what it makes of residues, of padding and of letters it never learned."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from peft_sp.biology.alphabet import AMINO_ACIDS, PAD, encode
+from peft_sp.network.settings import StudentSettings
+from peft_sp.network.student import Student
+
+SEQUENCES = ["MKKTAIAIAVALAGFATVAQA", "MSTN", "M", "MKRWL" * 14]
+
+
+@pytest.fixture
+def student() -> Student:
+    torch.manual_seed(0)
+    return Student(StudentSettings(width=16, hidden=8, convolutions=2, kernel=5)).eval()
+
+
+def hidden(student, sequences):
+    with torch.no_grad():
+        return student(torch.from_numpy(encode(sequences)))
+
+
+def test_a_sequence_has_the_same_states_alone_and_beside_longer_ones(student):
+    together = hidden(student, SEQUENCES)
+    assert together.shape == (4, 70, 16)
+    for row, sequence in enumerate(SEQUENCES):
+        alone = hidden(student, [sequence])[0]
+        torch.testing.assert_close(together[row, : len(sequence)], alone, atol=1e-5, rtol=1e-5)
+
+
+def test_a_residue_is_seen_from_both_ends(student):
+    """Whatever convolutions reach, the LSTMs carry each residue to every position."""
+    first, last = "MKRWL" * 4, "MKRWL" * 3 + "MKRWC"
+    assert (hidden(student, [first]) - hidden(student, [last]))[0, 0].abs().max() > 1e-7
+    other = "C" + first[1:]
+    assert (hidden(student, [first]) - hidden(student, [other]))[0, -1].abs().max() > 1e-7
+
+
+def test_rare_letters_are_read_as_unknown(student):
+    expected = hidden(student, ["MKXXXXT"])
+    assert torch.equal(hidden(student, ["MKBZUOT"]), expected)
+    assert not torch.equal(hidden(student, ["MKAAAAT"]), expected)
+
+
+def test_similar_amino_acids_start_alike(student):
+    weights = student.letters.weight.detach()[: len(AMINO_ACIDS)]
+    distances = torch.cdist(weights, weights).numpy()
+    of = {letter: row for row, letter in enumerate(AMINO_ACIDS)}
+    like = [distances[of[a], of[b]] for a, b in ("IL", "IV", "DE", "KR", "ST", "FY")]
+    unlike = [distances[of[a], of[b]] for a, b in ("ID", "LK", "EF", "RV", "WD", "KI")]
+    assert np.mean(like) < 0.8 * np.mean(unlike)
+
+
+def test_residues_are_hidden_in_training_alone():
+    torch.manual_seed(0)
+    settings = StudentSettings(width=16, hidden=8, dropout=0.0, residue_dropout=0.9)
+    student = Student(settings)
+    residues = torch.from_numpy(encode(["MKRWL" * 14]))
+    assert not torch.equal(student.train()(residues), student(residues))
+    assert torch.equal(student.eval()(residues), student(residues))
+    assert int((residues == PAD).sum()) == 0
