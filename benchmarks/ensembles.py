@@ -31,7 +31,7 @@ from peft_sp.inference.backends import Backend
 from peft_sp.inference.decoding import CrfScores, Decoder
 from peft_sp.inference.loading import load
 from peft_sp.io.labelled import LabelledProtein, partition, read_labelled
-from peft_sp.io.registry import lookup
+from peft_sp.io.registry.model_config import ModelConfig
 from peft_sp.training.evaluation.calibration import fit_temperature
 from peft_sp.training.evaluation.metrics import BIG_CLASSES, Outcomes, score
 
@@ -145,7 +145,7 @@ def main() -> None:
     everything = read_labelled(options.data)
     folds = [partition(everything, [number]) for number in range(3)]
     lengths = [np.array([len(p.sequence) for p in fold]) for fold in folds]
-    names = lookup.members(lookup.read_config(options.directory / "test-0"))
+    names = ModelConfig.read(options.directory / "test-0").members
     said = [
         [
             said_by(

@@ -25,7 +25,8 @@ from pathlib import Path
 import numpy as np
 
 from peft_sp.io.fasta import read_raw
-from peft_sp.io.registry.lookup import locate, read_config
+from peft_sp.io.registry.lookup import locate
+from peft_sp.io.registry.model_config import ModelConfig
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "ecoli_300.faa"
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"
@@ -111,7 +112,7 @@ def main() -> None:
             )
             rows.append(
                 {
-                    "model": read_config(locate(model)).get("name", model),
+                    "model": ModelConfig.read(locate(model)).name or model,
                     "proteins": size,
                     "seconds": round(seconds, 2),
                     "megabytes": round(memory),

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import tomllib
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -23,7 +24,6 @@ from peft_sp.errors import PeftSpError
 from peft_sp.inference.loading import load
 from peft_sp.io.atomic import write_bytes, write_text
 from peft_sp.io.registry import checksums, lookup, packs
-from peft_sp.io.registry.accuracy import accuracy
 
 CARD = "README.md"
 START, END = "<!-- model -->", "<!-- /model -->"
@@ -72,10 +72,10 @@ def check_model(directory: Path) -> lookup.Model:
         stop(f"{directory}: has no {lookup.ONNX}; make one with peft-sp export {directory}")
     if not (directory / CARD).is_file():
         stop(f"{directory}: has no card ({CARD})")
-    found = accuracy(model.config)
-    if found is None or found.mean_mcc2 is None:
+    accuracy = model.config.accuracy
+    if accuracy is None or accuracy.figures.mean_mcc2 is None:
         stop(f"{directory / lookup.CONFIG}: has no metrics; nobody could tell how good it is")
-    print(f"{directory}: mean MCC2 {found.mean_mcc2:.3f}, {found.measured}")
+    print(f"{directory}: mean MCC2 {accuracy.figures.mean_mcc2:.3f}, {accuracy.measured}")
     return model
 
 
@@ -115,11 +115,18 @@ def fill(model: lookup.Model, folder: Path, name: str, project: dict[str, Any]) 
     licence = about.get("license")
     if not isinstance(licence, str):
         stop("the pack's pyproject.toml must name the licence of the weights (license = ...)")
-    if licence != model.config.get("licence"):
-        print(f"licence: {licence}, the pack's, in place of {model.config.get('licence')}")
-    more = {key: own[key] for key in ("origin", "citation") if key in own}
-    lookup.write_config(folder, {**model.config, "name": name, "licence": licence, **more})
-    checksums.write_sums(folder, lookup.members(model.config))
+    if licence != model.config.licence:
+        print(f"licence: {licence}, the pack's, in place of {model.config.licence}")
+    citation = own.get("citation", model.config.citation)
+    config = replace(
+        model.config,
+        name=name,
+        licence=licence,
+        origin=own.get("origin", model.config.origin),
+        citation=tuple(citation) if isinstance(citation, list | tuple) else (citation,),
+    )
+    config.write(folder)
+    checksums.write_sums(folder, config.members)
     if predictions(lookup.find(folder)) != before:
         stop(f"{folder}: does not predict as {model.directory} does")
 
@@ -142,7 +149,7 @@ def fill_card(model: lookup.Model, pack: Path, folder: Path, licence: str) -> No
     title, _, body = own.partition("\n")
     own = body.strip() if title.startswith("# ") else own
     # The model's card knows only what it was made from.
-    own = own.replace(f"Licence: {model.config.get('licence')}.", f"Licence: {licence}.")
+    own = own.replace(f"Licence: {model.config.licence}.", f"Licence: {licence}.")
     before, rest = text.split(START, 1)
     full = f"{before}{START}\n{own}\n{END}{rest.split(END, 1)[1]}"
     write_text(card, full)

@@ -72,7 +72,7 @@ def main() -> None:
     done = {(row["model"], row["proteome"]) for row in rows}
     for model in options.model:
         predictor = peft_sp.load(model)
-        name = str(predictor.config.get("name", model))
+        name = predictor.config.name or model
         for path in options.fasta:
             if (name, path.stem) not in done:
                 rows.append(survey(predictor, path, name))

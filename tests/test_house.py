@@ -38,7 +38,6 @@ EXCUSED: dict[tuple[str, str], str] = {
     ("every_file_has_its_tests", "io/plotting/protein"): "its tests are being written",
     ("every_file_has_its_tests", "io/plotting/summary/charts"): "its tests are being written",
     ("every_file_has_its_tests", "io/plotting/svg"): "its tests are being written",
-    ("every_file_has_its_tests", "io/registry/accuracy"): "its tests are being written",
     ("every_file_has_its_tests", "training/averaging"): "its tests are being written",
     ("every_file_has_its_tests", "training/distillation/dataset"): "its tests are being written",
     ("every_file_has_its_tests", "training/distillation/teachers"): "its tests are being written",

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from peft_sp.biology.alphabet import encode
 from peft_sp.errors import ModelError
 from peft_sp.inference.backends import TorchBackend
+from peft_sp.io.registry.model_config import ModelConfig
 from peft_sp.network.checkpoint import load_checkpoint, save_checkpoint
 from peft_sp.network.model import build_model
 from peft_sp.network.settings import ModelSettings, StudentSettings
@@ -41,7 +42,7 @@ def model(settings):
 
 
 def test_saved_is_loaded_the_same(model, settings, tmp_path):
-    save_checkpoint(tmp_path, model, settings, {"name": "x"})
+    save_checkpoint(tmp_path, model, settings, ModelConfig(name="x"))
     again = load_checkpoint(tmp_path)
     residues = encode(SEQUENCES)
     np.testing.assert_array_equal(
@@ -69,7 +70,7 @@ def test_an_adapter_is_read_by_peft_itself(tiny_backbone, tmp_path):
         for name, parameter in model.named_parameters():
             if ".lora_" in name:
                 parameter.normal_()
-    save_checkpoint(tmp_path, model, settings, {})
+    save_checkpoint(tmp_path, model, settings, ModelConfig())
     plain = EsmModel.from_pretrained(tiny_backbone, add_pooling_layer=False)
     tuned = PeftModel.from_pretrained(plain, str(tmp_path)).eval()
     tokens = {"input_ids": torch.tensor([[0, 20, 15, 5, 2]])}
@@ -83,7 +84,7 @@ def test_another_backbone_is_refused(tiny_backbone, tmp_path):
     from peft_sp.network.backbone import load_encoder
 
     settings = ModelSettings(backbone=tiny_backbone, tuning=LoRA())
-    save_checkpoint(tmp_path / "model", build_model(settings), settings, {})
+    save_checkpoint(tmp_path / "model", build_model(settings), settings, ModelConfig())
     other = load_encoder(tiny_backbone)
     with torch.no_grad():
         next(other.parameters()).add_(0.01)
@@ -98,7 +99,7 @@ def test_another_backbone_is_refused(tiny_backbone, tmp_path):
 @pytest.mark.parametrize("damage", ["missing", "cut", "config", "format"])
 def test_a_broken_directory_is_refused(damage, tmp_path):
     settings = ModelSettings(student=STUDENT)
-    save_checkpoint(tmp_path, build_model(settings), settings, {})
+    save_checkpoint(tmp_path, build_model(settings), settings, ModelConfig())
     head, config = tmp_path / "head.safetensors", tmp_path / "config.json"
     if damage == "missing":
         head.unlink()
@@ -107,14 +108,14 @@ def test_a_broken_directory_is_refused(damage, tmp_path):
     elif damage == "config":
         config.write_text("{")
     else:
-        config.write_text(config.read_text().replace('"format": 1', '"format": 9'))
+        config.write_text(config.read_text().replace('"format": 2', '"format": 9'))
     with pytest.raises(ModelError):
         load_checkpoint(tmp_path)
 
 
 def test_an_adapter_that_is_not_whole_is_refused(tiny_backbone, tmp_path):
     settings = ModelSettings(backbone=tiny_backbone, tuning=LoRA())
-    save_checkpoint(tmp_path, build_model(settings), settings, {})
+    save_checkpoint(tmp_path, build_model(settings), settings, ModelConfig())
     adapter = load_file(tmp_path / "adapter_model.safetensors")
     save_file(dict(list(adapter.items())[:3]), tmp_path / "adapter_model.safetensors")
     with pytest.raises(ModelError, match="tensors that do not match"):
@@ -124,7 +125,7 @@ def test_an_adapter_that_is_not_whole_is_refused(tiny_backbone, tmp_path):
 def test_a_backbone_that_moved_is_asked_for(tiny_backbone, tmp_path):
     shutil.copytree(tiny_backbone, tmp_path / "backbone")
     settings = ModelSettings(backbone=str(tmp_path / "backbone"), tuning=LoRA())
-    save_checkpoint(tmp_path / "model", build_model(settings), settings, {})
+    save_checkpoint(tmp_path / "model", build_model(settings), settings, ModelConfig())
     (tmp_path / "backbone").rename(tmp_path / "elsewhere")
     with pytest.raises(ModelError, match="--backbone says where"):
         load_checkpoint(tmp_path / "model")

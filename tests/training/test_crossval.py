@@ -5,7 +5,7 @@ import pytest
 
 from peft_sp.errors import OutputError
 from peft_sp.inference.loading import load
-from peft_sp.io.registry.lookup import read_config
+from peft_sp.io.registry.model_config import ModelConfig
 from peft_sp.training.crossval import crossvalidate, folds, read_figures
 from peft_sp.training.evaluation.calibration import fit_temperature
 from peft_sp.training.evaluation.evaluate import Examination, read_examination
@@ -88,8 +88,8 @@ def test_a_fold_is_calibrated_by_the_others(labelled_file, tmp_path):
     for name in kept:
         others = Outcomes.concatenate([e.outcomes for n, e in kept.items() if n != name])
         expected = fit_temperature(others.probabilities, others.true_type)
-        config = read_config(tmp_path / name)
-        assert config["calibration"]["temperature"] == pytest.approx(expected, abs=1e-6)
+        config = ModelConfig.read(tmp_path / name)
+        assert config.temperature == pytest.approx(expected, abs=1e-6)
     found = result.content["calibration"]
     assert found["before"] != found["after"]
 
@@ -120,7 +120,7 @@ def test_the_published_protocol(labelled, labelled_file, tmp_path):
     with pytest.raises(OutputError, match="of protocol 'published'; give another directory"):
         crossvalidate(recipe_of(labelled_file), tmp_path)
     for name in names(tmp_path):
-        fitted_on = read_config(tmp_path / name)["calibration"]["fitted_on"]
+        fitted_on = ModelConfig.read(tmp_path / name).calibration.fitted_on
         assert fitted_on == f"validation partition {name[-1]}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from peft_sp.biology.alphabet import PAD, encode
 from peft_sp.errors import ModelError, OutputError
 from peft_sp.inference.backends import OnnxBackend
 from peft_sp.inference.loading import load
-from peft_sp.io.registry.lookup import write_config
+from peft_sp.io.registry.model_config import Calibration, ModelConfig
 from peft_sp.network.checkpoint import save_checkpoint
 from peft_sp.network.tuning import Full, LoRA
 from peft_sp.training import export as exporting
@@ -27,11 +28,11 @@ RESIDUES = encode(["MKKTAIAIAVALAGFATVAQA", "M", "MKWVTFISLL" * 7])
 REAL = RESIDUES != PAD
 
 
-def saved(place, backbone, method, **about):
+def saved(place, backbone, method):
     model = model_of(backbone, method)
     perturb(model)
-    about = {"name": "tiny", "licence": "MIT", "calibration": {"temperature": 2.5}, **about}
-    save_checkpoint(place, model, settings_of(backbone, method), about, "# tiny\n\nA model.\n")
+    config = ModelConfig(name="tiny", licence="MIT", calibration=Calibration(2.5))
+    save_checkpoint(place, model, settings_of(backbone, method), config, "# tiny\n\nA model.\n")
     return place
 
 
@@ -46,8 +47,8 @@ def ensemble(tmp_path, tiny_backbone):
     for number, name in enumerate(names):
         method = LoRA(rank=2 + number, layers=1 + number % 2)
         saved(tmp_path / "three" / name, tiny_backbone, method)
-    one = json.loads((tmp_path / "three" / "member-1" / "config.json").read_text())
-    write_config(tmp_path / "three", {**one, "name": "three", "members": names})
+    one = ModelConfig.read(tmp_path / "three" / "member-1")
+    replace(one, name="three", members=tuple(names)).write(tmp_path / "three")
     return tmp_path / "three"
 
 
@@ -82,7 +83,7 @@ def test_an_exported_directory(trained, labelled, tmp_path):
 def test_a_fully_tuned_backbone(tmp_path, tiny_backbone):
     trained = saved(tmp_path / "full", tiny_backbone, Full())
     export(trained, tmp_path / "out", licence="GPL-3.0")
-    assert load(tmp_path / "out").config["licence"] == "GPL-3.0"
+    assert load(tmp_path / "out").config.licence == "GPL-3.0"
     assert "Licence: GPL-3.0." in (tmp_path / "out" / "README.md").read_text()
 
 
@@ -99,7 +100,7 @@ def test_an_ensemble_becomes_one_network(ensemble, tmp_path):
     }
     assert "holds all 3 networks" in (tmp_path / "out" / "README.md").read_text()
     here, there = load(tmp_path / "out"), load(ensemble)
-    assert "members" not in here.config
+    assert not here.config.members
     expected = there.backend.emissions(RESIDUES)
     np.testing.assert_allclose(here.backend.emissions(RESIDUES)[REAL], expected[REAL], atol=1e-4)
     for name in ("transitions", "starts", "ends"):
@@ -143,8 +144,8 @@ def test_fully_tuned_members_keep_their_own_weights(tmp_path, tiny_backbone):
     names = ["member-1", "member-2"]
     saved(tmp_path / "two" / "member-1", tiny_backbone, LoRA(rank=2))
     saved(tmp_path / "two" / "member-2", tiny_backbone, Full())
-    one = json.loads((tmp_path / "two" / "member-1" / "config.json").read_text())
-    write_config(tmp_path / "two", {**one, "members": names})
+    one = ModelConfig.read(tmp_path / "two" / "member-1")
+    replace(one, members=tuple(names)).write(tmp_path / "two")
     together = load(tmp_path / "two").backend
     for name, member in zip(names, together.members, strict=True):
         alone = load(tmp_path / "two" / name).backend

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from peft_sp.io.registry import lookup
-from peft_sp.io.registry.accuracy import Accuracy, accuracy
 from peft_sp.io.registry.checksums import SUMS
 from peft_sp.io.registry.lookup import Model
+from peft_sp.io.registry.model_config import Accuracy, Figures
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -95,15 +95,15 @@ def _wide(found: list[Model]) -> Any:
     table.add_column("euk. SP", justify="right")
     table.add_column("measured by")
     for model in found:
-        measured = accuracy(model.config)
+        accuracy = model.config.accuracy
         table.add_row(
             model.name,
             _source(model),
             _size(model),
-            _text(model.config, "licence") or "not said",
-            _figure(measured and measured.mean_mcc2),
-            _figure(measured and measured.eukaryotic),
-            measured.measured if measured else "not measured",
+            model.config.licence or "not stated",
+            _figure(accuracy.figures.mean_mcc2 if accuracy else None),
+            _figure(accuracy.figures.eukaryotic_mcc2 if accuracy else None),
+            accuracy.measured if accuracy else "not measured",
         )
     return table
 
@@ -116,12 +116,11 @@ def _narrow(found: list[Model]) -> Any:
 
     parts: list[Any] = []
     for model in found:
-        measured = accuracy(model.config)
-        licence = _text(model.config, "licence") or "licence not said"
+        licence = model.config.licence or "licence not stated"
         parts += [
             Text(model.name, style="bold"),
             Padding(Text(f"{_source(model)}, {_size(model)}, {licence}"), (0, 0, 0, 2)),
-            Padding(Text(_in_words(measured)), (0, 0, 0, 2)),
+            Padding(Text(_in_words(model.config.accuracy)), (0, 0, 0, 2)),
         ]
     return Group(*parts)
 
@@ -130,16 +129,16 @@ def _show(model: Model, as_json: bool) -> None:
     _report_commit(model)
     checked = (model.directory or Path()) / SUMS
     if as_json:
-        measured = accuracy(model.config)
+        config, accuracy = model.config, model.config.accuracy
         content = {
             **_summary(model),
             "sums_compared": checked.is_file(),
-            "classes": measured.classes if measured else [],
-            "parameters": model.config.get("parameters"),
-            "backbone": model.config.get("backbone"),
-            "made": model.config.get("made"),
-            "origin": model.config.get("origin"),
-            "citation": model.config.get("citation"),
+            "classes": [c.to_json() for c in accuracy.figures.classes] if accuracy else [],
+            "parameters": config.parameters and config.parameters.to_json(),
+            "backbone": config.backbone and config.backbone.to_json(),
+            "made": config.made.to_json() or None,
+            "origin": config.origin or None,
+            "citation": list(config.citation) or None,
         }
         print(json.dumps(content, indent=2, ensure_ascii=False))
         return
@@ -149,8 +148,8 @@ def _show(model: Model, as_json: bool) -> None:
 
     console = Console(highlight=False)
     console.print(Text(model.name, style="bold"))
-    if description := _text(model.config, "description"):
-        console.print(Text(description))
+    if model.config.description:
+        console.print(Text(model.config.description))
     console.print()
     facts = Table.grid(padding=(0, 2))
     facts.add_column(no_wrap=True)
@@ -158,11 +157,11 @@ def _show(model: Model, as_json: bool) -> None:
     for label, fact in _facts(model, checked.is_file()):
         facts.add_row(Text(label), Text(fact))
     console.print(facts)
-    measured = accuracy(model.config)
+    accuracy = model.config.accuracy
     console.print()
-    console.print(Text(_in_words(measured)))
-    if measured is not None and measured.classes:
-        _print_classes(console, measured)
+    console.print(Text(_in_words(accuracy)))
+    if accuracy is not None and accuracy.figures.classes:
+        _print_classes(console, accuracy.figures)
 
 
 def _facts(model: Model, has_sums: bool) -> Iterator[tuple[str, str]]:
@@ -172,29 +171,26 @@ def _facts(model: Model, has_sums: bool) -> Iterator[tuple[str, str]]:
     yield "directory", str(model.directory)
     files = "sums are those of SHA256SUMS" if has_sums else "no SHA256SUMS to compare with"
     yield "files", f"{_size(model)}, {'exported' if model.is_exported else 'tensors'}; {files}"
-    yield "licence", _text(config, "licence") or "not said"
-    backbone, made = config.get("backbone"), config.get("made")
-    if isinstance(backbone, dict):
-        digest = str(backbone.get("sha256", ""))[:12]
-        yield "backbone", f"{backbone.get('name')} (SHA-256 of its weights {digest}...)"
-    if isinstance(made, dict):
-        partitions = made.get("partitions")
-        learned = partitions.get("train") if isinstance(partitions, dict) else None
-        data = f"{made.get('data')} (SHA-256 {str(made.get('data_sha256', ''))[:12]}...)"
-        parts = f", partitions {', '.join(map(str, learned))}" if isinstance(learned, list) else ""
-        yield "trained on", data + parts
-        yield "made by", f"peft-sp {made.get('peft_sp')}; the whole recipe is in config.json"
-    if origin := _text(config, "origin"):
-        yield "origin", origin
-    citation = config.get("citation")
-    for entry in citation if isinstance(citation, list) else [citation]:
-        if isinstance(entry, str):
-            yield "cite", entry
+    yield "licence", config.licence or "not stated"
+    if (backbone := config.backbone) is not None:
+        yield "backbone", f"{backbone.name} (SHA-256 of its weights {backbone.sha256[:12]}...)"
+    made = config.made
+    if made.data:
+        checksum = f" (SHA-256 {made.data_sha256[:12]}...)" if made.data_sha256 else ""
+        train = ", ".join(map(str, made.partitions.train or ()))
+        yield "trained on", made.data + checksum + (f", partitions {train}" if train else "")
+    if made.peft_sp:
+        recipe = "; the whole recipe is in config.json" if made.recipe else ""
+        yield "made by", f"peft-sp {made.peft_sp}{recipe}"
+    if config.origin:
+        yield "origin", config.origin
+    for entry in config.citation:
+        yield "cite", entry
     if model.directory is not None and (model.directory / "README.md").is_file():
         yield "card", str(model.directory / "README.md")
 
 
-def _print_classes(console: Console, measured: Accuracy) -> None:
+def _print_classes(console: Console, figures: Figures) -> None:
     from rich.box import SIMPLE
     from rich.table import Table
 
@@ -206,14 +202,14 @@ def _print_classes(console: Console, measured: Accuracy) -> None:
         table.add_column("95 % interval")
     table.add_column("CS recall" if not narrow else "CS rec.", justify="right")
     table.add_column("precision" if not narrow else "prec.", justify="right")
-    for entry in measured.classes:
+    for own in figures.classes:
         row = [
-            f"{entry.get('organism')} {entry.get('type')}",
-            str(entry.get("proteins", "–")),
-            _figure(entry.get("mcc2")),
-            *([] if narrow else [_interval(entry.get("mcc2_interval"))]),
-            _figure(_first(entry.get("cleavage_recall"))),
-            _figure(_first(entry.get("cleavage_precision"))),
+            f"{own.organism} {own.type}",
+            "–" if own.proteins is None else str(own.proteins),
+            _figure(own.mcc2),
+            *([] if narrow else [_interval(own.mcc2_interval)]),
+            _figure(next(iter(own.cleavage_recall), None)),
+            _figure(next(iter(own.cleavage_precision), None)),
         ]
         table.add_row(*row)
     console.print(table)
@@ -221,7 +217,7 @@ def _print_classes(console: Console, measured: Accuracy) -> None:
 
 
 def _summary(model: Model) -> dict[str, Any]:
-    measured = accuracy(model.config)
+    config, accuracy = model.config, model.config.accuracy
     return {
         "name": model.name,
         "source": model.source,
@@ -231,16 +227,16 @@ def _summary(model: Model) -> dict[str, Any]:
         "directory": None if model.directory is None else str(model.directory),
         "bytes": None if model.problem else model.size,
         "exported": not model.problem and model.is_exported,
-        "licence": model.config.get("licence"),
-        "description": model.config.get("description"),
+        "licence": config.licence or None,
+        "description": config.description or None,
         "accuracy": None
-        if measured is None
+        if accuracy is None
         else {
-            "measured": measured.measured,
-            "proteins": measured.proteins,
-            "mean_mcc2": measured.mean_mcc2,
-            "mean_mcc2_interval": measured.interval,
-            "eukaryotic_sp_mcc2": measured.eukaryotic,
+            "measured": accuracy.measured,
+            "proteins": accuracy.figures.proteins,
+            "mean_mcc2": accuracy.figures.mean_mcc2,
+            "mean_mcc2_interval": accuracy.figures.mean_mcc2_interval,
+            "eukaryotic_sp_mcc2": accuracy.figures.eukaryotic_mcc2,
         },
         "problem": model.problem or None,
     }
@@ -267,31 +263,24 @@ def _size(model: Model) -> str:
     return f"{model.size / 1e6:.1f} MB"
 
 
-def _in_words(measured: Accuracy | None) -> str:
-    if measured is None:
+def _in_words(accuracy: Accuracy | None) -> str:
+    if accuracy is None:
         return "not measured"
-    interval = "" if measured.interval is None else " ({:.3f} to {:.3f})".format(*measured.interval)
-    proteins = "" if measured.proteins is None else f", {measured.proteins:,} proteins"
+    figures = accuracy.figures
+    bounds = _interval(figures.mean_mcc2_interval)
+    interval = f" ({bounds})" if bounds else ""
+    proteins = "" if figures.proteins is None else f", {figures.proteins:,} proteins"
     return (
-        f"mean MCC2 {_figure(measured.mean_mcc2)}{interval}, eukaryotic SP "
-        f"{_figure(measured.eukaryotic)}; {measured.measured}{proteins}"
+        f"mean MCC2 {_figure(figures.mean_mcc2)}{interval}, eukaryotic SP "
+        f"{_figure(figures.eukaryotic_mcc2)}; {accuracy.measured}{proteins}"
     )
 
 
-def _text(config: dict[str, Any], key: str) -> str:
-    value = config.get(key)
-    return value if isinstance(value, str) else ""
+def _interval(bounds: tuple[float | None, float | None] | None) -> str:
+    if bounds is None or None in bounds:
+        return ""
+    return " to ".join(map(_figure, bounds))
 
 
-def _first(value: Any) -> Any:
-    return value[0] if isinstance(value, list) and value else None
-
-
-def _interval(value: Any) -> str:
-    numbers = value if isinstance(value, list) and len(value) == 2 else [None, None]
-    texts = [_figure(number) for number in numbers]
-    return "" if "–" in texts else " to ".join(texts)
-
-
-def _figure(value: Any) -> str:
-    return f"{value:.3f}" if isinstance(value, int | float) else "–"
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

@@ -169,7 +169,7 @@ def predict(
             organism="eukarya" if organism is Organism.eukarya else "other",
             count=survey.count,
             directory=output,
-            mode=str(predictor.config.get("name", "")),
+            mode=predictor.config.name,
             failed=len(survey.skipped),
             unique=survey.unique,
             time=started,

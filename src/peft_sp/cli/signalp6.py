@@ -19,7 +19,7 @@ from peft_sp.inference.loading import load
 from peft_sp.io import signalp6
 from peft_sp.io.fasta import Survey, open_input
 from peft_sp.io.registry import lookup
-from peft_sp.io.registry.accuracy import accuracy
+from peft_sp.io.registry.model_config import ModelConfig
 from peft_sp.io.run_directory import OutputFiles, refuse_unfinished
 from peft_sp.version import __version__
 
@@ -180,8 +180,9 @@ def _model_of(mode: Mode) -> str:
     if mode is Mode.fast:
         return lookup.DEFAULT
     best = lookup.most_accurate()
-    measured = accuracy(best.config)
-    known = f", mean MCC2 {measured.mean_mcc2:.3f}" if measured and measured.mean_mcc2 else ""
+    accuracy = best.config.accuracy
+    mean_mcc2 = accuracy.figures.mean_mcc2 if accuracy else None
+    known = f", mean MCC2 {mean_mcc2:.3f}" if mean_mcc2 is not None else ""
     print(
         f"peft-sp: mode {mode.value}: using '{best}', the most accurate model installed{known}",
         file=sys.stderr,
@@ -199,7 +200,7 @@ def _own_model(directory: str, mode: Mode) -> str:
         )
         return name
     try:
-        lookup.read_config(lookup.locate(directory))
+        ModelConfig.read(lookup.locate(directory))
     except ModelError as error:
         raise ModelError(
             f"{error}; give a model of this program, or leave out --model_dir"

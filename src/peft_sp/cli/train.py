@@ -244,9 +244,9 @@ def evaluate(
     if not proteins:
         raise InputError("no proteins in the chosen partitions, of 0, 1 and 2", path=labelled)
     predictor = load(chosen(model), backbone=backbone)
-    made = predictor.config.get("made", {})
-    learned = set(made.get("partitions", {}).get("train", ())) & {p.partition for p in proteins}
-    if learned and made.get("data_sha256") == data_hash(labelled):
+    made = predictor.config.made
+    learned = set(made.partitions.train or ()) & {p.partition for p in proteins}
+    if learned and made.data_sha256 == data_hash(labelled):
         numbers = ", ".join(map(str, sorted(learned)))
         print(
             f"peft-sp: {model} learned from partition {numbers} of this file: these figures say "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from peft_sp.errors import MissingExtraError, ModelError
 from peft_sp.inference.backends import (
@@ -17,6 +17,7 @@ from peft_sp.inference.backends import (
 )
 from peft_sp.inference.predictor import Predictor
 from peft_sp.io.registry import lookup
+from peft_sp.io.registry.model_config import ModelConfig
 
 if TYPE_CHECKING:
     from peft_sp.network.backbone import Backbones
@@ -44,11 +45,11 @@ def load(
     """
     positive_integer("threads", threads)
     directory = lookup.locate(model)
-    config = lookup.read_config(directory)
-    if backbone is not None and "backbone" not in config:
+    config = ModelConfig.read(directory)
+    if backbone is not None and config.backbone is None:
         raise ModelError(f"model '{model}' has no backbone; leave out --backbone")
     if temperature is None:
-        temperature = lookup.temperature(config)
+        temperature = config.temperature
     setup = _Setup(device, threads, backbone, precision)
     return Predictor(_backend(directory, config, setup, temperature), config)
 
@@ -65,13 +66,12 @@ class _Setup:
 
 
 def _backend(
-    directory: Path, config: dict[str, Any], setup: _Setup, temperature: float = 1.0
+    directory: Path, config: ModelConfig, setup: _Setup, temperature: float = 1.0
 ) -> Backend:
     exported = directory / lookup.ONNX
-    if names := lookup.members(config):
-        parts = [lookup.locate(directory / name) for name in names]
-        members = [_backend(part, lookup.read_config(part), setup) for part in parts]
-        return EnsembleBackend(members, temperature)
+    if config.members:
+        parts = lookup.member_configs(directory, config)
+        return EnsembleBackend([_backend(part, own, setup) for part, own in parts], temperature)
     if not exported.is_file():
         return _torch_backend(directory, setup, temperature)
     if setup.device not in ("auto", "cpu"):
@@ -84,7 +84,7 @@ def _backend(
         raise ModelError(
             f"model '{directory}' is exported, its backbone included; leave out --backbone"
         )
-    return OnnxBackend(exported, setup.threads, lookup.batch_size(config), temperature)
+    return OnnxBackend(exported, setup.threads, config.batch_size, temperature)
 
 
 def _torch_backend(directory: Path, setup: _Setup, temperature: float) -> TorchBackend:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ from peft_sp.inference.decoding import Decoded, Decoder
 from peft_sp.inference.records import Records
 from peft_sp.io.cleaning import OnError
 from peft_sp.io.organism import organism_of
+from peft_sp.io.registry.model_config import ModelConfig
 
 CHUNK = 2048
 """Proteins that are looked at together: enough to fill batches of one length."""
@@ -57,9 +58,9 @@ class Predictor:
     chunk: proteins that are looked at together.
     """
 
-    def __init__(self, backend: Backend, config: dict[str, Any] | None = None) -> None:
+    def __init__(self, backend: Backend, config: ModelConfig | None = None) -> None:
         self.backend = backend
-        self.config = config or {}
+        self.config = config or ModelConfig()
         self.chunk = CHUNK
         self.decoder = Decoder(grammar(), backend.scores)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import warnings
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from pydantic import ValidationError
 from safetensors import SafetensorError
@@ -17,7 +18,8 @@ from peft_sp.biology.alphabet import RESIDUES
 from peft_sp.biology.grammar import WINDOW
 from peft_sp.errors import ModelError
 from peft_sp.io.atomic import grant_permissions, write_text
-from peft_sp.io.registry import lookup
+from peft_sp.io.registry.checksums import CONFIG, ONNX
+from peft_sp.io.registry.model_config import Backbone, ModelConfig
 from peft_sp.network.model import SignalPeptideModel, build_model
 from peft_sp.network.onnx.graph import export_onnx
 from peft_sp.network.settings import ModelSettings
@@ -36,7 +38,7 @@ def save_checkpoint(
     directory: str | os.PathLike[str],
     model: SignalPeptideModel,
     settings: ModelSettings,
-    about: dict[str, Any],
+    config: ModelConfig,
     card: str = "",
 ) -> None:
     """Write a model's directory.
@@ -45,27 +47,19 @@ def save_checkpoint(
     `adapter_config.json`, so that `peft` reads them too; a frozen backbone leaves none). What
     was trained whole leaves `encoder.safetensors`: a student, which adds `model.onnx` for
     prediction without torch, and a fully fine-tuned backbone. All leave `head.safetensors`
-    (head and CRF) and, last, `config.json`: a directory without it is no model. about: what
-    else the settings file says (name, metrics, how it was made); card: the text of its
-    README.md.
+    (head and CRF) and, last, `config.json`: a directory without it is no model. config: what
+    the settings file says beside the network's settings and its backbone's hash; card: the text
+    of its README.md.
     """
     place = Path(directory)
     place.mkdir(parents=True, exist_ok=True)
-    (place / lookup.CONFIG).unlink(missing_ok=True)
-    config: dict[str, Any] = {
-        **about,
-        "settings": settings.model_dump(include=set(ModelSettings.model_fields)),
-        "residues": RESIDUES,
-        "window": WINDOW,
-    }
+    (place / CONFIG).unlink(missing_ok=True)
     state = model.trainable_state()
     save_file(_contiguous(state, ("head.", "crf.")), place / HEAD)
     encoder = _contiguous(state, ("encoder.",))
-    if model.backbone_hash is not None:
-        config["backbone"] = {"name": settings.backbone, "sha256": model.backbone_hash}
     if settings.tuning is None:
         save_file(encoder, place / ENCODER)
-        export_onnx(model, place / lookup.ONNX)
+        export_onnx(model, place / ONNX)
     elif (tuned := _peft_model(model)) is not None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -77,7 +71,16 @@ def save_checkpoint(
         grant_permissions(file)  # safetensors leaves them to their owner alone
     # After peft, which would put a card of its own there.
     write_text(place / "README.md", card)
-    lookup.write_config(place, config)
+    backbone = None
+    if model.backbone_hash is not None:
+        backbone = Backbone(str(settings.backbone), model.backbone_hash)
+    replace(
+        config,
+        settings=settings.model_dump(mode="json", include=set(ModelSettings.model_fields)),
+        backbone=backbone,
+        residues=RESIDUES,
+        window=WINDOW,
+    ).write(place)
 
 
 def load_checkpoint(
@@ -93,13 +96,14 @@ def load_checkpoint(
     was trained on.
     """
     place = Path(directory)
-    config = lookup.read_config(place)
+    config = ModelConfig.read(place)
     try:
-        settings = ModelSettings.model_validate(config["settings"])
+        settings = ModelSettings.model_validate(config.settings)
         if backbone is not None:
             settings = settings.model_copy(update={"backbone": backbone})
         model = build_model(settings, backbones)
-        if (expected := config.get("backbone", {}).get("sha256")) != model.backbone_hash:
+        expected = None if config.backbone is None else config.backbone.sha256
+        if expected != model.backbone_hash:
             raise ModelError(
                 f"{place}: was trained on a backbone with the hash {str(expected)[:12]}..., but "
                 f"'{settings.backbone}' has {str(model.backbone_hash)[:12]}...; point "
@@ -119,7 +123,7 @@ def load_checkpoint(
             state.update(load_file(place / _encoder_file(settings)))
         model.load_trainable_state(state)
     except ModelError as error:
-        if backbone is None and "backbone" in config:
+        if backbone is None and config.backbone is not None:
             raise ModelError(f"{error}; --backbone says where this model's backbone is") from None
         raise
     except (KeyError, OSError, RuntimeError, SafetensorError, ValidationError) as error:

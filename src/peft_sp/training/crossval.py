@@ -23,7 +23,8 @@ from peft_sp.errors import MissingExtraError, OutputError
 from peft_sp.inference.loading import load
 from peft_sp.io.atomic import write_bytes, write_text
 from peft_sp.io.labelled import PARTITIONS, LabelledProtein, partition, read_labelled
-from peft_sp.io.registry.lookup import CONFIG, read_config, temperature, write_config
+from peft_sp.io.registry.lookup import CONFIG
+from peft_sp.io.registry.model_config import ModelConfig, Parameters
 from peft_sp.training.evaluation.calibration import (
     Reliability,
     fit_temperature,
@@ -70,7 +71,7 @@ class FoldResult:
     proteins: list[LabelledProtein]
     examination: Examination
     temperature: float
-    parameters: dict[str, int]
+    parameters: Parameters
 
     @property
     def tempered(self) -> Outcomes:
@@ -141,9 +142,10 @@ def crossvalidate(
         if not (model / EXAMINATION).exists():
             backend = load(model, backbone=recipe.backbone, temperature=1.0).backend
             write_examination(examine(backend, tested), model / EXAMINATION)
-        config = read_config(model)
+        config = ModelConfig.read(model)
+        assert config.parameters is not None, model
         found = read_examination(model / EXAMINATION)
-        results.append(FoldResult(fold, tested, found, temperature(config), config["parameters"]))
+        results.append(FoldResult(fold, tested, found, config.temperature, config.parameters))
     if protocol == "deployed":
         results = _calibrated(results, place)
     return _conclude(place, recipe, protocol, given, results)
@@ -159,11 +161,11 @@ def _calibrated(results: list[FoldResult], place: Path) -> list[FoldResult]:
     for result in results:
         others = Outcomes.concatenate([r.examination.outcomes for r in results if r is not result])
         found = fit_temperature(others.probabilities, others.true_type)
-        config = read_config(place / result.fold.name)
+        config = ModelConfig.read(place / result.fold.name)
         block = calibration(found, "the other folds' test partitions")
-        if config.get("calibration") != block["calibration"]:
-            write_config(place / result.fold.name, {**config, **block})
-        changed.append(replace(result, temperature=temperature(block)))
+        if config.calibration != block:
+            replace(config, calibration=block).write(place / result.fold.name)
+        changed.append(replace(result, temperature=block.temperature))
     return changed
 
 
@@ -176,7 +178,7 @@ def read_figures(directory: str | os.PathLike[str], recipe: Recipe) -> dict[str,
     try:
         found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         made, found_sources = found["recipe"], found["sources"]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise OutputError(f"{file}: no figures of a cross-validation ({error})") from None
     wanted = recipe.model_dump(mode="json")
     if identity(made) != identity(wanted) or found_sources != sources(recipe):
@@ -214,7 +216,7 @@ def _conclude(
         "protocol": protocol,
         "recipe": recipe.model_dump(mode="json", exclude={**WHERE, "backbone": True}),
         "sources": given,
-        "parameters": results[0].parameters,
+        "parameters": results[0].parameters.to_json(),
         "pooled": figures(pooled),
         "restricted": figures(score(together.restricted, resamples)),
         "viterbi": figures(score(together.viterbi)),

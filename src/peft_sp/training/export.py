@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from peft_sp.inference.backends import Backend, EnsembleBackend, OnnxBackend, To
 from peft_sp.io.atomic import publish, staging, write_text
 from peft_sp.io.labelled import LabelledProtein
 from peft_sp.io.registry import lookup
+from peft_sp.io.registry.checksums import ONNX
+from peft_sp.io.registry.model_config import Exported, ModelConfig
 from peft_sp.network.backbone import Backbones
 from peft_sp.network.checkpoint import HEAD, load_checkpoint
 from peft_sp.network.model import SignalPeptideModel
@@ -74,7 +76,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Exported:
+class ExportedModel:
     """What was written: path, bytes, the largest difference of an emission, and the check."""
 
     path: Path
@@ -91,7 +93,7 @@ def export(
     backbone: str | None = None,
     labelled: Sequence[LabelledProtein] | None = None,
     licence: str | None = None,
-) -> Exported:
+) -> ExportedModel:
     """Write a trained model without its need of torch and backbone.
 
     output: a directory that does not exist or is empty, which `predict` then takes, or a file
@@ -103,17 +105,16 @@ def export(
     or `SITES_LIMIT`, OutputError for an output that cannot be written; nothing is left then.
     """
     directory, target = lookup.locate(model), Path(output)
-    config = lookup.read_config(directory)
-    names = lookup.members(config)
+    config = ModelConfig.read(directory)
     alone = target.suffix == ".onnx"
-    if backbone is not None and "backbone" not in config:
+    if backbone is not None and config.backbone is None:
         raise ModelError(f"model '{model}' has no backbone; leave out --backbone")
     _refuse_existing(target, alone)
     with staging(target, "choose another with -o") as folder:
         backbones = Backbones()
-        sources = [lookup.locate(directory / name) for name in names or ["."]]
+        sources = [member for member, _ in lookup.member_configs(directory, config)] or [directory]
         originals = [_load(source, backbone, backbones) for source in sources]
-        difference = export_onnx(originals, folder / lookup.ONNX, precision)
+        difference = export_onnx(originals, folder / ONNX, precision)
         # A student's usual size is the larger one of `OnnxBackend`.
         on_backbones = any(original.backbone_hash is not None for original in originals)
         size = BATCH_SIZE if on_backbones else None
@@ -121,7 +122,7 @@ def export(
         if labelled is not None:
             together = [TorchBackend(original) for original in originals]
             before = together[0] if len(together) == 1 else EnsembleBackend(together)
-            after = OnnxBackend(folder / lookup.ONNX, None, size)
+            after = OnnxBackend(folder / ONNX, None, size)
             ((_, check),) = compare(before, {"": after}, labelled)
         if check is not None and not check.holds:
             raise ModelError(
@@ -129,16 +130,17 @@ def export(
                 f"a mean MCC2 and {SITES_LIMIT:.1%} of sites; choose another --precision"
             )
         if alone:
-            publish(folder / lookup.ONNX, target)
-            return Exported(target, target.stat().st_size, difference, check)
-        _describe(directory, folder, _Made(precision, difference, licence, size, check))
+            publish(folder / ONNX, target)
+            return ExportedModel(target, target.stat().st_size, difference, check)
+        result = _Result(precision, difference, licence, size, check)
+        _describe(directory, config, folder, result)
         weight = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
         publish(folder, target)
-    return Exported(target, weight, difference, check)
+    return ExportedModel(target, weight, difference, check)
 
 
 def _load(directory: Path, backbone: str | None, backbones: Backbones) -> SignalPeptideModel:
-    if not (directory / HEAD).exists() and (directory / lookup.ONNX).exists():
+    if not (directory / HEAD).exists() and (directory / ONNX).exists():
         raise ModelError(
             f"{directory}: is exported already; 'peft-sp predict --model' takes it as it is"
         )
@@ -172,82 +174,96 @@ def compare(
 
 
 @dataclass(frozen=True)
-class _Made:
-    """What was done to a model: said by its settings and its card."""
+class _Result:
+    """What was done to a model: written into its settings and its card."""
 
     precision: Precision
     difference: float
     licence: str | None
-    size: int | None = None
+    batch_size: int | None = None
     check: Check | None = None
 
 
-def _describe(source: Path, place: Path, made: _Made) -> None:
+def _describe(source: Path, config: ModelConfig, directory: Path, result: _Result) -> None:
     """Write `config.json` and the card of an exported model: its original's, and more."""
-    config = lookup.read_config(source)
-    config["licence"] = made.licence or inherited_licence(config)
-    if made.size is not None:
-        config["batch_size"] = made.size
     figures = None
-    if made.check is not None:
+    if result.check is not None:
         figures = {
             name: round(value, 6) if isinstance(value, float) else value
-            for name, value in asdict(made.check).items()
+            for name, value in asdict(result.check).items()
             if not np.isnan(value)
         }
-    config["exported"] = {
-        "networks": len(config.pop("members", ["."])),
-        "precision": made.precision,
-        "largest_emission_difference": float(f"{made.difference:.2g}"),
-        "check": figures,
-        "opset": OPSET,
-        "peft_sp": __version__,
-        **{name: version(name) for name in ("torch", "onnx", "onnxruntime")},
-    }
-    _forget_places(config)
+    exported = Exported(
+        networks=max(len(config.members), 1),
+        precision=result.precision,
+        largest_emission_difference=float(f"{result.difference:.2g}"),
+        check=figures,
+        opset=OPSET,
+        peft_sp=__version__,
+        torch=version("torch"),
+        onnx=version("onnx"),
+        onnxruntime=version("onnxruntime"),
+    )
+    written = replace(
+        _without_backbone_path(config),
+        licence=result.licence or inherited_licence(config),
+        batch_size=result.batch_size or config.batch_size,
+        members=(),
+        exported=exported,
+    )
     card = source / "README.md"
     text = card.read_text(encoding="utf-8").rstrip() if card.is_file() else f"# {source.name}"
-    write_text(place / "README.md", f"{text}\n\n## Exported\n\n{_section(config, made)}\n")
-    lookup.write_config(place, config)
+    section = _section(written, exported.networks, result)
+    write_text(directory / "README.md", f"{text}\n\n## Exported\n\n{section}\n")
+    written.write(directory)
 
 
-def _forget_places(config: dict[str, Any]) -> None:
+def _without_backbone_path(config: ModelConfig) -> ModelConfig:
     """Call the backbone by its name alone: an exported model may go to other machines."""
-    made = config.get("made", {})
-    for group, key in (
-        (config.get("backbone"), "name"),
-        (config.get("settings"), "backbone"),
-        (made.get("recipe"), "backbone"),
-    ):
-        if group and group.get(key):
-            group[key] = Path(group[key]).name if Path(group[key]).is_absolute() else group[key]
+
+    def named(options: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        if options is None or not isinstance(path := options.get("backbone"), str):
+            return options
+        return {**options, "backbone": _name_of(path)}
+
+    backbone = config.backbone
+    return replace(
+        config,
+        backbone=backbone and replace(backbone, name=_name_of(backbone.name)),
+        settings=named(config.settings),
+        made=replace(config.made, recipe=named(config.made.recipe)),
+    )
 
 
-def _section(config: dict[str, Any], made: _Made) -> str:
+def _name_of(backbone: str) -> str:
+    """A backbone's name or hub id; of a directory the last part."""
+    return Path(backbone).name if Path(backbone).is_absolute() else backbone
+
+
+def _section(config: ModelConfig, networks: int, result: _Result) -> str:
     """What a card says of the export."""
-    networks = config["exported"]["networks"]
     where = "`model.onnx` holds the whole network"
     if networks > 1:
         where = f"`model.onnx` holds all {networks} networks and gives their mean"
     parts = [
-        f"{where}, weights in {made.precision}; without torch, that is enough to predict. Licence: "
-        f"{config['licence']}."
+        f"{where}, weights in {result.precision}; without torch, that is enough to predict. "
+        f"Licence: {config.licence}."
     ]
-    if "backbone" in config:
-        name, found = Path(config["backbone"]["name"]).name, config["backbone"]["sha256"]
-        parts.append(f"The backbone {name} (SHA-256 {found[:16]}...) is inside.")
-    parts.append(f"On made-up windows its emissions differ by at most {made.difference:.1e}.")
-    if made.check is not None:
-        parts.append(f"Beside its original on labelled proteins: {made.check}.")
+    if config.backbone is not None:
+        name, checksum = Path(config.backbone.name).name, config.backbone.sha256
+        parts.append(f"The backbone {name} (SHA-256 {checksum[:16]}...) is inside.")
+    parts.append(f"On made-up windows its emissions differ by at most {result.difference:.1e}.")
+    if result.check is not None:
+        parts.append(f"Beside its original on labelled proteins: {result.check}.")
     return " ".join(parts)
 
 
-def inherited_licence(config: dict[str, Any]) -> str:
+def inherited_licence(config: ModelConfig) -> str:
     """The licence of an exported model: its own and, of weights that are inside, theirs."""
-    own = str(config.get("licence", "not stated"))
-    if "backbone" not in config:
+    own = config.licence or "not stated"
+    if config.backbone is None:
         return own
-    name = Path(config["backbone"]["name"]).name
+    name = Path(config.backbone.name).name
     return f"{own}, and that of the backbone {name}, whose weights are inside"
 
 

@@ -7,6 +7,7 @@ import os
 import platform
 import shlex
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,16 @@ from peft_sp.inference.backends import EnsembleBackend
 from peft_sp.inference.loading import load
 from peft_sp.io.atomic import write_text
 from peft_sp.io.labelled import data_hash, read_labelled
-from peft_sp.io.registry.lookup import CONFIG, locate, read_config, write_config
+from peft_sp.io.registry.lookup import CONFIG, locate
 from peft_sp.io.registry.migrations import with_current_names
+from peft_sp.io.registry.model_config import (
+    Calibration,
+    Made,
+    Metrics,
+    ModelConfig,
+    Parameters,
+    UsedPartitions,
+)
 from peft_sp.network.backbone import load_encoder, weights_hash
 from peft_sp.network.checkpoint import save_checkpoint
 from peft_sp.training.distillation import teachers
@@ -61,7 +70,7 @@ def run(
     if trained.writes:
         model = trained.model
         learned = sum(p.numel() for group in model.parameter_groups() for p in group)
-        parameters = {"trained": learned, "all": sum(p.numel() for p in model.parameters())}
+        parameters = Parameters(learned, sum(p.numel() for p in model.parameters()))
         content = about(recipe, trained, measured, parameters)
         save_checkpoint(place, model, recipe, content, _card(recipe, trained, measured))
         shutil.rmtree(place / CHECKPOINTS)
@@ -79,7 +88,8 @@ def _run_members(
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise OutputError("an ensemble is trained in one process; give torchrun its members")
     names = [f"member-{number}" for number in range(1, recipe.members + 1)]
-    backends, configs = [], []
+    backends = []
+    configs: list[ModelConfig] = []
     for number, name in enumerate(names):
         own = recipe.member(number)
         if (place / name / CONFIG).exists():
@@ -87,7 +97,7 @@ def _run_members(
         else:
             run(own, place / name, progress, kept=kept)
         backends.append(load(place / name, backbone=recipe.backbone).backend)
-        configs.append(read_config(place / name))
+        configs.append(ModelConfig.read(place / name))
     _, judged, tested = divide(recipe, read_labelled(recipe.data))
     together = EnsembleBackend(backends)
     trained = Trained(
@@ -96,17 +106,12 @@ def _run_members(
         examine(together, tested) if tested else None,
     )
     # The backbone is one, however many there are that adapt it.
-    counted = "trained" if recipe.backbone is not None else "all"
-    parts = [config["parameters"] for config in configs]
-    parameters = {
-        "trained": sum(part["trained"] for part in parts),
-        "all": parts[0]["all"] + sum(part[counted] for part in parts[1:]),
-    }
-    content = {**about(recipe, trained, measured, parameters), "members": names}
-    if "backbone" in configs[0]:
-        content["backbone"] = configs[0]["backbone"]
+    parts = [config.parameters for config in configs if config.parameters is not None]
+    added = sum(part.all if recipe.backbone is None else part.trained for part in parts[1:])
+    parameters = Parameters(sum(part.trained for part in parts), parts[0].all + added)
+    content = about(recipe, trained, measured, parameters)
     write_text(place / "README.md", _card(recipe, trained, measured))
-    write_config(place, content)
+    replace(content, members=tuple(names), backbone=configs[0].backbone).write(place)
     return trained
 
 
@@ -148,34 +153,34 @@ def sources(recipe: Recipe) -> dict[str, str | None]:
 
 def check_made(
     model: Path, recipe: Recipe, given: dict[str, str | None] | None = None
-) -> dict[str, Any]:
+) -> ModelConfig:
     """The settings of a finished model, refused if it is not what the recipe would make.
 
     given: the recipe's `sources`, where they are known already. Raises OutputError for other
     settings, partitions, data or backbone.
     """
-    config = read_config(model)
-    made, wanted = config["made"], recipe.model_dump(mode="json")
+    config = ModelConfig.read(model)
+    made, wanted = config.made, recipe.model_dump(mode="json")
     found = {
-        "data_sha256": made["data_sha256"],
-        "backbone_sha256": config.get("backbone", {}).get("sha256"),
+        "data_sha256": made.data_sha256,
+        "backbone_sha256": None if config.backbone is None else config.backbone.sha256,
     }
-    same = identity(made["recipe"]) == identity(wanted)
-    same = same and made["partitions"] == wanted["partitions"]
+    same = identity(dict(made.recipe or {})) == identity(wanted)
+    same = same and made.partitions.to_json() == wanted["partitions"]
     if recipe.distillation is not None:
-        same = same and made.get("distillation") == teachers.about(recipe)
+        same = same and made.distillation == teachers.about(recipe)
     expected = given or sources(recipe)
     if not same or any(found[key] != expected[key] for key in found):
         raise OutputError(f"{model} holds a model of another recipe; give another directory")
-    if "parameters" not in config:
+    if config.parameters is None:
         raise OutputError(f"{model} was made by an earlier version; remove it to train it anew")
     return config
 
 
 def _calibration(
     recipe: Recipe, trained: Trained, measured: dict[str, Any] | None
-) -> dict[str, Any]:
-    """The part of `config.json` that says how sure the model may be; empty if nothing tells."""
+) -> Calibration | None:
+    """How sure the model may be; None where nothing tells."""
     # A temperature of all out-of-fold predictions has seen the labels of every partition.
     if measured is not None and "calibration" in measured and recipe.partitions.test is None:
         found = measured["calibration"]["pooled_temperature"]
@@ -184,49 +189,50 @@ def _calibration(
         outcomes = trained.validation.outcomes
         found = fit_temperature(outcomes.probabilities, outcomes.true_type)
         return calibration(found, f"validation partition {recipe.partitions.validation}")
-    return {}
+    return None
 
 
-def calibration(temperature: float, fitted_on: str) -> dict[str, Any]:
+def calibration(temperature: float, fitted_on: str) -> Calibration:
     """A temperature as `config.json` has it."""
-    return {"calibration": {"temperature": round(temperature, 6), "fitted_on": fitted_on}}
+    return Calibration(round(temperature, 6), fitted_on)
 
 
 def about(
     recipe: Recipe,
     trained: Trained,
     measured: dict[str, Any] | None,
-    parameters: dict[str, int],
-) -> dict[str, Any]:
+    parameters: Parameters,
+) -> ModelConfig:
     """What `config.json` says beside the network's settings."""
-    metrics = {
+    content = {
         name: figures(examination.scores)
         for name, examination in (("validation", trained.validation), ("test", trained.test))
         if examination is not None
     }
     if measured is not None:
-        metrics["cross_validation"] = {
+        content["cross_validation"] = {
             key: measured[key] for key in ("protocol", "pooled", "restricted")
         }
-    return {
-        "name": recipe.name,
-        "description": recipe.description,
-        "licence": recipe.licence,
-        "metrics": metrics,
-        "parameters": parameters,
-        **_calibration(recipe, trained, measured),
-        "made": {
-            "recipe": recipe.model_dump(mode="json", exclude=WHERE),
-            "partitions": recipe.partitions.model_dump(mode="json"),
-            **({} if recipe.distillation is None else {"distillation": teachers.about(recipe)}),
-            "data": Path(recipe.data).name,
-            "data_sha256": data_hash(recipe.data),
-            "peft_sp": __version__,
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
-            "python": platform.python_version(),
-        },
-    }
+    partitions = recipe.partitions
+    return ModelConfig(
+        name=recipe.name,
+        description=recipe.description,
+        licence=recipe.licence,
+        metrics=Metrics.of(content, "metrics"),
+        parameters=parameters,
+        calibration=_calibration(recipe, trained, measured),
+        made=Made(
+            recipe=recipe.model_dump(mode="json", exclude=WHERE),
+            partitions=UsedPartitions(partitions.train, partitions.validation, partitions.test),
+            distillation=None if recipe.distillation is None else teachers.about(recipe),
+            data=Path(recipe.data).name,
+            data_sha256=data_hash(recipe.data),
+            peft_sp=__version__,
+            torch=str(torch.__version__),
+            transformers=transformers.__version__,
+            python=platform.python_version(),
+        ),
+    )
 
 
 def _again(recipe: Recipe) -> str:

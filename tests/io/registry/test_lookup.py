@@ -10,20 +10,8 @@ import pytest
 from peft_sp.errors import ModelError
 from peft_sp.inference.loading import load
 from peft_sp.io.registry import lookup
-from peft_sp.io.registry.accuracy import accuracy
 from peft_sp.io.registry.checksums import write_sums
-from peft_sp.io.registry.lookup import Model, bundled, fingerprint, temperature
-
-
-def test_the_temperature_is_one_where_none_is_given():
-    assert temperature({}) == 1.0
-    assert temperature({"calibration": {"temperature": 1.5}}) == 1.5
-
-
-@pytest.mark.parametrize("wrong", [0, -1, "2", None, float("nan"), float("inf"), True])
-def test_a_temperature_that_is_none(wrong):
-    with pytest.raises(ModelError, match="must be a positive number"):
-        temperature({"calibration": {"temperature": wrong}})
+from peft_sp.io.registry.lookup import Model, bundled, fingerprint
 
 
 def put_model(folder, **changes):
@@ -74,7 +62,7 @@ def test_a_pack_is_found_by_its_name(pack):
     place = pack("other", licence="GPL-3.0-or-later")
     found = lookup.find("other")
     assert (found.source, found.directory, found.package) == ("pack", place, "peft-sp-other")
-    assert found.config["licence"] == "GPL-3.0-or-later"
+    assert found.config.licence == "GPL-3.0-or-later"
     assert lookup.find("peft-sp-other:other").directory == place
     (prediction,) = load("other").predict([("a", "MKKTAIAIAVALAGFATVAQAAPKDNTWYTG")])
     assert prediction.type == "SP"
@@ -185,41 +173,11 @@ def test_the_most_accurate_is_by_mean_mcc2(pack):
     assert lookup.most_accurate([lookup.find("worse"), lookup.find("one-partition")]).name == (
         "worse"
     )
+    with pytest.raises(ModelError, match='metrics is "the best"; it must be a table'):
+        lookup.find("boastful")
+    pack("unmeasured", metrics={})
     with pytest.raises(ModelError, match="says how accurate"):
-        lookup.most_accurate([lookup.find("boastful")])
-
-
-def test_accuracy_is_read_from_the_settings():
-    config = lookup.read_config(lookup.bundled()["fast"])
-    found = accuracy(config)
-    pooled = config["metrics"]["cross_validation"]["pooled"]
-    assert found.mean_mcc2 == pooled["mean_mcc2"]
-    assert found.interval == tuple(pooled["mean_mcc2_interval"])
-    assert found.eukaryotic == pooled["classes"][0]["mcc2"]
-    assert found.measured == "cross-validation (deployed)" and found.is_cross_validated
-    tested = accuracy({**mcc2(0.9, "test"), "made": {"partitions": {"test": 2}}})
-    assert tested.measured == "test partition 2" and not tested.is_cross_validated
-
-
-@pytest.mark.parametrize(
-    "config",
-    [
-        {},
-        {"metrics": None},
-        {"metrics": {"test": [1]}},
-        {"metrics": {"cross_validation": "good"}},
-        {"metrics": {"cross_validation": {"pooled": 3}}},
-    ],
-)
-def test_settings_that_say_nothing_of_accuracy(config):
-    assert accuracy(config) is None
-
-
-@pytest.mark.parametrize("wrong", ["0.9", None, True, float("nan"), [], {}])
-def test_figures_that_are_no_numbers(wrong):
-    figures = {"mean_mcc2": wrong, "mean_mcc2_interval": wrong, "classes": wrong, "proteins": wrong}
-    found = accuracy({"metrics": {"test": figures}})
-    assert (found.mean_mcc2, found.interval, found.proteins, found.classes) == (None,) * 3 + ([],)
+        lookup.most_accurate([lookup.find("unmeasured")])
 
 
 def test_models_in_a_folder(tmp_path):

@@ -7,6 +7,7 @@ import torch
 
 from peft_sp.biology.alphabet import encode
 from peft_sp.errors import RecipeError
+from peft_sp.io.registry.model_config import ModelConfig
 from peft_sp.network.backbone import Backbone, load_encoder, read_config, token_ids
 from peft_sp.network.checkpoint import load_checkpoint, save_checkpoint
 from peft_sp.network.model import build_model
@@ -108,7 +109,7 @@ def test_layers_below_the_first_trained_one_are_untouched(model, method, plain):
 
 def test_saved_and_loaded_it_predicts_the_same(model, method, tiny_backbone, tmp_path):
     perturb(model)
-    save_checkpoint(tmp_path, model, settings_of(tiny_backbone, method), {"name": "x"})
+    save_checkpoint(tmp_path, model, settings_of(tiny_backbone, method), ModelConfig(name="x"))
     loaded = load_checkpoint(tmp_path)
     with torch.no_grad():
         expected = model(RESIDUES).emissions

@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from peft_sp.errors import RecipeError
 from peft_sp.inference.decoding import Decoder
 from peft_sp.inference.loading import load
 from peft_sp.io.labelled import partition
-from peft_sp.io.registry.lookup import read_config, write_config
+from peft_sp.io.registry.model_config import ModelConfig, UsedPartitions
 from peft_sp.network.model import build_model
 from peft_sp.training.crossval import crossvalidate, read_figures
 from peft_sp.training.distillation import targets
@@ -70,9 +71,8 @@ def test_a_student_learns_only_from_teachers_that_never_saw_its_test(recipe, fol
 def test_a_teacher_of_the_same_partitions_is_asked_alone(recipe, folds, tmp_path):
     whole = tmp_path / "whole"
     shutil.copytree(folds[0], whole)
-    config = read_config(whole)
-    made = {**config["made"], "partitions": {"train": [0, 1, 2]}}
-    write_config(whole, {**config, "made": made})
+    config = ModelConfig.read(whole)
+    replace(config, made=replace(config.made, partitions=UsedPartitions((0, 1, 2)))).write(whole)
     own = {**recipe.distillation.model_dump(), "teachers": [*folds, str(whole)]}
     assert teachers(changed(recipe, distillation=own)) == [whole]
     fold = changed(recipe, distillation=own, partitions={"train": [0, 2], "test": 1})
@@ -90,8 +90,8 @@ def test_without_an_honest_teacher_nothing_is_trained(recipe, folds, tmp_path):
 def test_a_teacher_of_other_data_is_refused_where_something_is_tested(recipe, folds, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(folds[0], other)
-    config = read_config(other)
-    write_config(other, {**config, "made": {**config["made"], "data_sha256": "0" * 64}})
+    config = ModelConfig.read(other)
+    replace(config, made=replace(config.made, data_sha256="0" * 64)).write(other)
     own = {**recipe.distillation.model_dump(), "teachers": [str(other)]}
     with pytest.raises(RecipeError, match="learned from other data"):
         teachers(changed(recipe, distillation=own, partitions={"train": [1, 2], "test": 0}))

@@ -6,23 +6,19 @@ directory; the models of installed packs (`packs.py`); the hub (`hub.py`).
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b, file_digest
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from peft_sp.biology.grammar import GRAMMAR_VERSION
 from peft_sp.errors import ModelError
-from peft_sp.io.atomic import write_text
 from peft_sp.io.registry import checksums, hub, packs
-from peft_sp.io.registry.accuracy import accuracy
+from peft_sp.io.registry.model_config import ModelConfig
 from peft_sp.version import __version__
 
-FORMAT_VERSION = 1
 DEFAULT = "fast"
 CONFIG = checksums.CONFIG
 ONNX = checksums.ONNX
@@ -46,7 +42,7 @@ class Model:
     fresh: bool = False
     forgotten: str = ""
     problem: str = ""
-    config: dict[str, Any] = field(default_factory=dict, repr=False)
+    config: ModelConfig = field(default=ModelConfig(), repr=False)
 
     def __str__(self) -> str:
         return self.name
@@ -56,7 +52,7 @@ class Model:
         """Names of the model's files, inside its directory; the card is not one of them."""
         if self.directory is None:
             return []
-        return checksums.model_files(self.directory, members(self.config))
+        return checksums.model_files(self.directory, self.config.members)
 
     @property
     def size(self) -> int:
@@ -66,7 +62,7 @@ class Model:
     @property
     def is_exported(self) -> bool:
         """Whether it predicts without torch."""
-        parts = members(self.config) or ["."]
+        parts = self.config.members or (".",)
         place = self.directory
         return place is not None and all((place / part / ONNX).is_file() for part in parts)
 
@@ -97,7 +93,7 @@ def find(name: str | os.PathLike[str], *, update: bool = False) -> Model:
         raise ModelError(f"model '{key}' is no hub id (owner/name); only those are updated")
     if key in (known := bundled()):
         return Model(
-            key, "bundled", known[key], "peft-sp", __version__, config=read_config(known[key])
+            key, "bundled", known[key], "peft-sp", __version__, config=ModelConfig.read(known[key])
         )
     if (path / CONFIG).is_file() and not update:
         return _checked(Model(key, "directory", path))
@@ -152,29 +148,26 @@ def most_accurate(candidates: Iterable[Model] | None = None) -> Model:
         candidates = [m for m in installed() if m.source in ("bundled", "pack")]
     judged = []
     for model in candidates:
-        found = accuracy(model.config)
-        if model.problem or not model.is_exported or found is None or found.mean_mcc2 is None:
+        accuracy = model.config.accuracy
+        if model.problem or not model.is_exported or accuracy is None:
             continue
-        judged.append((found.is_cross_validated, found.mean_mcc2, model))
+        if (mean_mcc2 := accuracy.figures.mean_mcc2) is not None:
+            judged.append((accuracy.is_cross_validated, mean_mcc2, model))
     if not judged:
-        raise ModelError("no model at hand says how accurate it is")
+        raise ModelError("no available model says how accurate it is")
     return max(judged, key=lambda entry: entry[:2])[2]
 
 
-def read_config(directory: Path) -> dict[str, Any]:
-    """A model's settings, checked for this version of the program. Raises ModelError."""
-    file = directory / CONFIG
-    try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-        found = config["format"], config["grammar"]
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
-        raise ModelError(f"{file}: not a model's settings ({error})") from None
-    if found != (FORMAT_VERSION, GRAMMAR_VERSION):
-        raise ModelError(
-            f"{file}: model format {found[0]} with grammar {found[1]}; this version reads format "
-            f"{FORMAT_VERSION} with grammar {GRAMMAR_VERSION}; use the version that made it"
-        )
-    return dict(config)
+def member_configs(directory: Path, config: ModelConfig) -> list[tuple[Path, ModelConfig]]:
+    """Directories and settings of an ensemble's networks, which are inside its own directory.
+
+    Raises ModelError for a member that is missing, or an ensemble itself.
+    """
+    members = [(directory / name, ModelConfig.read(directory / name)) for name in config.members]
+    for member, own in members:
+        if own.members:
+            raise ModelError(f"{member}: is a member of an ensemble and cannot be one itself")
+    return members
 
 
 def fingerprint(directory: Path) -> str:
@@ -189,51 +182,6 @@ def fingerprint(directory: Path) -> str:
     except OSError as error:
         raise ModelError(f"{directory}: cannot be read ({error.strerror})") from None
     return total.hexdigest()
-
-
-def write_config(directory: Path, config: dict[str, Any]) -> None:
-    """Write a model's settings, with the versions they are meant for."""
-    config = {"format": FORMAT_VERSION, "grammar": GRAMMAR_VERSION, **config}
-    text = json.dumps(config, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    write_text(directory / CONFIG, text)
-
-
-def members(config: dict[str, Any]) -> list[str]:
-    """Names of the folders of an ensemble's networks, inside its own; empty for one network.
-
-    Raises ModelError for names that lead elsewhere.
-    """
-    found = config.get("members", [])
-    plain = isinstance(found, list) and all(
-        isinstance(name, str) and Path(name).name == name and name not in ("", "..")
-        for name in found
-    )
-    if not plain:
-        raise ModelError(f"members are {found!r}; they must be folders inside the model's own")
-    return list(found)
-
-
-def batch_size(config: dict[str, Any]) -> int | None:
-    """Windows a batch that suit an exported network, None where its settings do not say.
-
-    Raises ModelError for what is no positive integer.
-    """
-    found = config.get("batch_size")
-    if found is not None and (type(found) is not int or found < 1):
-        raise ModelError(f"batch_size is {found!r}; it must be a positive integer")
-    return found
-
-
-def temperature(config: dict[str, Any]) -> float:
-    """The temperature that a model's settings give for its type probabilities, 1 without one.
-
-    Raises ModelError for one that is no positive number.
-    """
-    found = config.get("calibration", {}).get("temperature", 1.0)
-    number = isinstance(found, int | float) and not isinstance(found, bool)
-    if not number or not 0 < found < float("inf"):
-        raise ModelError(f"calibration.temperature is {found!r}; it must be a positive number")
-    return float(found)
 
 
 def _of_pack(offer: packs.Offer, name: str) -> Model:
@@ -256,14 +204,14 @@ def _of_hub(key: str, update: bool) -> Model:
     if update:
         known = hub.recall(key)
         force = known is None or bool(_described(_from_pin(known), thorough=True).problem)
-    pin = hub.find(key, read_config, update=update, force=force)
+    pin = hub.find(key, ModelConfig.read, update=update, force=force)
     model = _checked(_from_pin(pin))
     if pin != hub.recall(key):
         pin = hub.remember(pin)
     return _from_pin(pin, model.config)
 
 
-def _from_pin(pin: hub.Pin, config: dict[str, Any] | None = None) -> Model:
+def _from_pin(pin: hub.Pin, config: ModelConfig | None = None) -> Model:
     return Model(
         pin.id,
         "hub",
@@ -271,7 +219,7 @@ def _from_pin(pin: hub.Pin, config: dict[str, Any] | None = None) -> Model:
         commit=pin.commit,
         fresh=pin.fresh,
         forgotten=pin.forgotten,
-        config=config or {},
+        config=config or ModelConfig(),
     )
 
 
@@ -284,12 +232,12 @@ def _checked(model: Model, thorough: bool = True) -> Model:
         raise ModelError(
             f"model '{model.name}' of {model.package} {model.version}: {model.problem}"
         )
-    config = read_config(model.directory)
+    config = ModelConfig.read(model.directory)
     found = replace(model, config=config)
     if not any(name.endswith((ONNX, ".safetensors")) for name in found.files):
         raise ModelError(f"{model.directory}: the network's weights are missing")
     if thorough:
-        checksums.verify(model.directory, members(config), mend=_mend(model))
+        checksums.verify(model.directory, config.members, mend=_mend(model))
     return found
 
 

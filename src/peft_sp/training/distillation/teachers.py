@@ -6,11 +6,16 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from peft_sp.errors import RecipeError
 from peft_sp.io.labelled import data_hash
 from peft_sp.io.registry import lookup
+from peft_sp.io.registry.model_config import (
+    DistillationSources,
+    ModelConfig,
+    SourceFile,
+    Teacher,
+)
 from peft_sp.training.recipe import Recipe
 
 
@@ -27,9 +32,9 @@ def teachers(recipe: Recipe) -> list[Path]:
     kept_apart = {n for n in (parts.validation, parts.test) if n is not None}
     for name in recipe.distillation.teachers:
         place = lookup.locate(name)
-        made = lookup.read_config(place).get("made", {})
-        learned = made.get("partitions", {}).get("train")
-        if kept_apart and (learned is None or made.get("data_sha256") != data_hash(recipe.data)):
+        made = ModelConfig.read(place).made
+        learned = made.partitions.train
+        if kept_apart and (learned is None or made.data_sha256 != data_hash(recipe.data)):
             problems.append(
                 f"teacher {name} learned from other data than {Path(recipe.data).name}, so that "
                 "it can't be told what it has seen of the validation and test partitions"
@@ -49,36 +54,39 @@ def teachers_hash(places: Sequence[Path]) -> str:
     """What the teachers' answers depend on: their tensors, networks, settings, temperatures."""
     digest = hashlib.sha256()
     for place in places:
-        config = lookup.read_config(place)
-        kept = {key: config.get(key) for key in ("settings", "backbone")}
-        kept["temperature"] = lookup.temperature(config)
+        config = ModelConfig.read(place)
+        kept = {
+            "settings": config.settings,
+            "backbone": config.backbone and config.backbone.to_json(),
+            "temperature": config.temperature,
+        }
         digest.update(json.dumps(kept, sort_keys=True).encode())
         for file in sorted([*place.glob("*.safetensors"), *place.glob("*.onnx")]):
             digest.update(file.read_bytes())
-        digest.update(teachers_hash([place / name for name in lookup.members(config)]).encode())
+        members = [member for member, _ in lookup.member_configs(place, config)]
+        digest.update(teachers_hash(members).encode())
     return digest.hexdigest()
 
 
-def about(recipe: Recipe) -> dict[str, Any]:
+def about(recipe: Recipe) -> DistillationSources:
     """What a distilled model's settings say of its teachers and unlabelled proteins."""
     assert recipe.distillation is not None
     used = teachers(recipe)
-    configs = [lookup.read_config(place) for place in used]
-    return {
-        "teachers": [
-            {
-                "name": config.get("name"),
-                "licence": config.get("licence"),
-                "partitions": config.get("made", {}).get("partitions", {}).get("train"),
-                "sha256": teachers_hash([place]),
-            }
+    configs = [ModelConfig.read(place) for place in used]
+    return DistillationSources(
+        teachers=tuple(
+            Teacher(
+                config.name or None,
+                config.licence or None,
+                config.made.partitions.train,
+                teachers_hash([place]),
+            )
             for place, config in zip(used, configs, strict=True)
-        ],
-        "unlabelled": [
-            {"file": Path(file).name, "sha256": data_hash(file)}
-            for file in recipe.distillation.unlabelled
-        ],
-    }
+        ),
+        unlabelled=tuple(
+            SourceFile(Path(file).name, data_hash(file)) for file in recipe.distillation.unlabelled
+        ),
+    )
 
 
 def told(recipe: Recipe) -> str:
@@ -89,13 +97,13 @@ def told(recipe: Recipe) -> str:
         "copies of them, and of unlabelled proteins; it holds none of their weights.",
         "",
     ]
-    for teacher in made["teachers"]:
-        learned = ", ".join(map(str, teacher["partitions"] or ()))
+    for teacher in made.teachers:
+        learned = ", ".join(map(str, teacher.partitions or ()))
         lines.append(
-            f"- `{teacher['name']}` (licence {teacher['licence']}), which learned from partitions "
+            f"- `{teacher.name}` (licence {teacher.licence}), which learned from partitions "
             f"{learned or 'unknown'}"
         )
-    if made["unlabelled"]:
-        files = ", ".join(f"`{entry['file']}`" for entry in made["unlabelled"])
+    if made.unlabelled:
+        files = ", ".join(f"`{entry.file}`" for entry in made.unlabelled)
         lines += ["", f"Unlabelled: {files}."]
     return "\n".join(lines)

@@ -1,0 +1,326 @@
+"""What stands in a model's `config.json`: one typed `ModelConfig`, read and written only here.
+
+The file may be anybody's, so every value is checked when it is read; one that is not what its
+key must hold is a ModelError that names file, key, what was expected and what stands there. Keys
+that this version does not know are kept and written back; a file of a newer format is refused.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from peft_sp.biology.alphabet import RESIDUES
+from peft_sp.biology.grammar import GRAMMAR_VERSION, WINDOW
+from peft_sp.errors import ModelError
+from peft_sp.io.atomic import write_text
+from peft_sp.io.registry import fields
+from peft_sp.io.registry.checksums import CONFIG
+from peft_sp.io.registry.fields import Table, optional, required
+from peft_sp.io.registry.migrations import with_current_names
+from peft_sp.io.registry.strict_json import FieldError, JsonError, read_json
+
+FORMAT = 2
+"""The format that is written; format 1 is read too, see `migrations.py`."""
+
+_COUNT = fields.integer(0)
+_MCC = fields.nullable(fields.number(-1, 1))
+_FRACTION = fields.nullable(fields.number(0, 1))
+_PARTITION = fields.integer(0)
+_SPECIAL = {"/", "\\", "\n", "\t"}
+
+
+def _figure(check: fields.Check) -> Any:
+    """A field for a measured figure: null where it is undefined."""
+    return optional(check, always_written=True)
+
+
+def _member(value: Any, key: str) -> str:
+    """The name of a directory inside the model's own; never a path, a model's name or a hub id."""
+    name = fields.text(value, key)
+    if not name or name.startswith(".") or len(name) > 100 or _SPECIAL & set(name):
+        raise FieldError(key, "the name of a directory inside the model's own", value)
+    return name
+
+
+def _members(value: Any, key: str) -> tuple[str, ...]:
+    names: tuple[str, ...] = fields.listed(_member)(value, key)
+    if len(set(names)) < len(names):
+        raise FieldError(key, "a list of different directories", value)
+    return names
+
+
+@dataclass(frozen=True)
+class Backbone(Table):
+    """The language model that a network adapts. sha256: of its weights."""
+
+    name: str = required(fields.text)
+    sha256: str = required(fields.sha256)
+
+
+@dataclass(frozen=True)
+class Parameters(Table):
+    """How many parameters a model has, and how many of them were trained."""
+
+    trained: int = required(_COUNT)
+    all: int = required(_COUNT)
+
+
+@dataclass(frozen=True)
+class Calibration(Table):
+    """temperature: by which log probabilities of types are divided; fitted_on: which proteins."""
+
+    temperature: float = required(fields.number(0.001, 1000))
+    fitted_on: str = optional(fields.text, "")
+
+
+@dataclass(frozen=True)
+class ClassFigures(Table):
+    """Figures of one class (organism group and type); None where one is undefined.
+
+    proteins: how many of the class were tested; mcc1, mcc2: Matthews correlation against proteins
+    without a signal peptide, and against all others; mcc2_interval: 95 % bootstrap interval;
+    cleavage_recall, cleavage_precision: at tolerances of 0 to 3 residues.
+    """
+
+    organism: str = required(fields.text)
+    type: str = required(fields.text)
+    proteins: int | None = _figure(_COUNT)
+    mcc1: float | None = _figure(_MCC)
+    mcc2: float | None = _figure(_MCC)
+    mcc2_interval: tuple[float | None, float | None] | None = _figure(fields.listed(_MCC, 2))
+    cleavage_recall: tuple[float | None, ...] = optional(fields.listed(_FRACTION), ())
+    cleavage_precision: tuple[float | None, ...] = optional(fields.listed(_FRACTION), ())
+
+
+@dataclass(frozen=True)
+class Figures(Table):
+    """Accuracy on a set of proteins; None where a figure is undefined or not given.
+
+    mean_mcc1, mean_mcc2: over the classes, with the latter's 95 % bootstrap interval;
+    big_classes_mcc2: mean over the five big classes; multiclass_mcc: over all proteins.
+    """
+
+    proteins: int | None = _figure(_COUNT)
+    mean_mcc1: float | None = _figure(_MCC)
+    mean_mcc2: float | None = _figure(_MCC)
+    mean_mcc2_interval: tuple[float | None, float | None] | None = _figure(fields.listed(_MCC, 2))
+    big_classes_mcc2: float | None = _figure(_MCC)
+    multiclass_mcc: float | None = _figure(_MCC)
+    classes: tuple[ClassFigures, ...] = optional(fields.listed(ClassFigures.of), ())
+
+    @property
+    def eukaryotic_mcc2(self) -> float | None:
+        """MCC2 of eukaryotic Sec/SPI signal peptides."""
+        found = [c.mcc2 for c in self.classes if (c.organism, c.type) == ("EUKARYA", "SP")]
+        return found[0] if found else None
+
+
+@dataclass(frozen=True)
+class CrossValidatedFigures(Table):
+    """Figures of a cross-validation of the model's recipe.
+
+    pooled: all folds' predictions in one table; restricted: with eukaryotes given NO_SP and SP.
+    """
+
+    protocol: str = optional(fields.text, "")
+    pooled: Figures | None = optional(Figures.of)
+    restricted: Figures | None = optional(Figures.of)
+
+
+@dataclass(frozen=True)
+class Metrics(Table):
+    """Figures by the proteins that they were measured on."""
+
+    validation: Figures | None = optional(Figures.of)
+    test: Figures | None = optional(Figures.of)
+    cross_validation: CrossValidatedFigures | None = optional(CrossValidatedFigures.of)
+
+
+@dataclass(frozen=True)
+class UsedPartitions(Table):
+    """The homology partitions that a model was trained, validated and tested on."""
+
+    train: tuple[int, ...] | None = optional(fields.listed(_PARTITION))
+    validation: int | None = optional(_PARTITION, always_written=True)
+    test: int | None = optional(_PARTITION, always_written=True)
+
+
+@dataclass(frozen=True)
+class Teacher(Table):
+    """A model that a student was distilled from. sha256: of all that its posterior depends on.
+
+    partitions: those that the teacher was trained on, None where its settings do not say.
+    """
+
+    name: str | None = optional(fields.text, always_written=True)
+    licence: str | None = optional(fields.text, always_written=True)
+    partitions: tuple[int, ...] | None = optional(fields.listed(_PARTITION), always_written=True)
+    sha256: str = optional(fields.sha256, "")
+
+
+@dataclass(frozen=True)
+class SourceFile(Table):
+    """A FASTA file of unlabelled proteins; sha256: of its records."""
+
+    file: str = required(fields.text)
+    sha256: str = optional(fields.sha256, "")
+
+
+@dataclass(frozen=True)
+class DistillationSources(Table):
+    """What a student was trained on beside the labelled proteins."""
+
+    teachers: tuple[Teacher, ...] = optional(fields.listed(Teacher.of), (), always_written=True)
+    unlabelled: tuple[SourceFile, ...] = optional(
+        fields.listed(SourceFile.of), (), always_written=True
+    )
+
+
+@dataclass(frozen=True)
+class Made(Table):
+    """How a model was made.
+
+    recipe: the options of its training run as plain data, without where files lie; data: name of
+    the file of labelled proteins; data_sha256: of its records; the rest are versions.
+    """
+
+    recipe: Mapping[str, Any] | None = optional(fields.plain_table)
+    partitions: UsedPartitions = optional(UsedPartitions.of, UsedPartitions())
+    distillation: DistillationSources | None = optional(DistillationSources.of)
+    data: str = optional(fields.text, "")
+    data_sha256: str = optional(fields.sha256, "")
+    peft_sp: str = optional(fields.text, "")
+    torch: str = optional(fields.text, "")
+    transformers: str = optional(fields.text, "")
+    python: str = optional(fields.text, "")
+
+
+@dataclass(frozen=True)
+class Exported(Table):
+    """How `model.onnx` was made from the trained network or networks.
+
+    largest_emission_difference: between the two on made-up windows; check: the comparison on
+    labelled proteins as plain data, None where there was none; the rest are versions.
+    """
+
+    networks: int = required(fields.integer(1))
+    precision: str = required(fields.text)
+    largest_emission_difference: float | None = optional(fields.number(0, 1e300))
+    check: Mapping[str, Any] | None = optional(fields.plain_table, always_written=True)
+    opset: int | None = optional(fields.integer(1))
+    peft_sp: str = optional(fields.text, "")
+    torch: str = optional(fields.text, "")
+    onnx: str = optional(fields.text, "")
+    onnxruntime: str = optional(fields.text, "")
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """How accurate a model is by its own settings. measured: on what, in words."""
+
+    measured: str
+    is_cross_validated: bool
+    figures: Figures
+
+
+@dataclass(frozen=True)
+class ModelConfig(Table):
+    """The settings file of a model; empty where it does not say.
+
+    settings: how the network is put together, as plain data that `network.settings` checks, None
+    for an ensemble; members: directories of an ensemble's networks, inside its own; batch_size:
+    windows a batch that suit an exported network; residues, window: the alphabet in the order of
+    its codes and the residues that are read, the same for all models of a grammar version;
+    citation: who wants to be cited.
+    """
+
+    name: str = optional(fields.text, "")
+    description: str = optional(fields.text, "")
+    licence: str = optional(fields.text, "")
+    metrics: Metrics = optional(Metrics.of, Metrics())
+    parameters: Parameters | None = optional(Parameters.of)
+    calibration: Calibration | None = optional(Calibration.of)
+    made: Made = optional(Made.of, Made())
+    members: tuple[str, ...] = optional(_members, ())
+    backbone: Backbone | None = optional(Backbone.of)
+    settings: Mapping[str, Any] | None = optional(fields.plain_table)
+    residues: str | None = optional(fields.exactly(RESIDUES))
+    window: int | None = optional(fields.exactly(WINDOW))
+    batch_size: int | None = optional(fields.integer(1))
+    exported: Exported | None = optional(Exported.of)
+    origin: str = optional(fields.text, "")
+    citation: tuple[str, ...] = optional(fields.one_or_listed(fields.text), ())
+
+    @property
+    def temperature(self) -> float:
+        """By which log probabilities of types are divided; 1 where the model is uncalibrated."""
+        return 1.0 if self.calibration is None else self.calibration.temperature
+
+    @property
+    def accuracy(self) -> Accuracy | None:
+        """The most trustworthy figures: cross-validated, else of a test or validation partition."""
+        metrics, partitions = self.metrics, self.made.partitions
+        if (validated := metrics.cross_validation) is not None and validated.pooled is not None:
+            how = f"cross-validation ({validated.protocol})" if validated.protocol else ""
+            return Accuracy(how or "cross-validation", True, validated.pooled)
+        for name in ("test", "validation"):
+            if (figures := getattr(metrics, name)) is not None:
+                number = getattr(partitions, name)
+                how = f"{name} partition" + ("" if number is None else f" {number}")
+                return Accuracy(how, False, figures)
+        return None
+
+    @staticmethod
+    def read(directory: Path) -> ModelConfig:
+        """The settings of the model in a directory.
+
+        Raises ModelError where there are none, for another format or grammar, and for content
+        that no settings can have.
+        """
+        file = directory / CONFIG
+        try:
+            return _checked(read_json(file), file)
+        except FieldError as error:
+            raise ModelError(f"{file}: {error}") from None
+        except JsonError as error:
+            raise ModelError(f"{file}: not a model's settings ({error})") from None
+        except OSError as error:
+            raise ModelError(f"{file}: not a model's settings ({error.strerror})") from None
+
+    def write(self, directory: Path) -> None:
+        """Write the settings of the model in a directory. Raises OutputError.
+
+        Raises ModelError for content that could not be read again.
+        """
+        content = {"format": FORMAT, "grammar": GRAMMAR_VERSION, **self.to_json()}
+        try:
+            _checked(json.loads(json.dumps(content, allow_nan=False)), directory / CONFIG)
+        except (TypeError, ValueError) as error:
+            raise ModelError(f"{directory / CONFIG}: cannot be written ({error})") from None
+        text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        write_text(directory / CONFIG, text)
+
+
+def _checked(content: Any, file: Path) -> ModelConfig:
+    """The settings in a document. Raises ModelError (version), FieldError and JsonError."""
+    if not isinstance(content, dict):
+        raise JsonError("not a table")
+    rest = dict(content)
+    versions = [rest.pop(key, None) for key in ("format", "grammar")]
+    for key, version in zip(("format", "grammar"), versions, strict=True):
+        if type(version) is not int:
+            raise JsonError(f"{key} must be an integer" if version else f"{key} is missing")
+    if versions[1] != GRAMMAR_VERSION or not 1 <= versions[0] <= FORMAT:
+        raise ModelError(
+            f"{file}: model format {versions[0]} with grammar {versions[1]}; this version reads "
+            f"formats 1 to {FORMAT} with grammar {GRAMMAR_VERSION}; use the version that made it"
+        )
+    config = ModelConfig.of(rest, "")
+    if versions[0] == 1 and config.made.recipe is not None:
+        recipe = with_current_names(config.made.recipe)
+        config = replace(config, made=replace(config.made, recipe=recipe))
+    return config
