@@ -1,29 +1,123 @@
 """PEFT-SP: signal peptides, their types, cleavage sites and regions.
 
-From Python:
+Load a model, give it proteins, take predictions:
 
-    import peft_sp
+    >>> import peft_sp
+    >>> predictor = peft_sp.load("fast")
+    >>> for prediction in predictor.predict({
+    ...     "OmpA": "MKKTAIAIAVALAGFATVAQAAPKDNTWYTGAKLGWSQYHDTGFINNN",
+    ...     "thrA": "MRVLKFGGTSVANAERFLRVADILESNARQGQVATVLSAPAKITNHLV",
+    ... }):
+    ...     print(prediction.id, prediction.type, prediction.cleavage_site)
+    OmpA SP 21
+    thrA NO_SP None
 
-    for prediction in peft_sp.load("fast").predict(peft_sp.read_fasta("proteins.faa")):
-        print(prediction.id, prediction.type, prediction.cleavage_site)
+A FASTA file is given as a path, and read as it is needed:
+
+    >>> from pathlib import Path
+    >>> predictions = list(predictor.predict(Path("examples/ecoli_300.faa"), organism="other"))
+    >>> sum(prediction.is_signal_peptide for prediction in predictions)
+    46
+
+What a `Prediction` says:
+
+    >>> first = next(prediction for prediction in predictions if prediction.type == "TAT")
+    >>> first.id, first.signal_peptide, first.mature[:10]
+    ('NP_414665.1', 'MQRRDFLKYSVALGVASALPLWSRAVFA', 'AERPTLPIPD')
+    >>> first.span("n-region")
+    Region(name='n-region', start=1, end=5)
+    >>> first.probabilities["TAT"] > 0.99
+    True
+
+Names are loaded when they are first used: importing the package alone loads no other. Prediction
+with an exported model, such as "fast", needs NumPy and ONNX Runtime, and never torch.
 """
 
 from __future__ import annotations
 
-from peft_sp.biology.prediction import Prediction, Protein, Region
-from peft_sp.errors import PeftSpError
-from peft_sp.inference.loading import load
-from peft_sp.inference.predictor import Predictor
-from peft_sp.io.fasta import read_fasta
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from peft_sp.version import __version__
 
+if TYPE_CHECKING:
+    from peft_sp.biology.grammar import TYPES
+    from peft_sp.biology.prediction import Marginals, Prediction, Protein, Region
+    from peft_sp.errors import (
+        InputError,
+        MissingExtraError,
+        ModelError,
+        OptionError,
+        OutputError,
+        PeftSpError,
+        RecipeError,
+    )
+    from peft_sp.inference.loading import load
+    from peft_sp.inference.predictor import Predictor
+    from peft_sp.io.fasta import read_fasta
+    from peft_sp.io.registry.lookup import Model
+    from peft_sp.io.tables import to_dataframe
+
 __all__ = [
+    "TYPES",
+    "InputError",
+    "Marginals",
+    "MissingExtraError",
+    "Model",
+    "ModelError",
+    "OptionError",
+    "OutputError",
     "PeftSpError",
     "Prediction",
     "Predictor",
     "Protein",
+    "RecipeError",
     "Region",
     "__version__",
     "load",
+    "models",
     "read_fasta",
+    "to_dataframe",
 ]
+
+# Where each name stands: the imports above, for `__getattr__`. A test holds the two together.
+_HOMES = {
+    "biology.grammar": ("TYPES",),
+    "biology.prediction": ("Marginals", "Prediction", "Protein", "Region"),
+    "errors": (
+        *("InputError", "MissingExtraError", "ModelError", "OptionError", "OutputError"),
+        *("PeftSpError", "RecipeError"),
+    ),
+    "inference.loading": ("load",),
+    "inference.predictor": ("Predictor",),
+    "io.fasta": ("read_fasta",),
+    "io.registry.lookup": ("Model",),
+    "io.tables": ("to_dataframe",),
+}
+_HOME = {name: f"peft_sp.{home}" for home, names in _HOMES.items() for name in names}
+
+
+def models() -> list[Model]:
+    """The models that `load` takes by name: bundled, of installed packs, and fetched before.
+
+    A model that cannot be used is listed too, and its `problem` says why.
+
+        >>> import peft_sp
+        >>> [model.name for model in peft_sp.models() if model.source == "bundled"]
+        ['fast']
+    """
+    from peft_sp.io.registry import lookup
+
+    return lookup.installed()
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'peft_sp' has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

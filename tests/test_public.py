@@ -1,0 +1,98 @@
+"""The package's front door: what it names, what it loads, and that its examples run."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import pickle
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import peft_sp
+from tests.support.paths import ROOT
+
+MANUAL = ROOT / "docs" / "python.md"
+
+
+def in_a_fresh_interpreter(code):
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert not run.returncode, run.stderr
+    return run.stdout.strip()
+
+
+def test_every_name_is_there():
+    for name in peft_sp.__all__:
+        assert getattr(peft_sp, name) is not None, name
+        assert name in dir(peft_sp)
+    with pytest.raises(AttributeError, match="'peft_sp' has no attribute 'predcit'"):
+        _ = peft_sp.predcit
+    assert not hasattr(peft_sp, "torch")
+
+
+def test_a_star_brings_all_names():
+    found = {}
+    exec("from peft_sp import *", found)
+    assert set(peft_sp.__all__) <= set(found)
+    assert found["TYPES"][0] == "NO_SP" and issubclass(found["InputError"], found["PeftSpError"])
+
+
+def test_types_and_laziness_agree():
+    """What type checkers are told is what is loaded."""
+    tree = ast.parse(Path(peft_sp.__file__).read_text())
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    imported = {
+        (node.module, alias.asname or alias.name)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert imported == {(home, name) for name, home in peft_sp._HOME.items()}
+    assert set(peft_sp.__all__) == {*peft_sp._HOME, "models", "__version__"}
+    assert len(set(peft_sp.__all__)) == len(peft_sp.__all__)
+
+
+def test_importing_it_loads_nothing_else():
+    code = (
+        "import sys, peft_sp\n"
+        "print([m for m in sys.modules if m.startswith(('peft_sp.', 'numpy'))])"
+    )
+    assert in_a_fresh_interpreter(code) == "['peft_sp.version']"
+
+
+def test_predictions_are_whole_in_another_process(ecoli):
+    prediction = next(peft_sp.load("fast", threads=1).predict(ecoli))
+    code = (
+        "import pickle\n"
+        f"prediction = pickle.loads({pickle.dumps(prediction)!r})\n"
+        "print(prediction.id, prediction.type, prediction.probability)"
+    )
+    expected = f"{prediction.id} {prediction.type} {prediction.probability}"
+    assert in_a_fresh_interpreter(code) == expected
+
+
+def test_models():
+    found = {model.name: model for model in peft_sp.models()}
+    assert isinstance(found["fast"], peft_sp.Model) and not found["fast"].problem
+    predictor = peft_sp.load(found["fast"], threads=1)
+    assert isinstance(predictor, peft_sp.Predictor)
+
+
+@pytest.mark.integration
+def test_the_examples_run(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    found = doctest.testmod(peft_sp)
+    assert found.attempted > 8 and not found.failed
+
+
+@pytest.mark.integration
+def test_the_examples_of_the_manual_run(monkeypatch):
+    pytest.importorskip("pandas")
+    monkeypatch.chdir(ROOT)
+    blocks = re.findall(r"^```python\n(.*?)^```", MANUAL.read_text(), re.MULTILINE | re.DOTALL)
+    test = doctest.DocTestParser().get_doctest("\n".join(blocks), {}, "manual", str(MANUAL), 0)
+    found = doctest.DocTestRunner().run(test)
+    assert found.attempted > 20 and not found.failed
