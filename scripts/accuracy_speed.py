@@ -22,6 +22,7 @@ matplotlib.use("agg")
 from matplotlib import pyplot
 
 from peft_sp.io.atomic import write_bytes
+from peft_sp.io.plotting.palette import BLUE, GREY
 from peft_sp.training.evaluation.published import LORA_3B_MCC2, MEAN_MCC2, SIGNALP6_MCC2
 
 PUBLISHED = {
@@ -36,7 +37,6 @@ EUKARYOTIC = dict(
     )
 )
 STYLE: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
-BLUE, GREY = "#0072B2", "#666666"
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,7 @@ class ProteinFiles:
         stem = self._free_name(file_stem(prediction.protein.header))
         names = {kind: f"{stem}_plot.{kind}" for kind in self._kinds}
         for name in names.values():
-            plotter.draw(prediction, prediction.marginals, self._files.path(name))
+            plotter.draw(prediction, self._files.path(name))
         return names
 
 

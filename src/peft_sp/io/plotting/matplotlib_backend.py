@@ -27,14 +27,18 @@ from matplotlib.transforms import Affine2D
 from numpy.typing import NDArray
 from PIL import Image
 
-from peft_sp.io.plotting import protein
-from peft_sp.io.plotting.protein import CORNERS, Box, Frame, Letters, Line, Markers, Shapes, Words
+from peft_sp.io.plotting.layers import Frame
+from peft_sp.io.plotting.palette import LIGHT
+from peft_sp.io.plotting.protein import STYLES
+from peft_sp.io.plotting.shapes import CORNERS, Box, Letters, Line, Markers, Shapes, Words
+from peft_sp.io.plotting.svg import HALF_LETTER
 
 _DPI = 144
 _SCALE = _DPI / 72
 _COMPRESSION = 3
 _STEPS = 12
 """Shades of each colour in a PNG file's palette."""
+_ON_WHITE = ("ink", "faint", *(style.colour for style in STYLES))
 _KEPT = 8
 """Sheets that are kept, of 6 MB each; nearly all windows have 70 residues and few curves."""
 _ONE_AT_A_TIME = Lock()
@@ -46,10 +50,10 @@ _WITHOUT_CLOCK: dict[str, dict[str, Any]] = {
 _DATE = re.compile(rb"^%%CreationDate:.*\n", re.MULTILINE)
 
 
-def png(place: Frame, shapes: Shapes) -> bytes:
+def png(frame: Frame, shapes: Shapes) -> bytes:
     """The picture as a PNG file's bytes, in 144 dots an inch."""
     with _ONE_AT_A_TIME, _quiet():
-        renderer, background = _sheet(place)
+        renderer, background = _sheet(frame)
         pixels = np.asarray(renderer.buffer_rgba())
         pixels[:] = background
         painter = _Painter(renderer, _SCALE, len(pixels))
@@ -65,10 +69,10 @@ def png(place: Frame, shapes: Shapes) -> bytes:
     return buffer.getvalue()
 
 
-def vector(place: Frame, shapes: Shapes, suffix: str) -> bytes:
+def vector(frame: Frame, shapes: Shapes, suffix: str) -> bytes:
     """The picture as the bytes of a "pdf" or "eps" file, the same for the same scene."""
-    figure = Figure(figsize=(place.width / 72, place.height / 72), facecolor="white")
-    figure.add_artist(_Scene((*place.shapes, *shapes), place.height))
+    figure = Figure(figsize=(frame.width / 72, frame.height / 72), facecolor="white")
+    figure.add_artist(_Scene((*frame.shapes, *shapes), frame.height))
     buffer = BytesIO()
     # Type 3 fonts: embedding the others takes many times as long.
     with _quiet(), rc_context({"pdf.fonttype": 3, "ps.fonttype": 3}):
@@ -82,12 +86,12 @@ def _new_renderer(width: int, height: int) -> Any:
 
 
 @lru_cache(maxsize=_KEPT)
-def _sheet(place: Frame) -> tuple[Any, NDArray[np.uint8]]:
+def _sheet(frame: Frame) -> tuple[Any, NDArray[np.uint8]]:
     """A renderer of the page's size and what all pictures with this frame start from."""
-    renderer = _new_renderer(round(place.width * _SCALE), round(place.height * _SCALE))
+    renderer = _new_renderer(round(frame.width * _SCALE), round(frame.height * _SCALE))
     pixels = np.asarray(renderer.buffer_rgba())
     pixels[:] = 255
-    _Painter(renderer, _SCALE, len(pixels)).paint(place.shapes)
+    _Painter(renderer, _SCALE, len(pixels)).paint(frame.shapes)
     return renderer, pixels.copy()
 
 
@@ -117,11 +121,9 @@ def _letter(letter: str, size: float) -> NDArray[np.uint16]:
 @lru_cache(maxsize=1)
 def _palette() -> Image.Image:
     """Each colour in steps to white, and ink in steps to each colour of the strip."""
-    looks = protein.LOOKS.values()
-    grounds = [look.tint for look in looks if look.tint]
-    pairs = [(look.colour, "white") for look in looks]
-    pairs += [(colour, "white") for colour in (protein.INK, protein.FAINT)]
-    pairs += [("black", ground) for ground in grounds] + [(protein.PALE, protein.PALE)]
+    pairs = [(LIGHT[name], "white") for name in _ON_WHITE]
+    pairs += [("black", LIGHT[name]) for name in LIGHT if name.endswith("-tint")]
+    pairs.append((LIGHT["rule"], LIGHT["rule"]))
     ends = np.array([[to_rgba(colour)[:3] for colour in pair] for pair in pairs])
     steps = np.linspace(0, 1, _STEPS)[:, None]
     colours = np.concatenate([start * (1 - steps) + end * steps for start, end in ends])
@@ -165,25 +167,24 @@ class _Painter:
                     corner = Affine2D().scale(shape.width, shape.height)
                     turn = corner.translate(shape.x, shape.y) + self._turn
                     context.set_linewidth(0)
-                    self._to.draw_path(context, _SQUARE, turn, to_rgba(shape.colour))
+                    self._to.draw_path(context, _SQUARE, turn, to_rgba(LIGHT[shape.colour]))
                 case Words():
                     font = _font(shape.size, shape.bold)
                     shift = 0.0
                     if shape.anchor != "start":
                         width = self._to.get_text_width_height_descent(shape.text, font, False)[0]
                         shift = width * (0.5 if shape.anchor == "middle" else 1.0)
-                    context.set_foreground(shape.colour)
+                    context.set_foreground(LIGHT[shape.colour])
                     self._text(context, shape.x * self._scale - shift, shape.y, shape.text, font)
                 case Letters():
                     font = _font(shape.size, typewriter=True)
-                    # The typewriter font's letters are 0.602 of its size wide.
-                    half = 0.301 * shape.size
+                    half = HALF_LETTER * shape.size
                     for x, letter in zip(shape.xs, shape.text, strict=True):
                         self._text(context, (x - half) * self._scale, shape.y, letter, font)
             context.restore()
 
     def _line(self, context: Any, shape: Line) -> None:
-        context.set_foreground(shape.colour)
+        context.set_foreground(LIGHT[shape.colour])
         context.set_linewidth(shape.width)
         context.set_joinstyle("round")
         if shape.dashes:
@@ -192,14 +193,14 @@ class _Painter:
         self._to.draw_path(context, Path(shape.points), self._turn)
 
     def _markers(self, context: Any, shape: Markers) -> None:
-        if shape.shape == "circle":
+        if shape.outline == "circle":
             outline, size = Path.unit_circle(), shape.size / 2
         else:
-            corners = CORNERS[shape.shape]
+            corners = CORNERS[shape.outline]
             outline, size = Path([*corners, corners[0]], closed=True), shape.size
         context.set_linewidth(0)
         own = Affine2D().scale(size * self._scale, -size * self._scale)
-        fill = to_rgba(shape.colour)
+        fill = to_rgba(LIGHT[shape.colour])
         self._to.draw_markers(context, outline, own, Path(shape.points), self._turn, fill)
 
     def _text(self, context: Any, x: float, y: float, text: str, font: FontProperties) -> None:

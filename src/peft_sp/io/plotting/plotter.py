@@ -17,7 +17,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from types import TracebackType
 
-from peft_sp.biology.prediction import Marginals, Prediction, Protein
+from peft_sp.biology.prediction import Prediction, Protein
 from peft_sp.errors import MissingExtraError, OutputError
 from peft_sp.io.plotting import svg
 from peft_sp.io.plotting.protein import scene
@@ -51,31 +51,36 @@ def require(kind: str) -> None:
             raise MissingExtraError(f"drawing {kind} pictures", "plot", error.name) from None
 
 
-def draw(prediction: Prediction, marginals: Marginals, path: str | os.PathLike[str]) -> None:
-    """Draw a prediction with what is likely at each residue into a file; the suffix says how.
+def draw(prediction: Prediction, path: str | os.PathLike[str]) -> None:
+    """Draw a prediction into a file of the format that its suffix names.
 
-    Raises MissingExtraError and ValueError as `require`, OutputError where it cannot be written.
+    Without marginals a picture shows the title, residues and regions, but no probabilities.
+
+    Raises MissingExtraError and ValueError as `require`, ValueError for a table of residues
+    without marginals, OutputError where the file cannot be written.
     """
     target = Path(path)
     kind = target.suffix.removeprefix(".").lower()
     require(kind)
     try:
-        target.write_bytes(_content(prediction, marginals, kind))
+        target.write_bytes(_content(prediction, kind))
     except OSError as error:
         raise OutputError(f"{target}: cannot be written ({error.strerror})") from None
 
 
-def _content(prediction: Prediction, marginals: Marginals, kind: str) -> bytes:
+def _content(prediction: Prediction, kind: str) -> bytes:
     if kind == "txt":
-        return residue_table(prediction, marginals)
-    place, shapes = scene(prediction, marginals)
+        if prediction.marginals is None:
+            raise ValueError("a table of residues needs predict(..., marginals=True)")
+        return residue_table(prediction, prediction.marginals)
     if kind == "svg":
-        return svg.render(place, shapes).encode()
+        return svg.picture(prediction).encode()
     from peft_sp.io.plotting import matplotlib_backend
 
+    frame, content = scene(prediction)
     if kind == "png":
-        return matplotlib_backend.png(place, shapes)
-    return matplotlib_backend.vector(place, shapes, kind)
+        return matplotlib_backend.png(frame, frame.fill(content))
+    return matplotlib_backend.vector(frame, frame.fill(content), kind)
 
 
 class Plotter:
@@ -158,8 +163,7 @@ class Plotter:
 
 def _draw_all(jobs: Sequence[Job]) -> None:
     for prediction, path in jobs:
-        assert prediction.marginals is not None
-        draw(prediction, prediction.marginals, path)
+        draw(prediction, path)
 
 
 def _ignore_interrupts() -> None:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from peft_sp.biology.grammar import ORGANISM_GROUPS, TYPES
 from peft_sp.errors import MissingExtraError
 from peft_sp.io.atomic import write_bytes
+from peft_sp.io.plotting.palette import BLUE, GREEN, GREY, PALE, SKY, VERMILION
 from peft_sp.training.evaluation.calibration import Reliability
 from peft_sp.training.evaluation.metrics import BIG_CLASSES, TOLERANCES, Outcomes, Scores
 from peft_sp.training.evaluation.published import LORA_3B_MCC2, SIGNALP6_CLEAVAGE, SIGNALP6_MCC2
@@ -32,13 +33,11 @@ RegionLengths = Mapping[str, Mapping[str, NDArray[np.int64]]]
 
 _DPI = 150
 _WIDTH = 8.0
-_BLUE, _VERMILION, _GREEN, _SKY = "#0072B2", "#D55E00", "#009E73", "#56B4E9"
-_GREY, _PALE = "#666666", "#e8e8e8"
 _STYLE = {
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.axisbelow": True,
-    "grid.color": _PALE,
+    "grid.color": PALE,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "figure.constrained_layout.use": True,
@@ -115,12 +114,12 @@ def _classes(scores: Scores) -> Figure:
     intervals = any(np.isfinite(c.interval).all() for c in scores.per_class)
     for panel, (organism, found) in zip(panels, groups, strict=True):
         rows = np.arange(len(found))
-        panel.barh(rows, [c.mcc2 for c in found], height=0.62, color=_SKY, label="this recipe")
+        panel.barh(rows, [c.mcc2 for c in found], height=0.62, color=SKY, label="this recipe")
         for row, c in zip(rows, found, strict=True):
             panel.plot(c.interval, (row, row), color="black", linewidth=1.1)
         for published, marker, colour, name in (
-            (SIGNALP6_MCC2, "o", _VERMILION, "SignalP 6.0"),
-            (LORA_3B_MCC2, "D", _GREEN, "LoRA, ESM-2 3B"),
+            (SIGNALP6_MCC2, "o", VERMILION, "SignalP 6.0"),
+            (LORA_3B_MCC2, "D", GREEN, "LoRA, ESM-2 3B"),
         ):
             points = [published.get((c.organism, c.type), np.nan) for c in found]
             # The two stand one above the other, so that equal figures hide none of them.
@@ -156,7 +155,7 @@ def _cleavage(scores: Scores) -> Figure:
     for panel in panels[:, 0]:
         panel.set_ylabel("share of sites")
     panels = panels.ravel()
-    lines = (("recall", "o", _BLUE, "-"), ("precision", "s", _VERMILION, "--"))
+    lines = (("recall", "o", BLUE, "-"), ("precision", "s", VERMILION, "--"))
     points = [x for c in shown for x in (*c.recall, *c.precision)]
     published = {key: SIGNALP6_CLEAVAGE[key] for key in BIG_CLASSES if key in classes}
     points += [x for pair in published.values() for x in pair]
@@ -188,10 +187,10 @@ def _reliability(before: Reliability, after: Reliability) -> Figure:
     """How often a probability is right, before and after, over how often it is given."""
     figure = _figure(6.0)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1.2))
-    above.plot((0, 1), (0, 1), color=_GREY, linewidth=1, linestyle=":", label="perfect")
+    above.plot((0, 1), (0, 1), color=GREY, linewidth=1, linestyle=":", label="perfect")
     for found, name, marker, colour, side in (
-        (before, "before temperature", "o", _VERMILION, 0),
-        (after, "after temperature", "s", _BLUE, 1),
+        (before, "before temperature", "o", VERMILION, 0),
+        (after, "after temperature", "s", BLUE, 1),
     ):
         filled = found.count > 0
         x, y, n = found.confidence[filled], found.share_right[filled], found.count[filled]
@@ -249,7 +248,7 @@ def _matrix(panel: Axes, found: Outcomes) -> Any:
     np.add.at(counts, (found.true_type, found.type), 1)
     total = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, total, out=np.full(counts.shape, np.nan), where=total > 0)
-    panel.set_facecolor(_PALE)
+    panel.set_facecolor(PALE)
     image = panel.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (row, column), count in np.ndenumerate(counts):
         if count:
@@ -272,9 +271,9 @@ def _regions(regions: RegionLengths) -> Figure:
         "orientation": "horizontal",
         "widths": 0.55,
         "patch_artist": True,
-        "boxprops": {"facecolor": _SKY, "linewidth": 0.8},
+        "boxprops": {"facecolor": SKY, "linewidth": 0.8},
         "medianprops": {"color": "black", "linewidth": 1.6},
-        "flierprops": {"marker": ".", "markersize": 3, "markeredgecolor": _GREY},
+        "flierprops": {"marker": ".", "markersize": 3, "markeredgecolor": GREY},
     }
     for panel, region in zip(panels, "nhc", strict=True):
         for row, name in enumerate(types):

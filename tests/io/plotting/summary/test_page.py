@@ -4,7 +4,9 @@ import html
 import io
 import json
 import re
+import xml.etree.ElementTree as ElementTree
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,10 +14,11 @@ import pytest
 import peft_sp
 from peft_sp.biology.grammar import TYPES
 from peft_sp.biology.prediction import Protein
-from peft_sp.io.plotting.curves import CURVES, curves
-from peft_sp.io.plotting.protein import strip
-from peft_sp.io.plotting.summary import page as module
-from peft_sp.io.plotting.summary.page import About, SummaryWriter
+from peft_sp.io.plotting import palette, svg
+from peft_sp.io.plotting.curves import curves
+from peft_sp.io.plotting.protein import scene, strip
+from peft_sp.io.plotting.shapes import plain
+from peft_sp.io.plotting.summary.page import BLOCK, About, SummaryWriter
 from tests.support import browser
 
 HOSTILE = [
@@ -28,10 +31,10 @@ HOSTILE = [
 WINDOW = "MKKTAIAIAVALAGFATVAQAAPKDNTWYTGAKLGWSQYHDTGFINNNGPTHENQLGAGAFGGYQVNPYVGFEMG"
 
 
-def page_of(predictions, **about):
+def page_of(predictions, block=512, **about):
     about = {"tool": "PEFT-SP-1", "model": "fast", "source": "a.faa", "organism": "other", **about}
     file = io.StringIO()
-    writer = SummaryWriter(file, About(**about))
+    writer = SummaryWriter(file, About(**about), block=block)
     for prediction in predictions:
         writer.write(prediction)
     writer.finish()
@@ -61,26 +64,24 @@ def blocks(page, kind):
     return [zlib.decompress(base64.b64decode(one, validate=True)) for one in found]
 
 
-def test_the_page_holds_what_was_predicted(page, predictions, monkeypatch):
-    monkeypatch.setattr(module, "BLOCK", 7)
-    for one in (page, page_of(predictions)):
+def test_the_page_holds_what_was_predicted(page, predictions):
+    for one in (page, page_of(predictions, block=7)):
         rows = [json.loads(block) for block in blocks(one, "rows")]
         table = {key: [value for row in rows for value in row[key]] for key in rows[0]}
         assert table["header"] == [p.protein.header for p in predictions]
         assert table["type"] == [TYPES.index(p.type) for p in predictions]
         assert table["site"] == [p.cleavage_site or 0 for p in predictions]
         assert table["length"] == [len(p.protein.sequence) for p in predictions]
-        shares = np.array(table["shares"]) / 1e6
+        probabilities = np.array(table["probabilities"]) / 1e6
         assert np.allclose(
-            shares, [list(p.probabilities.values()) for p in predictions], atol=5.1e-7
+            probabilities, [[*p.probabilities.values()] for p in predictions], atol=5.1e-7
         )
-        chances = [p.cleavage_probability or 0 for p in predictions]
-        assert np.allclose(np.array(table["chance"]) / 1e6, chances, atol=5.1e-7)
-        expected = [
-            [n for name, first, last in strip(p) for n in (CURVES.index(name), first, last)]
-            for p in predictions
-        ]
-        assert table["strip"] == expected
+        sites = [p.cleavage_probability or 0 for p in predictions]
+        assert np.allclose(np.array(table["site_probability"]) / 1e6, sites, atol=5.1e-7)
+        assert table["regions"] == [[n for one in strip(p) for n in one] for p in predictions]
+        frames = json.loads(blocks(one, "frames")[0])
+        assert [frames[n] for n in table["frame"]] == [plain(scene(p)[0]) for p in predictions]
+        assert sorted(set(table["frame"])) == list(range(len(frames)))
         assert len(rows) == len(blocks(one, "curves"))
     assert len(rows) == -(-len(predictions) // 7)
 
@@ -104,6 +105,7 @@ def test_nothing_breaks_out_of_the_page(page):
     assert scripts == [
         '<script type="application/octet-stream" class="rows">',
         '<script type="application/octet-stream" class="curves">',
+        '<script type="application/octet-stream" class="frames">',
         '<script type="application/json" id="run">',
         "<script>",
     ]
@@ -151,7 +153,7 @@ def test_predictions_do_not_pile_up(predictions):
     for number in range(1500):
         writer.write(predictions[number % len(predictions)])
         most = max(most, len(writer._block))
-    assert most < module.BLOCK
+    assert most < BLOCK
 
 
 # In a browser ---------------------------------------------------------------------------------
@@ -185,10 +187,10 @@ def test_the_table_in_a_browser(page, predictions, tmp_path):
         """
         const first = label();
         const shown = rows();
-        await type("img src=x"); const hostile = rows(), count = el("found").textContent;
+        await type("img src=x"); const hostile = rows(), count = el("shown").textContent;
         await type("");
         el("kind").value = "2"; el("kind").dispatchEvent(new Event("input")); await pause();
-        const lipo = el("found").textContent;
+        const lipo = el("shown").textContent;
         el("kind").value = ""; el("kind").dispatchEvent(new Event("input")); await pause();
         document.querySelector("[data-key=length]").click(); await pause();
         const longest = rows()[0];
@@ -225,41 +227,53 @@ def test_the_table_in_a_browser(page, predictions, tmp_path):
     assert found["printed"] == size + 1
 
 
+NUMBERS = re.compile("x|y|cx|cy|r|width|height|points|font-size|stroke-width")
+
+
+def rounded(prediction):
+    """A picture's frame and content with probabilities in the steps that a page keeps."""
+    frame, content = scene(prediction)
+    steps = np.rint(255 * np.array(content.curves[:-1]))
+    curves = [*(steps / 255), (255 - steps.sum(axis=0)).clip(0) / 255]
+    cleavage = np.rint(255 * np.array(content.cleavage)) / 255
+    return frame, replace(content, curves=curves, cleavage=cleavage)
+
+
 @pytest.mark.integration
 def test_the_picture_in_a_browser_is_that_of_the_files(page, predictions, tmp_path):
-    """The same letters, words and points as `plots.draw` gives, up to the page's rounding."""
-    from peft_sp.io.plotting.protein import Line, Words, scene
-
+    """The same elements at the same points, of the page's rounded probabilities."""
+    wanted = [*range(0, len(predictions) - 7, 4), *range(len(predictions) - 7, len(predictions))]
     found = browse(
         page,
         """
-        const all = [];
+        const all = [], wanted = new Set(WANTED);
         el("grid").focus(); await press("Home");
         for (let at = 0; at < COUNT; at += 1) {
-          const svg = document.querySelector("#picture svg");
-          all.push([[...svg.querySelectorAll("text")].map((text) => text.textContent),
-            [...svg.querySelectorAll("polyline")].map((line) => line.getAttribute("points"))]);
-          await press("ArrowDown");
+          if (wanted.has(at)) {
+            while (Number(el("picture").dataset.protein) !== at) await pause();
+            all.push([...document.querySelector("#picture svg").children].map((child) =>
+              [child.tagName, child.textContent,
+               Object.fromEntries([...child.attributes].map((a) => [a.name, a.value]))]));
+          }
+          el("grid").dispatchEvent(
+            new KeyboardEvent("keydown", { key: "ArrowDown", bubbles: true }));
         }
         return all;
-        """.replace("COUNT", str(min(len(predictions), 30))),
+        """.replace("WANTED", json.dumps(wanted)).replace("COUNT", str(len(predictions))),
         tmp_path,
     )
-    for (texts, lines), prediction in zip(found, predictions, strict=False):
-        place, shapes = scene(prediction, prediction.marginals)
-        words = [s.text for s in (*place.shapes, *shapes) if isinstance(s, Words)]
-        plain = {" ".join(text.split()) for text in texts}
-        for text in words[len([s for s in place.shapes if isinstance(s, Words)]) + 1 :]:
-            if "0.000" not in text:  # the page shows types that are next to impossible, too
-                assert " ".join(text.split()) in plain
-        assert prediction.protein.window in texts
-        drawn = [s.points for s in shapes if isinstance(s, Line) and len(s.points) > 2]
-        points = [np.array([p.split(",") for p in line.split()], float) for line in lines]
-        for own in drawn:
-            # Feet may end one residue earlier where a probability is rounded to zero.
-            near = [
-                np.abs(np.interp(own[:, 0], one[:, 0], one[:, 1]) - own[:, 1]).max()
-                for one in points
-                if len(one) > 1
-            ]
-            assert min(near) < 1.0
+    assert len(found) == len(wanted)
+    for number, elements in zip(wanted, found, strict=True):
+        frame, content = rounded(predictions[number])
+        root = ElementTree.fromstring(svg.render(frame, frame.fill(content)))
+        own = [(one.tag.split("}")[1], one.text or "", one.attrib) for one in root[1:]]
+        assert [one[:2] for one in own] == [tuple(one[:2]) for one in elements]
+        for (_, _, expected), (_, _, got) in zip(own, elements, strict=True):
+            assert expected.keys() == got.keys()
+            for name, value in expected.items():
+                text = re.sub(r"var\(--(.*)\)", lambda match: palette.LIGHT[match[1]], got[name])
+                if NUMBERS.fullmatch(name):
+                    numbers = [np.array(re.split("[ ,]", one), float) for one in (value, text)]
+                    np.testing.assert_allclose(*numbers, atol=0.011)
+                else:
+                    assert text == value

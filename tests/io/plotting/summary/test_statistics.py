@@ -5,34 +5,9 @@ import pytest
 
 from peft_sp.biology.alphabet import AMINO_ACIDS
 from peft_sp.biology.grammar import TYPES
-from peft_sp.biology.prediction import Prediction, Protein, Region
-from peft_sp.io.plotting.summary import charts
 from peft_sp.io.plotting.summary.statistics import BEFORE, REGIONS, Statistics
-from tests.support.predictions import by_type
 
 LIPO = TYPES.index("LIPO")
-
-
-def lipoprotein(sequence, site, chance=0.5):
-    shares = by_type(0.1, 0.0, 0.9)
-    regions = (
-        Region("n-region", 1, 2),
-        Region("twin-arginine motif", 3, 4),
-        Region("n-region", 5, 5),
-        Region("h-region", 6, site - 2),
-        Region("lipobox", site - 1, site),
-    )
-    return Prediction(Protein("a", sequence), "LIPO", shares, site, chance, regions)
-
-
-@pytest.fixture
-def counted():
-    found = Statistics()
-    first = [lipoprotein("MKRRTLLLLAGC" + letter * 3, 11) for letter in "AAAAASSSDX"]
-    other = Prediction(Protein("b", "MSTW", ("odd",)), "NO_SP", by_type(0.99, 0.01))
-    found.add(first)
-    found.add([other])
-    return found
 
 
 def test_counts(counted):
@@ -74,25 +49,9 @@ def test_heights_of_a_logo(counted):
     assert counted.logo("PILIN").sum() == 0
 
 
-def test_a_logo_of_chance_residues_is_low():
+def test_a_logo_of_chance_residues_is_low(lipoprotein):
     generator = np.random.default_rng(0)
     found = Statistics()
     letters = np.array(list(AMINO_ACIDS))
     found.add([lipoprotein("".join(generator.choice(letters, 60)), 25) for _ in range(400)])
     assert found.logo("LIPO").sum(axis=1).max() < 0.1
-
-
-def test_charts(counted):
-    assert charts.logo(counted, "PILIN") == ""
-    assert ">C</text>" in charts.logo(counted, "LIPO")
-    assert "<title>0.50 to 0.55: 10</title>" in charts.histogram(counted.sites, "sites")
-    assert "<title>0.00 to 0.05: 1</title>" in charts.histogram(counted.signal, "signal", True)
-    drawn = charts.region_lengths(counted, ["LIPO"], [LIPO])
-    assert "median 5" in drawn and "median 11" in drawn and "none" in drawn
-    for text in (charts.histogram(np.zeros(20, dtype=int), "none"), drawn):
-        assert text.startswith("<svg") and text.endswith("</svg>")
-
-
-@pytest.mark.parametrize(("values", "middle"), [([3], 3), ([1, 2, 9], 2), ([1, 2, 3, 4], 2)])
-def test_median(values, middle):
-    assert charts.median(np.bincount(values, minlength=12)) == middle

@@ -2,10 +2,11 @@
 
 Data are written as predictions come, in blocks of base64 whose letters mean nothing to HTML, so
 that no header can break out of the page; the browser unpacks them. A block holds
-  rows    JSON, one list a column: what the table shows;
+  rows    JSON, one list a column: what the table shows, and the number of the picture's frame;
   curves  the windows' letters, then, for each protein, its curves but the last (which is what
           remains) and its cleavage probabilities, residue by residue, in steps of 1/255.
-Both are compressed (zlib). Charts are drawn here, the table and the pictures in the browser.
+Behind the blocks stand the pictures' frames, as JSON. All are compressed (zlib). Charts are drawn
+here, the table and the pictures in the browser, which fills the frames as `layers` does.
 """
 
 from __future__ import annotations
@@ -17,27 +18,32 @@ import json
 import re
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from peft_sp.biology.alphabet import AMINO_ACIDS
 from peft_sp.biology.grammar import TYPES
 from peft_sp.biology.prediction import MECHANISM_OF_TYPE, Prediction
+from peft_sp.io.plotting import protein
 from peft_sp.io.plotting.curves import CURVES, curves
-from peft_sp.io.plotting.protein import LOOKS, strip
+from peft_sp.io.plotting.palette import style_sheet
+from peft_sp.io.plotting.shapes import CORNERS, plain
 from peft_sp.io.plotting.summary import charts
 from peft_sp.io.plotting.summary.statistics import Statistics
+from peft_sp.io.plotting.svg import HALF_LETTER, TYPEWRITER
 
+_FrameKey = tuple[int, tuple[int, ...]]
+"""Length of a window, and which curves are shown."""
 FILE = "summary.html"
 BLOCK = 512
-"""Proteins that are packed together; a whole number of times into what is predicted at once, so
-that a run which is gone on with packs the same ones."""
-_PAGE = Path(__file__).parent / "static"
-_PLACE = re.compile(r"\{\{(\w+)\}\}")
+"""Proteins that are packed together, at most."""
+_STATIC = Path(__file__).parent / "static"
+_FIELD = re.compile(r"\{\{(\w+)\}\}")
 
 
 @dataclass(frozen=True)
@@ -55,48 +61,61 @@ class About:
 class SummaryWriter:
     """Writes the page to a text stream. Call `write` for each prediction, then `finish`.
 
-    begun: the `state` of an earlier writer, whose text the stream goes on behind.
+    begun: the `state` of an earlier writer, whose text the stream continues. chunk: predictions
+    after which `state` may be asked for; a block ends there, so that a resumed run packs the
+    same proteins together. block: proteins that are packed together, at most.
     """
 
-    def __init__(self, file: TextIO, about: About, begun: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        file: TextIO,
+        about: About,
+        begun: Mapping[str, Any] | None = None,
+        *,
+        chunk: int = BLOCK,
+        block: int = BLOCK,
+    ) -> None:
         self._file, self._about = file, about
+        self._chunk, self._size = chunk, min(block, chunk)
+        self._count = 0
         self._block: list[Prediction] = []
         self._statistics = Statistics()
+        self._frames: dict[_FrameKey, int] = {}
         script = _read("summary.js")
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
         head, self._tail = _read("summary.html").split("{{data}}")
         values = {"title": html.escape(f"Signal peptides of {about.source}"), "hash": digest}
         if begun is None:
-            file.write(_filled(head, {**values, "style": _read("summary.css")}))
+            values["style"] = style_sheet() + _read("summary.css")
+            file.write(_filled(head, values))
         else:
-            self._statistics.restore(begun)
+            self._statistics.restore(begun["statistics"])
+            keys = ((length, tuple(shown)) for length, shown in begun["frames"])
+            self._frames = {key: number for number, key in enumerate(keys)}
 
     def write(self, prediction: Prediction) -> None:
         """Add one prediction. Raises ValueError if it has no marginals."""
         if prediction.marginals is None:
             raise ValueError("the summary needs predict(..., marginals=True)")
         self._block.append(prediction)
-        if len(self._block) == BLOCK:
+        self._count += 1
+        if len(self._block) == self._size or self._count % self._chunk == 0:
             self._flush()
 
     def state(self) -> dict[str, Any]:
         """What was counted so far, as plain data; all predictions so far are in the stream."""
         if self._block:
             self._flush()
-        return self._statistics.state()
+        return {"statistics": self._statistics.state(), "frames": list(self._frames)}
 
     def finish(self) -> None:
         """Write what comes after the last prediction."""
         if self._block:
             self._flush()
         about, counted = self._about, self._statistics
-        run = {
-            "types": [[name, MECHANISM_OF_TYPE[name]] for name in TYPES],
-            "shown": [TYPES.index(name) for name in about.types],
-            "looks": [{"name": name, **asdict(LOOKS[name])} for name in CURVES],
-        }
-        found = [name for name in about.types[1:] if counted.types[name]]
-        logos = [(name, charts.logo(counted, name)) for name in found]
+        self._pack("frames", _json([plain(protein.frame(*key)) for key in self._frames]).encode())
+        predicted = [name for name in about.types[1:] if counted.types[name]]
+        logos = [(name, charts.logo(counted, name)) for name in predicted]
         words = {
             "title": f"Signal peptides of {about.source}",
             "subtitle": f"{_proteins(counted.count)}, model {about.model}, organism "
@@ -106,15 +125,17 @@ class SummaryWriter:
         }
         values = {key: html.escape(text) for key, text in words.items()}
         values |= {
-            "run": _json(run),
+            "run": _json(_run(about.types)),
             "script": _read("summary.js"),
             "counts": _counts(counted, about.types),
             "signal": charts.histogram(
                 counted.signal, "Proteins by probability of a signal peptide", logarithmic=True
             ),
             "sites": charts.histogram(counted.sites, "Cleavage sites by probability"),
-            "lengths": charts.region_lengths(counted, found, [TYPES.index(n) for n in found])
-            if found
+            "lengths": charts.region_lengths(
+                counted, predicted, [TYPES.index(n) for n in predicted]
+            )
+            if predicted
             else "<p>No signal peptide was predicted.</p>",
             "logos": "".join(_logo(counted, name, chart) for name, chart in logos)
             or "<p>No signal peptide was predicted.</p>",
@@ -124,40 +145,64 @@ class SummaryWriter:
     def _flush(self) -> None:
         block, self._block = self._block, []
         self._statistics.add(block)
-        for kind, content in (("rows", _rows(block)), ("curves", _curves(block))):
-            packed = base64.b64encode(zlib.compress(content, 6)).decode()
-            self._file.write(
-                f'<script type="application/octet-stream" class="{kind}">{packed}</script>\n'
-            )
+        marginals = [p.marginals for p in block if p.marginals is not None]
+        values = curves(np.concatenate([own.regions for own in marginals]))
+        ends = np.cumsum([len(prediction.protein.window) for prediction in block])
+        keys = [(len(own), protein.drawn_curves(own)) for own in np.split(values, ends[:-1])]
+        numbers = [self._frames.setdefault(key, len(self._frames)) for key in keys]
+        self._pack("rows", _rows(block, numbers))
+        self._pack("curves", _curves(block, values, ends))
+
+    def _pack(self, kind: str, content: bytes) -> None:
+        packed = base64.b64encode(zlib.compress(content, 6)).decode()
+        self._file.write(
+            f'<script type="application/octet-stream" class="{kind}">{packed}</script>\n'
+        )
 
 
-def _rows(block: Sequence[Prediction]) -> bytes:
-    """The table's columns; probabilities in steps of a millionth, a picture's strip as numbers."""
+def _run(types: Sequence[str]) -> dict[str, Any]:
+    """What the script needs to know of the run and of all pictures."""
+    return {
+        "types": [[name, MECHANISM_OF_TYPE[name]] for name in TYPES],
+        "shown": [TYPES.index(name) for name in types],
+        "names": protein.NAMES,
+        "curves": [
+            {"name": name, "colour": style.colour}
+            for name, style in zip(CURVES, protein.STYLES, strict=True)
+        ],
+        "texts": protein.TEXTS,
+        "between": protein.BETWEEN,
+        "corners": CORNERS,
+        "typewriter": TYPEWRITER,
+        "halfLetter": HALF_LETTER,
+    }
+
+
+def _rows(block: Sequence[Prediction], frames: Sequence[int]) -> bytes:
+    """The table's columns; probabilities in steps of a millionth, regions as numbers in a row."""
     columns: dict[str, list[Any]] = {
         "header": [p.protein.header for p in block],
         "type": [TYPES.index(p.type) for p in block],
-        "shares": [[round(1e6 * share) for share in p.probabilities.values()] for p in block],
-        "site": [p.cleavage_site or 0 for p in block],
-        "chance": [round(1e6 * (p.cleavage_probability or 0.0)) for p in block],
-        "strip": [
-            [number for name, *ends in strip(p) for number in (CURVES.index(name), *ends)]
-            for p in block
+        "probabilities": [
+            [round(1e6 * value) for value in p.probabilities.values()] for p in block
         ],
+        "site": [p.cleavage_site or 0 for p in block],
+        "site_probability": [round(1e6 * (p.cleavage_probability or 0.0)) for p in block],
+        "regions": [[number for region in protein.strip(p) for number in region] for p in block],
         "length": [len(p.protein.sequence) for p in block],
         "warnings": ["; ".join(p.protein.warnings) for p in block],
+        "frame": list(frames),
     }
     return json.dumps(columns, separators=(",", ":")).encode()
 
 
-def _curves(block: Sequence[Prediction]) -> bytes:
-    windows = [prediction.protein.window for prediction in block]
-    marginals = [p.marginals for p in block if p.marginals is not None]
-    parts = curves(np.concatenate([found.regions for found in marginals]))[:, :-1]
-    cleavage = np.concatenate([found.cleavage for found in marginals])[:, None]
-    steps = np.rint(255 * np.concatenate([parts, cleavage], axis=1).clip(0, 1)).astype(np.uint8)
-    ends = np.cumsum([len(window) for window in windows])[:-1]
-    planes = b"".join(own.T.tobytes() for own in np.split(steps, ends))
-    return "".join(windows).encode("latin-1", "replace") + planes
+def _curves(block: Sequence[Prediction], values: NDArray[np.float32], ends: Any) -> bytes:
+    windows = "".join(prediction.protein.window for prediction in block)
+    cleavage = np.concatenate([p.marginals.cleavage for p in block if p.marginals is not None])
+    planes = np.concatenate([values[:, :-1], cleavage[:, None]], axis=1)
+    steps = np.rint(255 * planes.clip(0, 1)).astype(np.uint8)
+    packed = b"".join(own.T.tobytes() for own in np.split(steps, ends[:-1]))
+    return windows.encode("latin-1", "replace") + packed
 
 
 def _counts(counted: Statistics, types: Sequence[str]) -> str:
@@ -204,10 +249,10 @@ def _json(value: Any) -> str:
 
 
 def _filled(template: str, values: dict[str, str]) -> str:
-    """The template with values at their places; values are not looked through for more."""
-    return _PLACE.sub(lambda found: values[found[1]], template)
+    """The template with values in its fields; values are not looked through for more."""
+    return _FIELD.sub(lambda match: values[match[1]], template)
 
 
 @cache
 def _read(name: str) -> str:
-    return (_PAGE / name).read_text(encoding="utf-8")
+    return (_STATIC / name).read_text(encoding="utf-8")

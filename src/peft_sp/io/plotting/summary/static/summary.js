@@ -1,24 +1,24 @@
 "use strict";
-// The table and the pictures of single proteins. Data blocks are described in summary.py.
+// The table and the pictures of single proteins. Data blocks are described in summary/page.py.
 (() => {
   const ROW = 28, EXTRA = 8, PRINTED = 1000, KEPT = 12;
-  const WORTH_CURVE = 12.5 / 255, WORTH_STEM = 2.5 / 255, WORTH_INK = 1.5 / 255;
   const byId = (id) => document.getElementById(id);
   const run = JSON.parse(byId("run").textContent);
   const types = run.types.map(([name]) => name);
   const grid = byId("grid"), body = byId("body"), picture = byId("picture");
   const blocks = [], starts = [];
-  const all = { header: [], type: [], shares: [], site: [], chance: [], strip: [], length: [], warnings: [], place: [] };
-  let lower = [], order = [], chosen = -1, sorted = { key: "place", down: false }, count = 0, drawing = 0;
+  const all = { header: [], type: [], probabilities: [], site: [], site_probability: [], regions: [], length: [], warnings: [], frame: [] };
+  let frames = [];
+  let lower = [], order = [], chosen = -1, sorted = { key: "number", down: false }, count = 0, drawing = 0;
 
   const columns = [
-    { key: "place", name: "#", number: true, value: (i) => i + 1, shown: (i) => (i + 1).toLocaleString("en") },
+    { key: "number", name: "#", number: true, value: (i) => i + 1, shown: (i) => (i + 1).toLocaleString("en") },
     { key: "header", name: "protein", value: (i) => lower[i], shown: (i) => all.header[i] },
     { key: "type", name: "type", value: (i) => all.type[i], shown: (i) => types[all.type[i]] },
-    { key: "share", name: "P(type)", number: true, value: (i) => all.shares[i][all.type[i]], shown: (i) => three(all.shares[i][all.type[i]]) },
+    { key: "probability", name: "P(type)", number: true, value: (i) => all.probabilities[i][all.type[i]], shown: (i) => three(all.probabilities[i][all.type[i]]) },
     { key: "site", name: "cut", number: true, value: (i) => all.site[i], shown: (i) => all.site[i] || "" },
-    { key: "chance", name: "P(cut)", number: true, value: (i) => all.chance[i], shown: (i) => (all.site[i] ? three(all.chance[i]) : "") },
-    { key: "strip", name: "regions", value: (i) => all.strip[i].length && all.strip[i][2], shown: () => "" },
+    { key: "site_probability", name: "P(cut)", number: true, value: (i) => all.site_probability[i], shown: (i) => (all.site[i] ? three(all.site_probability[i]) : "") },
+    { key: "regions", name: "regions", value: (i) => all.regions[i].length && all.regions[i][2], shown: () => "" },
     { key: "length", name: "length", number: true, value: (i) => all.length[i], shown: (i) => all.length[i].toLocaleString("en") },
     { key: "warnings", name: "warnings", value: (i) => all.warnings[i], shown: (i) => all.warnings[i] },
   ];
@@ -44,6 +44,7 @@
       for (const key of Object.keys(rows)) for (const value of rows[key]) all[key].push(value);
     }
     blocks.push(...document.querySelectorAll("script.curves"));
+    frames = JSON.parse(decoder.decode(await unpack(document.querySelector("script.frames"))));
     count = all.header.length;
     lower = all.header.map((header) => header.toLowerCase());
   }
@@ -62,7 +63,7 @@
     while (starts[block] > protein) block -= 1;
     const bytes = await curvesOf(block);
     const end = block + 1 < starts.length ? starts[block + 1] : count;
-    const planes = run.looks.length;
+    const planes = run.curves.length;
     let letters = 0, before = 0;
     for (let i = starts[block]; i < end; i += 1) {
       if (i === protein) before = letters;
@@ -77,7 +78,80 @@
     return { window, curves, cleavage: plane(planes - 1) };
   }
 
-  // One protein's picture: laid out as io/plotting/protein.py does ------------------------------------------
+  // One protein's picture ------------------------------------------------------------------------
+  // Its layout is the frames' data, made by io/plotting/protein.py. `fill` and `draw` do with them
+  // what io/plotting/layers.py and svg.py do.
+
+  const fill = {
+    text: (layer, frame, { texts }) => {
+      const text = texts[layer.name];
+      return text ? [{ ...layer, kind: "words", text: fitting(text, layer.room) }] : [];
+    },
+    strip: (layer, frame, { regions }) => regions.flatMap(([number, first, last]) => {
+      const left = frame.x(first - 0.5), right = frame.x(last + 0.5), look = layer.looks[number];
+      const x = left + layer.gap / 2, width = right - left - layer.gap;
+      const box = { kind: "box", x, y: layer.y, width, height: layer.height, colour: look.tint };
+      if (look.name.length * layer.letter > right - left + layer.overhang) return [box];
+      const middle = (left + right) / 2, { size, baseline } = layer, { name, colour } = look;
+      return [box, { kind: "words", x: middle, y: baseline, text: name, size, anchor: "middle", colour, bold: true }];
+    }),
+    residues: (layer, frame, { window }) => {
+      const xs = Array.from(window, (_, n) => frame.x(n + 1));
+      return [{ kind: "letters", xs, y: layer.y, text: window, size: layer.size }];
+    },
+    curve: (layer, frame, { curves }) => {
+      const values = curves[layer.number], shapes = [];
+      const points = values.map((value, n) => [frame.x(n + 1), frame.y(value)]);
+      let run = [];
+      const end = () => {
+        if (run.length > 1) shapes.push({ ...layer, kind: "line", points: run });
+        run = [];
+      };
+      points.forEach((point, n) => {
+        if (Math.max(values[n - 1] || 0, values[n], values[n + 1] || 0) >= layer.least) run.push(point);
+        else end();
+      });
+      end();
+      const outline = layer.marker || (points.length === 1 && "circle");
+      const marked = points.filter((_, n) => values[n] >= layer.marked);
+      if (outline && marked.length) shapes.push({ kind: "markers", points: marked, colour: layer.colour, outline, size: layer.size });
+      return shapes;
+    },
+    stems: (layer, frame, { cleavage }) => {
+      const heads = cleavage.flatMap((value, n) => (value >= layer.least ? [[frame.x(n + 1.5), frame.y(value)]] : []));
+      const stem = ([x, y]) => ({ kind: "line", points: [[x, frame.y(0)], [x, y]], colour: layer.colour, width: layer.width, dashes: [] });
+      return [...heads.map(stem), { kind: "markers", points: heads, colour: layer.colour, outline: "circle", size: layer.head }];
+    },
+    cut: (layer, frame, { site }) => {
+      const x = frame.x(site + 0.5);
+      return site ? [{ ...layer, kind: "line", points: [[x, layer.top], [x, layer.bottom]] }] : [];
+    },
+  };
+
+  const draw = {
+    line: ({ points, colour, width, dashes }) => {
+      const attributes = { points: joined(points), fill: "none", stroke: paint(colour), "stroke-width": width };
+      if (dashes.length) attributes["stroke-dasharray"] = dashes.join(" ");
+      return [element("polyline", attributes)];
+    },
+    markers: ({ points, colour, outline, size }) => points.map(([x, y]) => {
+      if (outline === "circle") return element("circle", { cx: fixed(x), cy: fixed(y), r: size / 2, fill: paint(colour) });
+      const corners = run.corners[outline].map(([across, down]) => [x + size * across, y + size * down]);
+      return element("polygon", { points: joined(corners), fill: paint(colour) });
+    }),
+    box: ({ x, y, width, height, colour }) =>
+      [element("rect", { x: fixed(x), y: fixed(y), width: fixed(width), height: fixed(height), fill: paint(colour) })],
+    words: ({ x, y, text, size, anchor, colour, bold }) => {
+      const attributes = { x: fixed(x), y: fixed(y), "font-size": size, fill: paint(colour) };
+      if (anchor !== "start") attributes["text-anchor"] = anchor;
+      if (bold) attributes["font-weight"] = "bold";
+      return [element("text", attributes, text)];
+    },
+    letters: ({ xs, y, text, size }) => {
+      const lefts = xs.map((x) => fixed(x - run.halfLetter * size)).join(" ");
+      return [element("text", { x: lefts, y: fixed(y), "font-size": size, fill: paint("ink"), "font-family": run.typewriter }, text)];
+    },
+  };
 
   const SVG = "http://www.w3.org/2000/svg";
   function element(name, attributes, text) {
@@ -87,102 +161,49 @@
     return made;
   }
 
-  function draw(i, found) {
-    const { window: letters, curves, cleavage } = found;
-    const left = 34, right = 12, height = 165, size = letters.length;
-    const across = Math.min(Math.max(size * 14, 350), 630), pitch = across / size;
-    const width = left + across + right, parts = [];
-    const add = (name, attributes, text) => parts.push(element(name, attributes, text));
-    const words = (x, y, text, more = {}) => add("text", { x, y, "font-size": 8, ...more }, text);
-    const ink = "fill:var(--ink)", faint = "fill:var(--faint)";
-    const shown = run.looks.map((_, n) => n).filter((n) => n < 3 || n === 6 || Math.max(...curves[n]) >= WORTH_CURVE);
-    const titles = title(i, letters);
-    words(left, 16, titles[0], { "font-size": 11 });
-    words(left, 31, titles[1], { "font-size": 9.5, "font-weight": "bold" });
-    words(left, 44, titles[2], { "font-size": 7.5, style: faint });
+  function fixed(number) { return number.toFixed(2); }
+  function joined(points) { return points.map((point) => point.map(fixed).join(",")).join(" "); }
+  function paint(colour) { return `var(--${colour})`; }
 
-    let x = left, y = 59;
-    for (const n of [...shown, -1]) {
-      const text = n < 0 ? "cleavage" : run.looks[n].legend, room = 30 + text.length * 4.8;
-      if (x + room > width) { x = left; y += 13; }
-      if (n < 0) {
-        add("path", { d: `M${x + 11} ${y + 4}v-7`, style: "stroke:var(--ink)", "stroke-width": 1.4 });
-        add("circle", { cx: x + 11, cy: y - 3, r: 2.25, style: ink });
-      } else {
-        line([[x, y], [x + 22, y]], n);
-        if (run.looks[n].marker) marker(x + 11, y, n);
-      }
-      words(x + (n < 0 ? 18 : 26), y + 2.8, text);
-      x += room;
+  function fitting(text, room) {
+    const letters = Array.from(text);
+    let total = 0;
+    for (let n = 0; n < letters.length; n += 1) {
+      total += "MW@%mw".includes(letters[n]) || letters[n].codePointAt(0) >= 0x1100 ? 1.5 : 1;
+      if (total > room) return `${letters.slice(0, Math.max(n - 1, 0)).join("")}\u2026`;
     }
-    const top = y + 19, bottom = top + height;
-    const px = (place) => left + (place - 0.5) * pitch, py = (p) => top + height * (1 - p);
-    for (const share of [0, 0.25, 0.5, 0.75, 1]) {
-      add("path", { d: `M${left} ${py(share)}h${across}`, class: "rule", "stroke-width": 0.7 });
-      if (share * 2 % 1 === 0) words(left - 5, py(share) + 2.8, String(share), { "text-anchor": "end", style: faint });
-    }
-    add("path", { d: `M${left} ${top}V${bottom}H${left + across}`, fill: "none", style: "stroke:var(--faint)", "stroke-width": 0.8 });
-    words(8, top - 6, "probability", { style: faint });
-    for (let place = 1; place <= size; place += place === 1 ? 9 : 10) {
-      add("path", { d: `M${px(place)} ${bottom}v3`, style: "stroke:var(--faint)", "stroke-width": 0.8 });
-      words(px(place), bottom + 11, place, { "text-anchor": "middle", style: faint });
-    }
-
-    const strip = all.strip[i], low = bottom + 15;
-    for (let at = 0; at < strip.length; at += 3) {
-      const [n, first, last] = strip.slice(at, at + 3), from = px(first - 0.5), to = px(last + 0.5);
-      add("rect", { x: from + 0.4, y: low, width: to - from - 0.8, height: 13, style: `fill:var(--t${n})` });
-      if (run.looks[n].short.length * 4.8 <= to - from + 14) {
-        words((from + to) / 2, low + 21.5, run.looks[n].short, { "text-anchor": "middle", "font-weight": "bold", style: `fill:var(--c${n})` });
-      }
-    }
-    const font = Math.min(pitch, 10);
-    const xs = letters.split("").map((_, k) => (px(k + 1) - 0.301 * font).toFixed(2)).join(" ");
-    words(xs, low + 10, letters, { "font-size": font, class: "seq" });
-
-    for (const n of [...shown].reverse()) {
-      let points = [];
-      const ends = () => { if (points.length > 1) line(points, n); points = []; };
-      curves[n].forEach((value, k) => {
-        if (Math.max(value, curves[n][k - 1] || 0, curves[n][k + 1] || 0) >= WORTH_INK) points.push([px(k + 1), py(value)]);
-        else ends();
-        if (run.looks[n].marker && value >= WORTH_CURVE) marker(px(k + 1), py(value), n);
-      });
-      ends();
-    }
-    cleavage.forEach((value, k) => {
-      if (value < WORTH_STEM) return;
-      add("path", { d: `M${px(k + 1.5)} ${bottom}V${py(value)}`, style: "stroke:var(--ink)", "stroke-width": 1.4 });
-      add("circle", { cx: px(k + 1.5), cy: py(value), r: 2.25, style: ink });
-    });
-    if (all.site[i]) {
-      add("path", { d: `M${px(all.site[i] + 0.5)} ${bottom}v31`, style: "stroke:var(--ink)", "stroke-width": 1.2, "stroke-dasharray": "2 1.5" });
-    }
-    if (all.length[i] > size) {
-      words(width - right, bottom + 40, `residues 1 to ${size} of ${all.length[i].toLocaleString("en")}`, { "font-size": 7.5, "text-anchor": "end", style: faint });
-    }
-    const svg = element("svg", { viewBox: `0 0 ${width} ${bottom + 44}`, role: "img", "aria-label": titles.join(". "), style: `max-width:${1.5 * width}px` });
-    svg.append(...parts);
-    return svg;
-
-    function line(points, n) {
-      const look = run.looks[n], d = points.map(([a, b]) => `${a.toFixed(2)},${b.toFixed(2)}`).join(" ");
-      add("polyline", { points: d, fill: "none", style: `stroke:var(--c${n})`, "stroke-width": look.width, "stroke-dasharray": look.dashes.join(" ") || "none" });
-    }
-    function marker(a, b, n) {
-      const shape = { square: "M-2-2h4v4h-4z", triangle: "M0-2.7L2.7 2.3h-5.4z", diamond: "M0-2.7L2.7 0 0 2.7-2.7 0z" }[run.looks[n].marker];
-      add("path", { d: shape, transform: `translate(${a} ${b})`, style: `fill:var(--c${n})` });
-    }
+    return text;
   }
 
-  function title(i, letters) {
-    const type = all.type[i], site = all.site[i], header = all.header[i];
-    const fits = Math.min(Math.max(letters.length * 14, 350), 630) / 7.7;
-    const first = header.length > fits ? header.slice(0, fits - 1) + "\u2026" : header;
-    let second = `${type ? `${types[type]}, ${run.types[type][1]}` : "no signal peptide"}: ${three(all.shares[i][type])}`;
-    if (site) second += ` \u00a0\u00a0 cleavage after ${site}, ${letters.slice(Math.max(site - 3, 0), site)}|${letters.slice(site, site + 2)}: ${three(all.chance[i])}`;
-    const third = run.shown.map((n) => `${n ? types[n] : "no SP"} ${three(all.shares[i][n])}`).join(" \u00a0 ");
-    return [first, second, third];
+  function scale({ start, step }) { return (number) => start + step * number; }
+
+  function pictureOf(i, profile) {
+    const data = frames[all.frame[i]], frame = { x: scale(data.x), y: scale(data.y) };
+    const content = { ...profile, texts: textsOf(i, profile.window), regions: regionsOf(i), site: all.site[i] };
+    const shapes = [...data.shapes, ...data.layers.flatMap((layer) => fill[layer.kind](layer, frame, content))];
+    const label = [content.texts.header, content.texts.call, content.texts.types].join(". ");
+    const svg = element("svg", {
+      viewBox: `0 0 ${data.width} ${data.height}`, role: "img", "aria-label": label, style: `max-width:${1.5 * data.width}px`,
+    });
+    svg.append(...shapes.flatMap((shape) => draw[shape.kind](shape)));
+    return svg;
+  }
+
+  function textsOf(i, window) {
+    const type = all.type[i], site = all.site[i], length = all.length[i];
+    const filled = (name, values) => run.texts[name].replace(/{(\w+)}/g, (_, key) => values[key]);
+    const values = {
+      type: types[type], mechanism: run.types[type][1], probability: three(all.probabilities[i][type]), site,
+      before: window.slice(Math.max(site - 3, 0), site), after: window.slice(site, site + 2), chance: three(all.site_probability[i]),
+      read: window.length, length: length.toLocaleString("en"),
+    };
+    const named = all.probabilities[i].map((millionths, n) => (millionths ? filled("type", { type: run.names[n], probability: three(millionths) }) : ""));
+    return {
+      header: all.header[i],
+      call: filled(type ? "signal" : "none", values) + (site ? filled("site", values) : ""),
+      types: named.filter(Boolean).join(run.between),
+      extent: length > window.length ? filled("extent", values) : "",
+    };
   }
 
   // Table ----------------------------------------------------------------------------------------
@@ -191,15 +212,15 @@
     const made = document.createElement("div");
     made.setAttribute("role", "gridcell");
     if (column.number) made.className = "number";
-    if (column.key === "strip") {
-      const strip = all.strip[i], bar = document.createElement("div");
+    if (column.key === "regions") {
+      const bar = document.createElement("div");
       bar.className = "strip";
-      for (let at = 0; at < strip.length; at += 3) {
+      for (const [number, first, last] of regionsOf(i)) {
         const part = document.createElement("i");
-        part.style.cssText = `width:${2 * (strip[at + 2] - strip[at + 1] + 1)}px;background:var(--c${strip[at]})`;
+        part.style.cssText = `width:${2 * (last - first + 1)}px;background:${paint(run.curves[number].colour)}`;
         bar.append(part);
       }
-      made.title = describe(strip);
+      made.title = describe(i);
       made.append(bar);
     } else {
       made.textContent = column.shown(i);
@@ -209,10 +230,13 @@
     return made;
   }
 
-  function describe(strip) {
-    const parts = [];
-    for (let at = 0; at < strip.length; at += 3) parts.push(`${run.looks[strip[at]].name} ${strip[at + 1]}-${strip[at + 2]}`);
-    return parts.join(", ");
+  function describe(i) {
+    return regionsOf(i).map(([number, first, last]) => `${run.curves[number].name} ${first}-${last}`).join(", ");
+  }
+
+  function regionsOf(i) {
+    const flat = all.regions[i];
+    return Array.from({ length: flat.length / 3 }, (_, n) => flat.slice(3 * n, 3 * n + 3));
   }
 
   function render() {
@@ -242,13 +266,13 @@
       if (fits && (!wanted || lower[i].includes(wanted))) order.push(i);
     }
     const { value } = columns.find((column) => column.key === sorted.key);
-    if (sorted.key !== "place") {
+    if (sorted.key !== "number") {
       const keys = new Map(order.map((i) => [i, value(i)]));
       order.sort((a, b) => (keys.get(a) < keys.get(b) ? -1 : keys.get(a) > keys.get(b) ? 1 : 0) * (sorted.down ? -1 : 1) || a - b);
     } else if (sorted.down) order.reverse();
     body.style.height = `${order.length * ROW}px`;
     grid.setAttribute("aria-rowcount", order.length + 1);
-    byId("found").textContent = `${order.length.toLocaleString("en")} of ${count.toLocaleString("en")}`;
+    byId("shown").textContent = `${order.length.toLocaleString("en")} of ${count.toLocaleString("en")}`;
     render();
   }
 
@@ -257,10 +281,10 @@
     render();
     grid.setAttribute("aria-activedescendant", `row-${i}`);
     const turn = ++drawing;
-    const found = await profile(i);
+    const curves = await profile(i);
     // A later choice may have been quicker.
     if (turn !== drawing) return;
-    picture.replaceChildren(draw(i, found));
+    picture.replaceChildren(pictureOf(i, curves));
     picture.dataset.protein = i;
   }
 
@@ -274,7 +298,7 @@
     // Numbers are wanted from the largest, names from A.
     const column = columns.find((one) => one.key === key);
     const fresh = sorted.key !== key;
-    sorted = { key, down: fresh ? Boolean(column.number) && key !== "place" : !sorted.down };
+    sorted = { key, down: fresh ? Boolean(column.number) && key !== "number" : !sorted.down };
     heads();
     grid.scrollTop = 0;
     arrange();
@@ -303,13 +327,13 @@
     const to = { ArrowDown: at + 1, ArrowUp: at < 0 ? 0 : at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: order.length - 1 }[event.key];
     if (to === undefined) return;
     event.preventDefault();
-    const place = Math.min(Math.max(to, 0), order.length - 1);
-    reveal(place);
-    choose(order[place]);
+    const row = Math.min(Math.max(to, 0), order.length - 1);
+    reveal(row);
+    choose(order[row]);
   }
 
   function print() {
-    const table = byId("printed"), wanted = columns.filter((column) => column.key !== "strip");
+    const table = byId("printed"), wanted = columns.filter((column) => column.key !== "regions");
     const line = (name, texts) => {
       const row = document.createElement("tr");
       row.append(...texts.map((text) => { const made = document.createElement(name); made.textContent = text; return made; }));

@@ -1,0 +1,80 @@
+"""The colours of everything that is drawn, each by the name of its part, for light and for dark.
+
+Curves and bars have the colours of Okabe and Ito, which the colour-blind tell apart, or darker
+ones of the same hue where thin lines or small words need the contrast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+BLUE, VERMILION, GREEN, SKY = "#0072b2", "#d55e00", "#009e73", "#56b4e9"
+GREY, PALE = "#666666", "#e8e8e8"
+"""Charts of figures: reference lines, and grids."""
+
+LIGHT = {
+    "ink": "#1a1a1a",
+    "faint": "#595959",
+    "rule": "#d9d9d9",
+    "ground": "#ffffff",
+    "card": "#ffffff",
+    "hover": "#eef4f8",
+    "chosen": "#d5e7f3",
+    "bar": "#4a86ad",
+    "focus": BLUE,
+    "n-region": BLUE,
+    "h-region": VERMILION,
+    "c-region": GREEN,
+    "twin-arginine": "#a64d79",
+    "lipobox": "#8a5f00",
+    "pilin": "#3a7ca5",
+    "other": "#6e6e6e",
+    "n-region-tint": "#b9d9ec",
+    "h-region-tint": "#f6cfb0",
+    "c-region-tint": "#b5e3d5",
+    "twin-arginine-tint": "#ecd0df",
+    "lipobox-tint": "#f5ddb0",
+    "pilin-tint": "#cfe6f5",
+}
+"""Colours on white paper. A tint lies under letters, where the predicted regions are."""
+DARK = {
+    "ink": "#e8e8e8",
+    "faint": "#a9afb5",
+    "rule": "#3b4147",
+    "ground": "#16191c",
+    "card": "#1d2125",
+    "hover": "#262c32",
+    "chosen": "#2c4252",
+    "bar": "#6ba6cc",
+    "focus": "#6cb8ea",
+    "n-region": "#5fb4ea",
+    "h-region": "#ff9248",
+    "c-region": "#34cfa2",
+    "twin-arginine": "#e58fbb",
+    "lipobox": "#dcaa3c",
+    "pilin": "#8cc6ea",
+    "other": "#a0a0a0",
+    "n-region-tint": "#1d4561",
+    "h-region-tint": "#6d3a16",
+    "c-region-tint": "#14523f",
+    "twin-arginine-tint": "#5a2e45",
+    "lipobox-tint": "#5a430f",
+    "pilin-tint": "#2b4f67",
+}
+"""The same on a dark screen."""
+
+
+def style_sheet() -> str:
+    """The colours as CSS custom properties: `--ink` and so on, dark where the reader's screen is.
+
+    Paper is never dark.
+    """
+    light, dark = (_properties(colours) for colours in (LIGHT, DARK))
+    return (
+        f":root {{ color-scheme: light dark; {light} }}\n"
+        f"@media screen and (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n"
+    )
+
+
+def _properties(colours: Mapping[str, str]) -> str:
+    return " ".join(f"--{name}: {colour};" for name, colour in colours.items())
