@@ -125,7 +125,7 @@ class _Looks:
 
 
 def _looks(
-    files: OutputFiles, run: signalp6.Run, look: Look, source: str, drawing: ExitStack
+    files: OutputFiles, run: signalp6.Run, look: Look, source: str, chunk: int, drawing: ExitStack
 ) -> _Looks:
     page = plotter = None
     if look.summarised:
@@ -140,7 +140,7 @@ def _looks(
             skipped=run.failed,
         )
         begun = files.state["page"] if files.resumed else None
-        page = summary.SummaryWriter(files.open(summary.FILE), about, begun)
+        page = summary.SummaryWriter(files.open(summary.FILE), about, begun, chunk=chunk)
     if look.pictures:
         from peft_sp.io.plotting import plotter as plots
 
@@ -179,7 +179,7 @@ def write(
         if look.tidy:
             table = tables.TableWriter(files.open(tables.FILE), begun=files.resumed)
         compatible = signalp6.SignalP6Writer(files, run)
-        looks = _looks(files, run, look, about["source"], drawing)
+        looks = _looks(files, run, look, about["source"], chunk, drawing)
 
         def state() -> dict[str, Any]:
             kept = {"counts": counts, "memory": memory.state(), "page": looks.state()}
