@@ -1,4 +1,3 @@
-from peft_sp.training.evaluation.comparison import comparison
 from peft_sp.training.evaluation.report import mean_over_models
 
 
@@ -31,22 +30,3 @@ def test_means_are_over_the_models_in_which_a_figure_is_defined():
     assert first["cleavage_recall"] == {"mean": 0.2, "deviation": None, "models": 1}
     assert second["mcc2"] == {"mean": 1.0, "deviation": None, "models": 1}
     assert second["cleavage_precision"] == {"mean": None, "deviation": None, "models": 0}
-
-
-def test_a_comparison_puts_the_best_first():
-    def content(name, mcc2, trained):
-        folds = {"test-0": figures(mcc2, mcc2)}
-        return {
-            "protocol": "deployed",
-            "recipe": {"name": name},
-            "parameters": {"trained": trained, "all": 1000},
-            "pooled": folds["test-0"],
-            "folds": folds,
-            "mean_over_models": mean_over_models(folds),
-        }
-
-    contents = [content("worse", 0.4, 20), content("better", 0.6, 1000), content("none", None, 5)]
-    lines = comparison(contents).splitlines()
-    assert [line.split(" | ")[0] for line in lines[4:]] == ["| better", "| worse", "| none"]
-    assert "| 20 (2.0%) | 0.400 |" in lines[5]
-    assert lines[6].endswith("| – | – | – | – | – |")

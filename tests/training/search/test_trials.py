@@ -9,7 +9,6 @@ from peft_sp.io.labelled import partition, write_labelled
 from peft_sp.training.evaluation.metrics import score
 from peft_sp.training.options import Partitions
 from peft_sp.training.recipe import Recipe, changed, read_recipe
-from peft_sp.training.search.space import own_values, space_of
 from peft_sp.training.search.study import alone
 from peft_sp.training.search.trials import search, usable
 from peft_sp.training.trainer import train
@@ -256,60 +255,6 @@ def test_a_space_may_be_written_as_tables_and_changed(tmp_path):
     assert recipe.search["optimisation.epochs"].extremes() == (2, 4)
     # A run is the same with a [search] and without.
     assert recipe.model_dump() == read_recipe(write(tmp_path, GOOD)).model_dump()
-
-
-def test_what_is_searched_by_default(few_file, tiny_backbone):
-    student = space_of(recipe_of(few_file, search={}))
-    assert list(student) == ["optimisation.learning_rate", "optimisation.head_learning_rate"]
-    assert student["optimisation.learning_rate"].extremes() == pytest.approx((4e-4, 1e-2))
-
-    def tuned(**tuning):
-        recipe = recipe_of(few_file, student=None, backbone=tiny_backbone, tuning=tuning, search={})
-        return recipe, space_of(recipe)
-
-    recipe, space = tuned(method="lora")
-    assert space["tuning.rank"].choices == (4, 8, 16)
-    assert space["tuning.alpha"].choices == (4, 8, 16, 32)
-    assert space["tuning.layers"].extremes() == (1, 2)
-    own = own_values(recipe, space)
-    assert (own["tuning.layers"], own["tuning.alpha"]) == (2, 8)
-    assert own_values(recipe_of(few_file, optimisation={"batch_size": 99}), space) is None
-    for method, keys in (
-        ("adapter", {"tuning.bottleneck", "tuning.layers"}),
-        ("prompt", {"tuning.length"}),
-        ("ia3", {"tuning.layers"}),
-        ("full", set()),
-        ("frozen", set()),
-    ):
-        _, space = tuned(method=method)
-        assert {key for key in space if key.startswith("tuning")} == keys
-        assert ("optimisation.learning_rate" in space) == (method != "frozen")
-
-
-def test_values_that_the_backbone_cannot_have_are_refused_before(few_file, tiny_backbone):
-    def tuned(search, **tuning):
-        return recipe_of(
-            few_file, student=None, backbone=tiny_backbone, tuning=tuning, search=search
-        )
-
-    wide = {"tuning.layers": {"low": 1, "high": 9}, "tuning.rank": {"choices": [8, 64]}}
-    with pytest.raises(RecipeError) as caught:
-        space_of(tuned(wide, method="lora"))
-    assert len(caught.value.problems) == 2
-    assert "layers is 9" in str(caught.value) and "rank is 64" in str(caught.value)
-    with pytest.raises(RecipeError, match="layers is 7"):
-        space_of(
-            tuned({"optimisation.max_grad_norm": {"low": 1, "high": 2}}, method="lora", layers=7)
-        )
-    # "first" goes without layers alone, so the two do not fit in all combinations.
-    prompts = {
-        "tuning.position": {"choices": ["all", "topmost"]},
-        "tuning.layers": {"low": 1, "high": 2},
-    }
-    with pytest.raises(RecipeError, match='not with "all"'):
-        space_of(tuned(prompts, method="prompt"))
-    del prompts["tuning.position"]
-    assert space_of(tuned(prompts, method="prompt", position="topmost", layers=1))
 
 
 @pytest.mark.integration
