@@ -8,6 +8,7 @@ import pickle
 import re
 import subprocess
 import sys
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 import peft_sp
 from tests.support.paths import ROOT
 
+SVG = "{http://www.w3.org/2000/svg}"
 MANUAL = ROOT / "docs" / "python.md"
 
 
@@ -60,7 +62,9 @@ def test_importing_it_loads_nothing_else():
         "import sys, peft_sp\n"
         "print([m for m in sys.modules if m.startswith(('peft_sp.', 'numpy'))])"
     )
-    assert in_a_fresh_interpreter(code) == "['peft_sp.version']"
+    assert in_a_fresh_interpreter(code) == str(
+        ["peft_sp.biology", "peft_sp.biology.drawing", "peft_sp.version"]
+    )
 
 
 def test_predictions_are_whole_in_another_process(ecoli):
@@ -96,3 +100,14 @@ def test_the_examples_of_the_manual_run(monkeypatch):
     test = doctest.DocTestParser().get_doctest("\n".join(blocks), {}, "manual", str(MANUAL), 0)
     found = doctest.DocTestRunner().run(test)
     assert found.attempted > 20 and not found.failed
+
+
+def test_a_notebook_shows_pictures(ecoli):
+    """With curves where there are marginals, and without a drawing library."""
+    predictor = peft_sp.load("fast", threads=1)
+    plain, full = (next(predictor.predict(ecoli, marginals=m)) for m in (False, True))
+    pictures = [ElementTree.fromstring(one._repr_svg_()) for one in (plain, full)]
+    for picture in pictures:
+        assert plain.protein.window in [text.text for text in picture.iter(f"{SVG}text")]
+    curves = [len(list(picture.iter(f"{SVG}polyline"))) for picture in pictures]
+    assert curves[0] < curves[1]

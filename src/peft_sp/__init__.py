@@ -38,6 +38,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from peft_sp.biology import drawing
 from peft_sp.version import __version__
 
 if TYPE_CHECKING:
@@ -109,6 +110,15 @@ def models() -> list[Model]:
     from peft_sp.io.registry import lookup
 
     return lookup.installed()
+
+
+def _svg(prediction: Prediction) -> str:
+    from peft_sp.io.plotting import svg
+
+    return svg.picture(prediction)
+
+
+drawing.register(drawing.Drawing(_svg))
 
 
 def __getattr__(name: str) -> Any:

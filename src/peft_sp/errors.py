@@ -1,4 +1,4 @@
-"""The errors a user can cause. Each prints as one line: what, where, and the mend.
+"""The errors a user can cause. Each prints as one line: what, where, and the remedy.
 
 `cli` catches `PeftSpError` once, prints it and exits with 2; anything else is a
 fault of ours. The classes carry their data so that a caller can act on it.

@@ -1,14 +1,15 @@
-"""What goes in and what comes out, as plain frozen data."""
+"""Proteins and their predictions, as plain frozen data."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from peft_sp.biology import drawing
 from peft_sp.biology.grammar import DECLARATIONS, NO_SP, STATES, TOPOLOGY, WINDOW
 
 REGION_OF_NAME = {
@@ -59,8 +60,8 @@ def _column(type_name: str, state_name: str) -> str:
 COLUMN_OF_STATE = tuple(_column(state.type, state.name) for state in STATES)
 """Column of `Marginals.regions` that a state adds to."""
 MARGINAL_COLUMNS = tuple(dict.fromkeys(COLUMN_OF_STATE))
-"""What `Marginals.regions` tells apart: "Other" (no signal peptide, or behind it), then regions by
-mechanism, as "Sec/SPI n", named as SignalP 6 names them, which has none for a lipobox."""
+"""Columns of `Marginals.regions`: "Other" (no signal peptide, or behind it), then the regions of
+each mechanism, as "Sec/SPI n", named as SignalP 6 names them, which has no name for a lipobox."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class Protein:
 
     @property
     def window(self) -> str:
-        """The residues that are read."""
+        """The first residues, which are all that a model reads."""
         return self.sequence[:WINDOW]
 
 
@@ -98,13 +99,14 @@ class Region:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Marginals:
-    """What is likely at each of a window's L residues.
+    """Marginal probabilities at each of a window's L residues.
 
-    regions (L, R) float32: P(region at the residue), columns as in `MARGINAL_COLUMNS`; each row
-    sums to 1. cleavage (L,) float32: P(the predicted type, and a cut behind the residue), zero
+    regions (L, R) float32: P(region at the residue), whose columns are `columns`; each row sums
+    to 1. cleavage (L,) float32: P(the predicted type, and a cut behind the residue), zero
     without a signal peptide; largest at the predicted site.
     """
 
+    columns: ClassVar[tuple[str, ...]] = MARGINAL_COLUMNS
     regions: NDArray[np.float32]
     cleavage: NDArray[np.float32]
 
@@ -173,6 +175,10 @@ class Prediction:
             return Region(region, 1, self.cleavage_site)
         own = [part for part in self.regions if part.name in parts]
         return Region(region, own[0].start, own[-1].end) if own else None
+
+    def _repr_svg_(self) -> str:
+        """The picture in a notebook; without marginals, residues and predicted regions alone."""
+        return drawing.registered().svg(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the marginals, as what JSON holds: numbers, texts, lists, None."""
