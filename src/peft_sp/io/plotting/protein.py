@@ -77,8 +77,8 @@ TEXTS = {
 NAMES = ("no SP", *TYPES[1:])
 """Of `TYPES`, as the line of all probabilities calls them."""
 BETWEEN = "\u2003"
-LEAST = 0.5e-6
-"""Types that are less probable, such as those of other organisms, are not named."""
+LEAST = 0.0005
+"""Types that are less probable, and would be written as 0.000, are not named."""
 
 _LEFT, _RIGHT, _ROW = 34.0, 12.0, 13.0
 _NARROWEST, _WIDEST, _PITCH = 350.0, 630.0, 14.0

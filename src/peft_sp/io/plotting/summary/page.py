@@ -172,6 +172,7 @@ def _run(types: Sequence[str]) -> dict[str, Any]:
         ],
         "texts": protein.TEXTS,
         "between": protein.BETWEEN,
+        "least": protein.LEAST,
         "corners": CORNERS,
         "typewriter": TYPEWRITER,
         "halfLetter": HALF_LETTER,

@@ -197,7 +197,7 @@
       before: window.slice(Math.max(site - 3, 0), site), after: window.slice(site, site + 2), chance: three(all.site_probability[i]),
       read: window.length, length: length.toLocaleString("en"),
     };
-    const named = all.probabilities[i].map((millionths, n) => (millionths ? filled("type", { type: run.names[n], probability: three(millionths) }) : ""));
+    const named = all.probabilities[i].map((millionths, n) => (millionths >= 1e6 * run.least ? filled("type", { type: run.names[n], probability: three(millionths) }) : ""));
     return {
       header: all.header[i],
       call: filled(type ? "signal" : "none", values) + (site ? filled("site", values) : ""),
