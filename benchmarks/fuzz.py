@@ -146,26 +146,29 @@ class Check:
                 raise FindingError(f"an empty or torn record: {protein!r}")
 
     def _written(self, survey: Any, proteins: list[Any]) -> None:
+        from peft_sp.biology.organism import BY_HEADER, Organism
         from peft_sp.io import signalp6, tables
         from peft_sp.io.fasta import read_raw
-        from peft_sp.io.run_directory import OutputFiles
+        from peft_sp.io.run_directory import RunDirectory
+        from peft_sp.io.run_info import RunInfo
 
-        organism = ("other", "eukarya", "auto")[self.tally["read"] // PREDICTED % 3]
+        choices = (*Organism, BY_HEADER)
+        organism = choices[self.tally["read"] // PREDICTED % 3]
         out = Path(self.folder.name, "out")
-        run = signalp6.Run(
+        run = RunInfo(
             tool="fuzz",
-            organism="eukarya" if organism == "eukarya" else "other",
+            model="fast",
+            organism=organism,
             count=survey.count,
             directory=str(out),
-            mode="fast",
-            failed=len(survey.skipped),
+            skipped=survey.skipped,
             unique=survey.unique,
         )
         predictions = []
-        with OutputFiles(out) as files:
+        with RunDirectory(out) as files:
             table = tables.TableWriter(files.open(tables.FILE))
             writer = signalp6.SignalP6Writer(files, run)
-            for prediction in self.predictor.predict(proteins, organism):  # type: ignore[arg-type]
+            for prediction in self.predictor.predict(proteins, organism):
                 predictions.append(prediction)
                 table.write(prediction)
                 writer.write(prediction)

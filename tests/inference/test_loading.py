@@ -17,3 +17,13 @@ def test_threads_are_a_positive_number(threads):
     with pytest.raises(ValueError, match="threads"):
         load("no such model", threads=threads)
     assert issubclass(OptionError, PeftSpError)
+
+
+def test_a_temperature_that_is_given_replaces_the_models_own():
+    window = "MKKTAIAIAVALAGFATVAQAAPKDNTWYTGAKLGWSQYHDTGFINNN"
+    own = load("fast", threads=1)
+    warm = load("fast", threads=1, temperature=4.0)
+    assert warm.backend.scores.temperature == 4.0 != own.backend.scores.temperature
+    (sure,), (unsure,) = (list(p.predict([("a", window)])) for p in (own, warm))
+    assert sure.type == unsure.type == "SP" and sure.cleavage_site == unsure.cleavage_site
+    assert unsure.probability < sure.probability

@@ -9,7 +9,7 @@ from peft_sp.biology.grammar import TYPES, WINDOW
 from peft_sp.biology.prediction import COLUMN_OF_STATE, MARGINAL_COLUMNS, Protein, Region
 from peft_sp.errors import InputError, ModelError, OptionError
 from peft_sp.inference import predictor as module
-from peft_sp.inference.cache import Memory
+from peft_sp.inference.cache import WindowCache
 from peft_sp.inference.decoding import CrfScores
 from peft_sp.inference.loading import load
 from peft_sp.inference.predictor import Predictor
@@ -118,59 +118,55 @@ def test_auto_goes_by_each_header(fast, proteins):
             assert list(prediction.probabilities.values())[2:] == [0, 0, 0, 0]
 
 
-def test_organisms_share_no_result_across_chunks(monkeypatch):
-    monkeypatch.setattr(module, "CHUNK", 2)
+def test_organisms_share_no_result_across_chunks():
     backend = Counting()
     proteins = [(f"p{i} OX={9606 if i % 2 else 562}", "MKKTAIAIAVALAGFATVAQA") for i in range(8)]
-    predictions = list(Predictor(backend).predict(proteins, organism="auto"))
+    predictions = list(Predictor(backend, chunk=2).predict(proteins, organism="auto"))
     assert len(backend.windows) == 2
     assert [sum(list(p.probabilities.values())[2:]) > 0 for p in predictions] == [True, False] * 4
 
 
-def test_identical_windows_are_computed_once(monkeypatch):
-    monkeypatch.setattr(module, "CHUNK", 10)
+def test_identical_windows_are_computed_once():
     backend = Counting()
     tails = ("AAAA", "CCCC")
     proteins = [
         (f"p{i}-{tail}", "MKT" * 23 + "ACDEFGHIKL"[i % 10] + tail)
         for i, tail in itertools.product(range(30), tails)
     ]
-    predictions = list(Predictor(backend).predict(proteins))
+    predictions = list(Predictor(backend, chunk=10).predict(proteins))
     assert [p.id for p in predictions] == [name for name, _ in proteins]
     assert len(backend.windows) == len(set(backend.windows)) == 10
 
 
-def test_what_is_remembered_is_bounded(monkeypatch):
-    monkeypatch.setattr(module, "CHUNK", 10)
+def test_the_cache_is_bounded():
     backend = Counting()
     letters = "ACDEFGHIKLMNPQRSTVWY"
     distinct = [("p", "MK" + a + b) for a, b in itertools.product(letters, letters)]
-    found = Predictor(backend).predict(distinct + distinct[-10:], memory=Memory(15))
+    found = Predictor(backend, chunk=10).predict(distinct + distinct[-10:], cache=WindowCache(15))
     assert len(list(found)) == 410
-    assert len(backend.windows) == 400  # the last chunk was still known
-    list(Predictor(backend).predict(distinct + distinct[:10], memory=Memory(15)))
+    assert len(backend.windows) == 400  # the last chunk was still in it
+    list(Predictor(backend, chunk=10).predict(distinct + distinct[:10], cache=WindowCache(15)))
     assert len(backend.windows) == 400 + 410  # the first one no longer
 
 
-def test_a_run_goes_on_exactly_with_the_memory_of_the_one_before(fast, proteins, monkeypatch):
+def test_a_run_continues_exactly_with_the_cache_of_the_one_before(proteins):
     """To the last bit, also where a window was computed beside others than it would be now."""
-    monkeypatch.setattr(fast, "chunk", 20)
+    fast = load("fast", threads=1, chunk=20)
     order = np.random.default_rng(0).integers(0, 150, 400)  # windows repeat, near and far
     stream = [proteins[place] for place in order]
-    memory, straight, states = Memory(60), [], {}
-    for prediction in fast.predict(stream, memory=memory):
+    cache, straight, states = WindowCache(60), [], {}
+    for prediction in fast.predict(stream, cache=cache):
         straight.append(prediction)
         if len(straight) % 20 == 0:
-            states[len(straight)] = json.dumps(memory.state())
+            states[len(straight)] = json.dumps(cache.state())
     for done in (20, 180, 380):
-        memory = Memory(60)
-        memory.restore(json.loads(states[done]))
-        assert list(fast.predict(stream[done:], memory=memory)) == straight[done:]
-        assert json.dumps(memory.state()) == states[400]
+        cache = WindowCache(60)
+        cache.restore(json.loads(states[done]))
+        assert list(fast.predict(stream[done:], cache=cache)) == straight[done:]
+        assert json.dumps(cache.state()) == states[400]
 
 
-def test_input_is_read_as_it_is_needed(monkeypatch):
-    monkeypatch.setattr(module, "CHUNK", 10)
+def test_input_is_read_as_it_is_needed():
     read = []
 
     def stream():
@@ -178,8 +174,18 @@ def test_input_is_read_as_it_is_needed(monkeypatch):
             read.append(number)
             yield f"p{number}", "MKTAY"
 
-    next(Predictor(Counting()).predict(stream()))
+    next(Predictor(Counting(), chunk=10).predict(stream()))
     assert len(read) == 10
+
+
+def test_progress_is_reported_by_the_batch():
+    letters = "ACDEFGHIKLMNPQRSTVWY"
+    distinct = [("p", "MK" + a + b) for a, b in itertools.product(letters, letters)]
+    reported = []
+    predictor = Predictor(Counting(), chunk=100)
+    assert len(list(predictor.predict(distinct * 2, report=reported.append))) == 800
+    assert reported == sorted(reported) and reported[-1] == 800
+    assert len(reported) >= 4 * (100 // 16)
 
 
 def test_no_proteins():
@@ -231,8 +237,7 @@ def test_columns_of_marginals_are_those_of_the_real_tool():
 
 def test_marginals_are_shared_within_a_chunk_and_not_remembered():
     """They take too much room, and a run that is gone on with must not depend on them."""
-    predictor = Predictor(Counting())
-    predictor.chunk = 20
+    predictor = Predictor(Counting(), chunk=20)
     distinct = [("p", "MK" + a) for a in "ACDEFGHIKL"]
     found = list(predictor.predict(distinct * 4, marginals=True))
     assert len(found) == 40 and len(predictor.backend.windows) == 10 + 10

@@ -33,7 +33,7 @@ def test_any_cut_and_any_changed_byte_is_noticed(tmp_path):
 
 def test_one_of_another_version_is_named(tmp_path, monkeypatch):
     path = tmp_path / "journal"
-    monkeypatch.setattr(module, "FORMAT", 2)
+    monkeypatch.setattr(module, "FORMAT", 99)
     FULL.write(path)
     monkeypatch.undo()
     with pytest.raises(OutputError, match="of another version of this program"):

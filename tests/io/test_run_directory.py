@@ -6,21 +6,18 @@ import pytest
 from peft_sp.errors import OutputError
 from peft_sp.io import run_directory as module
 from peft_sp.io.journal import Journal
-from peft_sp.io.run_directory import JOURNAL, UNFINISHED, OutputFiles, refuse_unfinished
+from peft_sp.io.run_directory import JOURNAL, UNFINISHED, RunDirectory, refuse_unfinished
 
 SAME = {"input": "three letters"}
 
 
-@pytest.fixture
-def at_once(monkeypatch):
-    """Every mark is put down."""
-    monkeypatch.setattr(module, "INTERVAL", 0)
-    monkeypatch.setattr(module, "SHARE", 1e9)
+AT_ONCE = {"interval": 0, "share": 1e9}
+"""Every mark is recorded."""
 
 
-def stopped(place, **options):
+def stopped(place):
     """A run that is stopped behind its second mark, with more written than was marked."""
-    with pytest.raises(KeyboardInterrupt) as caught, OutputFiles(place, SAME, **options) as files:
+    with pytest.raises(KeyboardInterrupt) as caught, RunDirectory(place, SAME, **AT_ONCE) as files:
         table = files.open("a.txt")
         for number in (1, 2):
             table.write(f"row {number}\n")
@@ -33,7 +30,7 @@ def stopped(place, **options):
 
 def test_files_appear_together_when_whole(tmp_path):
     place = tmp_path / "new" / "deeper"
-    with OutputFiles(place) as files:
+    with RunDirectory(place) as files:
         files.open("a.txt").write("a")
         files.open("b.txt").write("b")
         assert not (place / "a.txt").exists()
@@ -41,14 +38,14 @@ def test_files_appear_together_when_whole(tmp_path):
 
 
 def test_nothing_is_left_of_a_run_that_failed(tmp_path):
-    with pytest.raises(RuntimeError), OutputFiles(tmp_path / "new" / "deeper") as files:
+    with pytest.raises(RuntimeError), RunDirectory(tmp_path / "new" / "deeper") as files:
         files.open("a.txt").write("a")
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
 
 
-def test_two_runs_into_one_directory_do_not_disturb_each_other(tmp_path, at_once):
-    with OutputFiles(tmp_path, SAME) as first:
+def test_two_runs_into_one_directory_do_not_disturb_each_other(tmp_path):
+    with RunDirectory(tmp_path, SAME, **AT_ONCE) as first:
         file = first.open("a.txt")
         file.write("first " * 10_000)
         for marked in (False, True):
@@ -57,7 +54,7 @@ def test_two_runs_into_one_directory_do_not_disturb_each_other(tmp_path, at_once
             for resume in (False, True):
                 with (
                     pytest.raises(OutputError, match="another run is writing here"),
-                    OutputFiles(tmp_path, SAME, resume),
+                    RunDirectory(tmp_path, SAME, resume),
                 ):
                     pass
         with pytest.raises(OutputError, match="another run is writing here"):
@@ -65,14 +62,14 @@ def test_two_runs_into_one_directory_do_not_disturb_each_other(tmp_path, at_once
         file.write("first")
     assert (tmp_path / "a.txt").read_text() == "first " * 10_000 + "first"
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
-    with OutputFiles(tmp_path) as second:  # the first has let go
+    with RunDirectory(tmp_path) as second:  # the first has let go
         second.open("a.txt").write("second")
     assert (tmp_path / "a.txt").read_text() == "second"
 
 
 def test_earlier_results_survive_a_run_that_failed(tmp_path):
     (tmp_path / "a.txt").write_text("before")
-    with pytest.raises(KeyboardInterrupt), OutputFiles(tmp_path) as files:
+    with pytest.raises(KeyboardInterrupt), RunDirectory(tmp_path) as files:
         files.open("a.txt").write("a")
         raise KeyboardInterrupt
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("a.txt", "before")]
@@ -80,20 +77,20 @@ def test_earlier_results_survive_a_run_that_failed(tmp_path):
 
 def test_a_directory_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot be written"), OutputFiles(tmp_path / "file"):
+    with pytest.raises(OutputError, match="cannot be written"), RunDirectory(tmp_path / "file"):
         pass
 
 
 def test_a_full_disk_is_one_line(tmp_path):
     message = r"No space left on device\); choose another with -o"
-    with pytest.raises(OutputError, match=message), OutputFiles(tmp_path / "x") as files:
+    with pytest.raises(OutputError, match=message), RunDirectory(tmp_path / "x") as files:
         files.open("a.txt")
         raise OSError(28, "No space left on device")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_files_that_the_caller_writes_appear_with_the_others(tmp_path):
-    with OutputFiles(tmp_path / "x") as files:
+    with RunDirectory(tmp_path / "x") as files:
         files.open("a.txt").write("a")
         for number in range(2000):  # more than may be open at once
             files.path(f"{number}.txt").write_text("b")
@@ -103,22 +100,22 @@ def test_files_that_the_caller_writes_appear_with_the_others(tmp_path):
 
 
 def test_nothing_is_left_of_files_that_the_caller_wrote(tmp_path):
-    with pytest.raises(RuntimeError), OutputFiles(tmp_path / "x") as files:
+    with pytest.raises(RuntimeError), RunDirectory(tmp_path / "x") as files:
         files.path("a.txt").write_text("a")
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_was_never_written_is_an_error(tmp_path):
-    with pytest.raises(OutputError, match="cannot be written"), OutputFiles(tmp_path) as files:
+    with pytest.raises(OutputError, match="cannot be written"), RunDirectory(tmp_path) as files:
         files.path("a.txt")
 
 
-def test_a_stopped_run_is_gone_on_with(tmp_path, at_once):
+def test_a_stopped_run_is_resumed(tmp_path):
     error = stopped(tmp_path)
-    assert error.__notes__ == ["2 proteins are done; the same command with --resume goes on"]
+    assert error.__notes__ == ["2 proteins are done; the same command with --resume continues"]
     assert [p.name for p in tmp_path.iterdir()] == [UNFINISHED]
-    with OutputFiles(tmp_path, SAME, resume=True) as files:
+    with RunDirectory(tmp_path, SAME, resume=True) as files:
         assert files.resumed and not files.whole
         assert (files.done, files.state) == (2, {"sum": 2})
         files.open("a.txt").write("row 3\n")
@@ -128,39 +125,39 @@ def test_a_stopped_run_is_gone_on_with(tmp_path, at_once):
     assert (tmp_path / "a.txt").read_text() == "row 1\nrow 2\nrow 3\n"
 
 
-def test_a_run_that_fails_again_keeps_what_was_done(tmp_path, at_once):
+def test_a_run_that_fails_again_keeps_what_was_done(tmp_path):
     stopped(tmp_path)
     message = r"No space left on device\); 2 proteins are done; the same command with --resume"
-    with pytest.raises(OutputError, match=message), OutputFiles(tmp_path, SAME, True) as files:
+    with pytest.raises(OutputError, match=message), RunDirectory(tmp_path, SAME, True) as files:
         files.open("a.txt").write("row 3")
         raise OSError(28, "No space left on device")
-    with OutputFiles(tmp_path, SAME, resume=True) as files:
+    with RunDirectory(tmp_path, SAME, resume=True) as files:
         files.open("a.txt")
     assert (tmp_path / "a.txt").read_text() == "row 1\nrow 2\n"
 
 
-def test_an_unfinished_run_is_not_overwritten(tmp_path, at_once):
+def test_an_unfinished_run_is_not_overwritten(tmp_path):
     stopped(tmp_path)
     message = r"an unfinished run is here \(2 proteins done\); pass --resume .*, or remove "
-    for attempt in (lambda: refuse_unfinished(tmp_path), OutputFiles(tmp_path, SAME).__enter__):
+    for attempt in (lambda: refuse_unfinished(tmp_path), RunDirectory(tmp_path, SAME).__enter__):
         with pytest.raises(OutputError, match=message):
             attempt()
     other = {**SAME, "organism": "eukarya"}
     message = r"has another organism \(there none, now eukarya\); give what it was started with"
     with pytest.raises(OutputError, match=message):
-        OutputFiles(tmp_path, other, resume=True).__enter__()
+        RunDirectory(tmp_path, other, resume=True).__enter__()
     assert Journal.read(tmp_path / UNFINISHED / JOURNAL).done == 2
 
 
-def test_files_of_their_own_go_along(tmp_path, at_once):
+def test_files_of_their_own_go_along(tmp_path):
     """Such as pictures: in folders, and written anew by a run that is gone on with."""
-    with pytest.raises(KeyboardInterrupt), OutputFiles(tmp_path, SAME) as files:
+    with pytest.raises(KeyboardInterrupt), RunDirectory(tmp_path, SAME, **AT_ONCE) as files:
         for number in (1, 2):
             files.path(f"pictures/{number}.svg").write_text(f"picture {number}, first")
             if number == 1:
                 files.mark(1, dict)
         raise KeyboardInterrupt
-    with OutputFiles(tmp_path, SAME, resume=True) as files:
+    with RunDirectory(tmp_path, SAME, resume=True) as files:
         files.path("pictures/2.svg").write_text("picture 2")
     pictures = {p.name: p.read_text() for p in (tmp_path / "pictures").iterdir()}
     assert pictures == {"1.svg": "picture 1, first", "2.svg": "picture 2"}
@@ -169,13 +166,13 @@ def test_files_of_their_own_go_along(tmp_path, at_once):
 
 def test_a_file_that_cannot_be_put_in_place_can_be_later(tmp_path):
     (tmp_path / "b.txt").mkdir()
-    message = "Is a directory.*the same command with --resume goes on"
-    with pytest.raises(OutputError, match=message), OutputFiles(tmp_path, SAME) as files:
+    message = "Is a directory.*the same command with --resume continues"
+    with pytest.raises(OutputError, match=message), RunDirectory(tmp_path, SAME) as files:
         for name in ("a.txt", "b.txt", "c.txt"):
             files.open(name).write(name)
         files.complete(7, {"sum": 7})
     (tmp_path / "b.txt").rmdir()
-    with OutputFiles(tmp_path, SAME, resume=True) as files:
+    with RunDirectory(tmp_path, SAME, resume=True) as files:
         assert files.whole and files.done == 7 and files.state == {"sum": 7}
     assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {
         name: name for name in ("a.txt", "b.txt", "c.txt")
@@ -184,14 +181,14 @@ def test_a_file_that_cannot_be_put_in_place_can_be_later(tmp_path):
 
 def test_marks_wait_for_their_time(tmp_path):
     asked = []
-    with OutputFiles(tmp_path, SAME) as files:
+    with RunDirectory(tmp_path, SAME) as files:
         for number in range(100):
             files.mark(number, lambda: asked.append(1) or {})
         assert not (tmp_path / UNFINISHED / JOURNAL).exists()
     assert asked == []
 
 
-def test_data_are_on_disk_before_the_journal_that_counts_on_them(tmp_path, at_once, monkeypatch):
+def test_data_are_on_disk_before_the_journal_that_counts_on_them(tmp_path, monkeypatch):
     """Every file is synced, then the journal's content, then its name."""
     events, sync, replace = [], os.fsync, type(tmp_path).replace
 
@@ -206,7 +203,7 @@ def test_data_are_on_disk_before_the_journal_that_counts_on_them(tmp_path, at_on
 
     monkeypatch.setattr(os, "fsync", watched_sync)
     monkeypatch.setattr(type(tmp_path), "replace", watched_replace)
-    with OutputFiles(tmp_path, SAME) as files:
+    with RunDirectory(tmp_path, SAME, **AT_ONCE) as files:
         files.open("a.txt").write("12345")
         files.mark(1, dict)
         size = (tmp_path / UNFINISHED / JOURNAL).stat().st_size
@@ -227,7 +224,7 @@ def test_a_folder_joins_what_stands_there(tmp_path):
     (tmp_path / "plots").mkdir()
     (tmp_path / "plots" / "own.txt").write_text("mine")
     (tmp_path / "plots" / "a.txt").write_text("before")
-    with OutputFiles(tmp_path) as files:
+    with RunDirectory(tmp_path) as files:
         (files.folder("plots") / "a.txt").write_text("a")
         (files.folder("plots") / "b.txt").write_text("b")
         assert (tmp_path / "plots" / "a.txt").read_text() == "before"
@@ -241,32 +238,30 @@ def test_a_folder_joins_what_stands_there(tmp_path):
 
 def test_a_file_where_a_folder_should_be_is_said_before_any_work(tmp_path):
     (tmp_path / "plots").write_text("a file")
-    with pytest.raises(OutputError, match="cannot be written"), OutputFiles(tmp_path) as files:
+    with pytest.raises(OutputError, match="cannot be written"), RunDirectory(tmp_path) as files:
         files.open("a.txt").write("a")
         files.folder("plots")
     assert [p.name for p in tmp_path.iterdir()] == ["plots"]
 
 
 def test_a_file_that_comes_in_the_way_of_a_folder_later(tmp_path):
-    with pytest.raises(OutputError, match="cannot be written"), OutputFiles(tmp_path) as files:
+    with pytest.raises(OutputError, match="cannot be written"), RunDirectory(tmp_path) as files:
         (files.folder("plots") / "a.txt").write_text("a")
         (tmp_path / "plots").write_text("a file")
     (tmp_path / "plots").unlink()
-    with OutputFiles(tmp_path, resume=True) as files:
+    with RunDirectory(tmp_path, resume=True) as files:
         assert files.whole
     assert (tmp_path / "plots" / "a.txt").read_text() == "a"
 
 
 def test_what_stands_in_a_folder_is_on_disk_before_the_journal_counts_on_it(tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setattr(module, "INTERVAL", 0)
     write = module.Journal.write
     monkeypatch.setattr(module.os, "sync", lambda: seen.append("sync"))
     monkeypatch.setattr(
         module.Journal, "write", lambda own, path: (seen.append("journal"), write(own, path))[1]
     )
-    with OutputFiles(tmp_path, SAME) as files:
-        files._due = 0
+    with RunDirectory(tmp_path, SAME, **AT_ONCE) as files:
         (files.folder("plots") / "a.txt").write_text("a")
         files.mark(1, dict)
     assert seen == ["sync", "journal", "sync", "journal"]

@@ -4,31 +4,34 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from datetime import datetime
 
+import numpy as np
 import pytest
 
 from peft_sp.biology.grammar import TYPES
-from peft_sp.biology.prediction import Prediction, Protein, Region
-from peft_sp.io import run_directory
+from peft_sp.biology.prediction import MARGINAL_COLUMNS, Marginals, Prediction, Protein, Region
+from peft_sp.errors import MissingExtraError
 from peft_sp.io.fasta import open_input
-from peft_sp.io.run_directory import OutputFiles
-from peft_sp.io.signalp6 import FILES, Run, SignalP6Writer
+from peft_sp.io.run_directory import RunDirectory
+from peft_sp.io.run_info import RunInfo
+from peft_sp.io.signalp6 import FILES, FORMATS, ProteinFiles, SignalP6Writer, file_stem, require
 from tests.support.paths import DATA
 from tests.support.predictions import by_type
 
 REAL = DATA / "signalp6"
 
 
-def write(directory, predictions, **about):
-    about = {"output": "output", "mode": "", **about}
-    run = Run("SignalP-6.0", count=len(predictions), directory=about.pop("output"), **about)
-    with OutputFiles(directory) as files:
+def write(folder, predictions, **about):
+    about = {"directory": "output", "model": "", **about}
+    run = RunInfo("SignalP-6.0", count=len(predictions), **about)
+    with RunDirectory(folder) as files:
         writer = SignalP6Writer(files, run)
         for prediction in predictions:
             writer.write(prediction)
         writer.finish()
-    return {name: (directory / name).read_text() for name in FILES}
+    return {name: (folder / name).read_text() for name in FILES}
 
 
 def proteins(path):
@@ -55,7 +58,7 @@ def test_a_signal_peptide_in_a_eukaryote_equals_the_real_files(tmp_path):
         (Region("n-region", 1, 5), Region("h-region", 6, 17), Region("c-region", 18, 20)),
     )
     time = datetime(2026, 2, 8, 8, 50, 23)
-    ours = write(tmp_path, [prediction], organism="eukarya", mode="slow", time=time)
+    ours = write(tmp_path, [prediction], organism="eukarya", model="slow", time=time)
     for name in FILES:
         assert ours[name] == without_plots((real / name).read_text()), name
 
@@ -66,7 +69,7 @@ def test_a_protein_without_one_in_a_bacterium_equals_the_real_files(tmp_path):
     prediction = Prediction(protein, "NO_SP", by_type(1.000036, 0.000001))
     mode = json.loads((real / "output.json").read_text())["MODE"]
     time = datetime(2023, 6, 13, 12, 33, 58)
-    ours = write(tmp_path, [prediction], organism="other", mode=mode, time=time)
+    ours = write(tmp_path, [prediction], organism="other", model=mode, time=time)
     for name in FILES:
         assert ours[name] == without_plots((real / name).read_text()), name
 
@@ -83,8 +86,8 @@ def test_three_hundred_proteins_equal_the_real_files(tmp_path, shared):
         tmp_path,
         predictions,
         organism="other",
-        mode="fast",
-        output="/home/signalp/output",
+        model="fast",
+        directory="/home/signalp/output",
         time=datetime(2026, 1, 1, 6, 38, 38),
     )
     for name in FILES[:4]:
@@ -169,24 +172,23 @@ def test_headers_with_quotes_are_valid_json(tmp_path):
     assert json.loads(ours["output.json"])["SEQUENCES"][protein.header]["Name"] == protein.header
 
 
-def test_files_that_are_gone_on_with_equal_straight_ones(tmp_path, monkeypatch):
-    monkeypatch.setattr(run_directory, "INTERVAL", 0)
-    monkeypatch.setattr(run_directory, "SHARE", 1e9)
+def test_files_that_are_resumed_equal_straight_ones(tmp_path):
     headers = ["twin", "twin", "twin_2", "twin", "last"]
     shares = by_type(0.1, 0.9)
     predictions = [Prediction(Protein(h, "M" * 40), "SP", shares, 22, 0.8) for h in headers]
     time = datetime(2026, 1, 1)
     straight = write(tmp_path / "straight", predictions, organism="other", time=time)
-    run = Run("SignalP-6.0", "other", 5, "output", "", time=time)
+    run = RunInfo("SignalP-6.0", "", "other", 5, directory="output", time=time)
+    at_once = {"interval": 0, "share": 1e9}
     for stop in range(1, 6):
-        with pytest.raises(KeyboardInterrupt), OutputFiles(tmp_path / "again") as files:
+        with pytest.raises(KeyboardInterrupt), RunDirectory(tmp_path / "again", **at_once) as files:
             writer = SignalP6Writer(files, run)
             for number, prediction in enumerate(predictions, 1):
                 writer.write(prediction)
                 if number == stop:
                     files.mark(number, dict)
             raise KeyboardInterrupt
-        with OutputFiles(tmp_path / "again", resume=True) as files:
+        with RunDirectory(tmp_path / "again", resume=True) as files:
             writer = SignalP6Writer(files, run)
             for prediction in predictions[:stop]:
                 writer.pass_over(prediction.protein)
@@ -194,3 +196,62 @@ def test_files_that_are_gone_on_with_equal_straight_ones(tmp_path, monkeypatch):
                 writer.write(prediction)
             writer.finish()
         assert {n: (tmp_path / "again" / n).read_text() for n in FILES} == straight
+
+
+# Files of each protein ----------------------------------------------------------------------
+
+
+def test_names_of_files():
+    assert file_stem("a/b ../c|é") == "output_a_b____c__"
+    assert len(file_stem("x" * 999)) < 230
+
+
+def write_files_of_each(folder, plots, proteins):
+    values = np.full((3, len(MARGINAL_COLUMNS)), 1 / len(MARGINAL_COLUMNS), dtype=np.float32)
+    names = []
+    with RunDirectory(folder) as files:
+        writer = ProteinFiles(files, plots)
+        for header in proteins:
+            marginals = Marginals(values, np.zeros(3, dtype=np.float32))
+            names.append(
+                writer.write(
+                    Prediction(Protein(header, "MKT"), "NO_SP", by_type(1.0), marginals=marginals)
+                )
+            )
+    return names
+
+
+def test_headers_that_differ_in_signs_only_keep_their_own_files(tmp_path):
+    names = write_files_of_each(tmp_path, "txt", ["a b", "a-b", "y" * 300, "y" * 301])
+    files = [name["txt"] for name in names]
+    assert files[:2] == ["output_a_b_plot.txt", "output_a_b_2_plot.txt"]
+    assert {p.name for p in tmp_path.iterdir()} == set(files) and len(set(files)) == 4
+    for name, header in zip(files, ["a b", "a-b"], strict=False):
+        assert (tmp_path / name).read_text().startswith(f"# Name={header}\n")
+
+
+def test_no_files_where_none_are_asked_for(tmp_path):
+    assert write_files_of_each(tmp_path, "none", ["a"]) == [{}]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_marginals_are_needed(tmp_path):
+    with pytest.raises(ValueError, match="with marginals"), RunDirectory(tmp_path) as files:
+        ProteinFiles(files, "txt").write(Prediction(Protein("a", "MKT"), "NO_SP", by_type(1.0)))
+
+
+@pytest.mark.parametrize("kind", ["png", "eps", "all"])
+def test_a_picture_and_its_table(kind, tmp_path):
+    pytest.importorskip("matplotlib")
+    begins = {"png": b"\x89PNG", "eps": b"%!PS", "txt": b"# Name="}
+    (names,) = write_files_of_each(tmp_path, kind, ["a"])
+    assert set(names) == set(FORMATS[kind]) and "txt" in names
+    assert {p.name for p in tmp_path.iterdir()} == set(names.values())
+    for suffix, name in names.items():
+        assert (tmp_path / name).read_bytes().startswith(begins[suffix])
+
+
+def test_pictures_that_cannot_be_drawn(monkeypatch):
+    monkeypatch.setitem(sys.modules, "peft_sp.io.plotting.matplotlib_backend", None)
+    with pytest.raises(MissingExtraError, match=r"drawing png pictures.*peft-sp\[plot\]"):
+        require("png")

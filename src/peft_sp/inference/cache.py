@@ -8,7 +8,7 @@ from typing import Any
 
 from peft_sp.biology.prediction import Marginals, Region
 
-REMEMBERED = 20_000
+CACHED = 20_000
 """Windows whose results are kept."""
 
 Key = tuple[str, str]
@@ -17,42 +17,42 @@ Result = tuple[int, tuple[float, ...], int, float, tuple[Region, ...], Marginals
 """Number of the type, probabilities, cleavage site or 0, its probability, regions, marginals."""
 
 
-class Memory:
-    """What was computed lately; where there is too much, the oldest goes.
+class WindowCache:
+    """The latest results, at most `size`; where there are more, the oldest go.
 
     The last bits of a result may depend on the windows that were computed beside it, so a run
-    that is to go on exactly takes its memory along: `state` is plain data for JSON. Results with
-    marginals are not for it.
+    that is to be resumed exactly takes its cache along: `state` is plain data for JSON. Results
+    with marginals take too much room for it.
     """
 
-    def __init__(self, most: int = REMEMBERED) -> None:
-        self.most = most
+    def __init__(self, size: int = CACHED) -> None:
+        self.size = size
         self._results: dict[Key, Result] = {}
 
     def known(self, keys: Iterable[Key]) -> dict[Key, Result]:
-        """The results that are remembered of those asked for."""
+        """The results that are in the cache, of those asked for."""
         return {key: self._results[key] for key in keys if key in self._results}
 
     def add(self, results: Mapping[Key, Result]) -> None:
-        """Remember results; those that are known already must be what they were."""
+        """Keep results; those that are in the cache already must be what they were."""
         self._results.update(results)
-        for key in list(islice(self._results, max(len(self._results) - self.most, 0))):
+        for key in list(islice(self._results, max(len(self._results) - self.size, 0))):
             del self._results[key]
 
     def state(self) -> list[list[Any]]:
-        """Everything remembered, oldest first."""
+        """Everything in the cache, oldest first."""
         return [
             [*key, *result[:4], [(r.name, r.start, r.end) for r in result[4]]]
             for key, result in self._results.items()
         ]
 
     def restore(self, state: Iterable[list[Any]]) -> None:
-        """Remember what `state` gave, and nothing else."""
+        """Hold what `state` gave, and nothing else."""
         self._results = {
             (window, organism): (
-                *(kind, tuple(shares), site, chance),
+                *(kind, tuple(probabilities), site, site_probability),
                 tuple(Region(*region) for region in regions),
                 None,
             )
-            for window, organism, kind, shares, site, chance, regions in state
+            for window, organism, kind, probabilities, site, site_probability, regions in state
         }

@@ -15,7 +15,7 @@ from peft_sp.inference.backends import (
     TorchBackend,
     positive_integer,
 )
-from peft_sp.inference.predictor import Predictor
+from peft_sp.inference.predictor import CHUNK, Predictor
 from peft_sp.io.registry import lookup
 from peft_sp.io.registry.model_config import ModelConfig
 
@@ -31,6 +31,7 @@ def load(
     backbone: str | None = None,
     precision: Literal["float32", "bfloat16"] = "float32",
     temperature: float | None = None,
+    chunk: int = CHUNK,
 ) -> Predictor:
     """A predictor from a model's name, directory or hub id.
 
@@ -38,7 +39,8 @@ def load(
     backbone, which `backbone` (name, hub id or directory) may point to. threads: of the
     processor, None for all. device: "auto", "cpu" or "cuda"; precision: what is computed in; both
     for models on torch; exported ones run on the CPU in float32 and take neither. temperature: by
-    which the log probabilities of types are divided, None for the model's own.
+    which the log probabilities of types are divided, None for the model's own. chunk: see
+    `Predictor`.
 
     Raises ModelError where the model cannot be found, read or run so, MissingExtraError, and
     OptionError where `threads` is no positive whole number.
@@ -51,7 +53,7 @@ def load(
     if temperature is None:
         temperature = config.temperature
     setup = _Setup(device, threads, backbone, precision)
-    return Predictor(_backend(directory, config, setup, temperature), config)
+    return Predictor(_backend(directory, config, setup, temperature), config, chunk)
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
@@ -12,7 +12,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from peft_sp.biology.grammar import EUKARYOTIC_TYPES, TYPES, grammar
+from peft_sp.biology.grammar import TYPES, grammar
+from peft_sp.biology.organism import BY_HEADER, Organism, OrganismChoice, parse_choice
 from peft_sp.biology.prediction import (
     COLUMN_OF_STATE,
     MARGINAL_COLUMNS,
@@ -23,11 +24,10 @@ from peft_sp.biology.prediction import (
     Protein,
     Region,
 )
-from peft_sp.errors import OptionError
 from peft_sp.inference import records
 from peft_sp.inference.backends import Backend, positive_integer
 from peft_sp.inference.batching import Batch, batches
-from peft_sp.inference.cache import Key, Memory, Result
+from peft_sp.inference.cache import Key, Result, WindowCache
 from peft_sp.inference.decoding import Decoded, Decoder
 from peft_sp.inference.records import Records
 from peft_sp.io.cleaning import OnError
@@ -35,9 +35,7 @@ from peft_sp.io.organism import organism_of
 from peft_sp.io.registry.model_config import ModelConfig
 
 CHUNK = 2048
-"""Proteins that are looked at together: enough to fill batches of one length."""
-MODES = {"eukarya": EUKARYOTIC_TYPES, "other": TYPES}
-AUTO = "auto"
+"""Proteins that are predicted together: enough to fill batches of one length."""
 UNDECIDED = "organism not known from the header, predicted as other"
 
 # Region number of each state, 0 for none; one more entry, so that a path's -1 reads as none.
@@ -55,24 +53,27 @@ _STATE_TO_COLUMN = np.array(
 class Predictor:
     """A trained network, ready to predict; `config` is its `config.json`.
 
-    chunk: proteins that are looked at together.
+    chunk: proteins that are predicted together.
     """
 
-    def __init__(self, backend: Backend, config: ModelConfig | None = None) -> None:
+    def __init__(
+        self, backend: Backend, config: ModelConfig | None = None, chunk: int = CHUNK
+    ) -> None:
         self.backend = backend
         self.config = config or ModelConfig()
-        self.chunk = CHUNK
+        self.chunk = chunk
         self.decoder = Decoder(grammar(), backend.scores)
 
     def predict(
         self,
         proteins: Records,
-        organism: Literal["eukarya", "other", "auto"] = "other",
+        organism: OrganismChoice | Literal["eukarya", "other"] = "other",
         batch_size: int | None = None,
         marginals: bool = False,
-        memory: Memory | None = None,
+        cache: WindowCache | None = None,
         *,
         on_error: OnError = "raise",
+        report: Callable[[int], None] | None = None,
     ) -> Iterator[Prediction]:
         """Predictions of proteins, in their order, computed as they are needed.
 
@@ -84,43 +85,54 @@ class Predictor:
         "auto" goes by what each header says (`io.organism`), and by "other" with a warning if
         nothing. batch_size: windows that the network computes at once, None for what suits it.
         marginals: whether predictions carry the probabilities at each residue (`Marginals`);
-        what takes so much room is not remembered from chunk to chunk.
+        they take too much room to be kept from chunk to chunk.
         on_error: what is done about a record that cannot be predicted (`cleaning.OnError`):
         "raise" its error, "skip" it, or a function that is called with the error.
 
-        memory: of an earlier run at the end of one of its chunks, to go on exactly as it would
+        cache: of an earlier run at the end of one of its chunks, to continue exactly as it would
         have done. It changes between chunks only, before a chunk's first prediction is given.
+        report: called after each batch with the proteins whose windows are computed so far.
 
         Raises OptionError for an argument with a value that it cannot have, and InputError for a
         record that is no protein, with its position and name.
         """
-        if organism not in (*MODES, AUTO):
-            raise OptionError(f"organism is 'eukarya', 'other' or 'auto', not {organism!r}")
+        choice = parse_choice(organism)
         positive_integer("batch_size", batch_size)
-        memory = Memory() if memory is None else memory
+        cache = WindowCache() if cache is None else cache
         stream = records.proteins(proteins, on_error)
-        return self._predict(stream, organism, batch_size, marginals, memory)
+        report = report or (lambda _: None)
+        return self._predict(stream, choice, batch_size, marginals, cache, report=report)
 
     def _predict(
         self,
         proteins: Iterator[Protein],
-        organism: str,
+        choice: OrganismChoice,
         batch_size: int | None,
         marginals: bool,
-        memory: Memory,
+        cache: WindowCache,
+        *,
+        report: Callable[[int], None],
     ) -> Iterator[Prediction]:
+        done = 0
         with ThreadPoolExecutor(self.backend.concurrency) as workers:
             while chunk := list(islice(proteins, self.chunk)):
-                organisms = [_organism(p) if organism == AUTO else organism for p in chunk]
-                keys = [(p.window, o or "other") for p, o in zip(chunk, organisms, strict=True)]
+                organisms = [_organism(p) if choice == BY_HEADER else choice for p in chunk]
+                keys: list[Key] = [
+                    (p.window, o or Organism.OTHER) for p, o in zip(chunk, organisms, strict=True)
+                ]
                 distinct = list(dict.fromkeys(keys))
-                results = memory.known(distinct)
+                results = cache.known(distinct)
                 new = [key for key in distinct if key not in results]
-                results.update(self._compute(new, workers, batch_size, marginals))
+                for batch in self._compute(new, workers, batch_size, marginals):
+                    results.update(batch)
+                    report(done + len(chunk) * len(results) // len(distinct))
+                if not new:
+                    report(done + len(chunk))
                 if not marginals:
-                    memory.add(results)
+                    cache.add(results)
                 for protein, known, key in zip(chunk, organisms, keys, strict=True):
                     yield _prediction(protein, results[key], known)
+                done += len(chunk)
 
     def _compute(
         self,
@@ -128,12 +140,12 @@ class Predictor:
         workers: ThreadPoolExecutor,
         batch_size: int | None,
         marginals: bool,
-    ) -> Iterator[tuple[Key, Result]]:
-        """Results of distinct keys; the network runs some batches ahead of the decoder."""
+    ) -> Iterator[dict[Key, Result]]:
+        """Results of distinct keys, by the batch; the network runs ahead of the decoder."""
         windows = [window for window, _ in keys]
         queue = batches(windows, batch_size or self.backend.batch_size)
         ahead: deque[tuple[Batch, Future[NDArray[np.float32]]]] = deque()
-        modes = {organism: np.isin(TYPES, types) for organism, types in MODES.items()}
+        types = {organism: np.isin(TYPES, organism.types) for organism in Organism}
 
         def submit(batch: Batch) -> None:
             ahead.append((batch, workers.submit(self.backend.emissions, batch.residues)))
@@ -145,12 +157,12 @@ class Predictor:
                 submit(batch)
             batch, emissions = ahead.popleft()
             own = [keys[row] for row in batch.rows.tolist()]
-            allowed = np.stack([modes[organism] for _, organism in own])
+            allowed = np.stack([types[Organism(organism)] for _, organism in own])
             decoded = self.decoder.decode(emissions.result(), batch.lengths, allowed, marginals)
-            yield from zip(own, _results(decoded, batch.lengths), strict=True)
+            yield dict(zip(own, _results(decoded, batch.lengths), strict=True))
 
 
-def _organism(protein: Protein) -> str | None:
+def _organism(protein: Protein) -> Organism | None:
     return organism_of(protein.header)
 
 
@@ -202,7 +214,7 @@ def _regions(paths: NDArray[np.int8]) -> dict[int, list[Region]]:
     return found
 
 
-def _prediction(protein: Protein, result: Result, organism: str | None) -> Prediction:
+def _prediction(protein: Protein, result: Result, organism: Organism | None) -> Prediction:
     """organism: None where it is not known and the result is that of "other"."""
     kind, probabilities, site, chance, regions, likely = result
     if organism is None:

@@ -12,12 +12,12 @@ from typing import Any
 from peft_sp.errors import OutputError
 from peft_sp.io.atomic import replace_file
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
 class Journal:
-    """A moment of a run that it can go on from.
+    """A moment of a run that it can be resumed from.
 
     identity: what must be the same for that, by name, in words for people; done: proteins whose
     output stands in the files; files: bytes of each file that count, by name; state: what else
@@ -61,13 +61,13 @@ class Journal:
         content = json.loads(text)
         if content.pop("format") != FORMAT:
             raise OutputError(
-                f"{path}: of another version of this program; go on with that one, or remove "
+                f"{path}: of another version of this program; continue with that one, or remove "
                 f"{path.parent} to start anew"
             )
         return cls(**content)
 
     def compare(self, identity: Mapping[str, str], directory: Path) -> None:
-        """Raise OutputError where a run of this identity would not go on as this one began."""
+        """Raise OutputError where a run of this identity would not continue as this one began."""
         for name in {**self.identity, **identity}:
             then, now = self.identity.get(name, "none"), identity.get(name, "none")
             if then != now:
@@ -79,7 +79,7 @@ class Journal:
 
 
 def damaged(path: Path) -> OutputError:
-    """The error for an unfinished run that cannot be gone on with."""
+    """The error for an unfinished run that cannot be resumed."""
     return OutputError(f"{path}: damaged; remove {path.parent} and start anew without --resume")
 
 

@@ -15,17 +15,20 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import accumulate
-from typing import Literal
 
-Organism = Literal["eukarya", "other"]
+from peft_sp.biology.organism import Organism
 
 TABLE = "domains.txt.xz"
-LETTERS: dict[str, Organism | None] = {"e": "eukarya", "o": "other", "-": None}
+LETTERS: dict[str, Organism | None] = {
+    "e": Organism.EUKARYA,
+    "o": Organism.OTHER,
+    "-": None,
+}
 """How the table marks a run of identifiers."""
 
 _IDENTIFIER = re.compile(r"\b(?:OX|TaxID)=(\d{1,9})\b")
 _NAME = re.compile(r"\b(?:OS|Tax)=(.+?)(?= \w+=|$)")
-_REFSEQ: dict[str, Organism] = {"WP_": "other", "XP_": "eukarya"}
+_REFSEQ: dict[str, Organism] = {"WP_": Organism.OTHER, "XP_": Organism.EUKARYA}
 """RefSeq's proteins of many prokaryotes, and its models of eukaryotic genes."""
 _LONGEST = 300
 """Letters of a name in brackets that are looked through."""
@@ -58,8 +61,9 @@ def domains() -> Domains:
         section.split("]\n", 1)
         for section in lzma.decompress(packed).decode("ascii").split("\n[")[1:]
     )
-    names: dict[str, Organism] = dict.fromkeys(sections["eukarya"].split("\n"), "eukarya")
-    names.update(dict.fromkeys(sections["other"].split("\n"), "other"))
+    names: dict[str, Organism] = {}
+    for organism in Organism:
+        names.update(dict.fromkeys(sections[organism].split("\n"), organism))
     runs = sections["identifiers"]
     lengths = map(int, runs.translate(dict.fromkeys(map(ord, LETTERS))).split())
     letters = runs.translate(dict.fromkeys(b"0123456789\n"))
@@ -73,9 +77,9 @@ def organism_of(header: str) -> Organism | None:
     at the end (NCBI), and RefSeq's accessions WP_ and XP_.
     """
     if "=" in header:
-        if (found := _IDENTIFIER.search(header)) and (known := _of_identifier(int(found[1]))):
+        if (match := _IDENTIFIER.search(header)) and (known := _of_identifier(int(match[1]))):
             return known
-        if (found := _NAME.search(header)) and (known := of_name(found[1])):
+        if (match := _NAME.search(header)) and (known := of_name(match[1])):
             return known
     if header.endswith("]") and (known := of_name(_in_brackets(header))):
         return known
@@ -84,8 +88,8 @@ def organism_of(header: str) -> Organism | None:
 
 def _of_identifier(identifier: int) -> Organism | None:
     table = domains()
-    place = bisect_right(table.starts, identifier) - 1
-    return LETTERS[table.runs[place]] if place >= 0 else None
+    run = bisect_right(table.starts, identifier) - 1
+    return LETTERS[table.runs[run]] if run >= 0 else None
 
 
 def _in_brackets(header: str) -> str:
@@ -94,10 +98,10 @@ def _in_brackets(header: str) -> str:
     if "]" not in name:
         return name
     depth = 0
-    for place in range(len(header) - 1, max(len(header) - _LONGEST, -1), -1):
-        depth += (header[place] == "]") - (header[place] == "[")
+    for position in range(len(header) - 1, max(len(header) - _LONGEST, -1), -1):
+        depth += (header[position] == "]") - (header[position] == "[")
         if not depth:
-            return header[place + 1 : -1]
+            return header[position + 1 : -1]
     return ""
 
 
@@ -110,7 +114,7 @@ def of_name(name: str) -> Organism | None:
     if not words or _VIRAL.search(name):
         return None
     if _PROKARYOTE.search(name):
-        return "other"
+        return Organism.OTHER
     names = domains().names
     domain = names.get(" ".join(words[:2])) or names.get(words[0])
-    return None if domain == "eukarya" and _GUEST.search(" ".join(words[1:])) else domain
+    return None if domain is Organism.EUKARYA and _GUEST.search(" ".join(words[1:])) else domain

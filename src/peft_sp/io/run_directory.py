@@ -24,21 +24,21 @@ INTERVAL = 5.0
 MANY = 64
 """More files than these are brought to disk by one call for the whole system, which is faster."""
 SHARE = 0.02
-"""Part of the time that may go into journals: where they are slow, they are fewer."""
+"""Part of the time that may go into journals, at most: where they are slow, they are fewer."""
 
 
-class OutputFiles:
+class RunDirectory:
     """The files of a run: written in a folder of their own, moved out together at the end.
 
     A context manager. A run that fails or is stopped leaves nothing, not even a directory it
-    made; but once `mark` has put down how far it got, the folder stays, and a later run with the
-    same `identity` and `resume` goes on from there. The same holds for a run that is killed, at
+    made; but once `mark` has recorded how far it got, the folder stays, and a later run with the
+    same `identity` and `resume` continues from there. The same holds for a run that is killed, at
     any moment. How a failure left things is noted on the exception.
 
     identity: what decides the output, by name, in words for people. Then `resumed` tells whether
-    an earlier run is gone on with, `done` how many proteins it finished, `state` what it kept.
-    `whole`: it had finished all, and its files are in place now. option: how the user named the
-    directory, for the words of errors.
+    an earlier run is continued, `done` how many proteins it finished, `state` what it recorded.
+    `whole`: it had finished all, and its files are in the directory now. option: how the user
+    named the directory, for the words of errors. interval, share: see `INTERVAL` and `SHARE`.
 
     Raises OutputError where the directory cannot be made or written, where another run writes
     into it, where an unfinished one is there and `resume` was not asked for, and where it is
@@ -51,14 +51,18 @@ class OutputFiles:
         identity: Mapping[str, str] | None = None,
         resume: bool = False,
         option: str = "-o",
+        *,
+        interval: float = INTERVAL,
+        share: float = SHARE,
     ) -> None:
         self.directory = Path(directory)
         self._option = option
         self.identity = identity or {}
         self._resume = resume
+        self._interval, self._share = interval, share
         self._staging = self.directory / UNFINISHED
         self._journal = self._staging / JOURNAL
-        self._kept: Journal | None = None
+        self._recorded: Journal | None = None
         self._open: dict[str, TextIO] = {}
         self._unsynced: list[Path] = []
         self._folders: list[Path] = []
@@ -71,19 +75,19 @@ class OutputFiles:
     @property
     def done(self) -> int:
         """Proteins whose output would survive a kill."""
-        return self._kept.done if self._kept else 0
+        return self._recorded.done if self._recorded else 0
 
     @property
     def whole(self) -> bool:
         """Whether an earlier run left nothing to do."""
-        return self._kept is not None and self._kept.whole
+        return self._recorded is not None and self._recorded.whole
 
     @property
     def state(self) -> Mapping[str, Any]:
         """What the earlier run gave to `mark` or `complete`."""
-        return self._kept.state if self._kept else {}
+        return self._recorded.state if self._recorded else {}
 
-    def __enter__(self) -> OutputFiles:
+    def __enter__(self) -> RunDirectory:
         self._made = [p for p in (self.directory, *self.directory.parents) if not p.exists()]
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
@@ -96,31 +100,31 @@ class OutputFiles:
             if isinstance(error, OSError):
                 raise self._error(error) from None
             raise
-        self._due = time.monotonic() + INTERVAL
+        self._due = time.monotonic() + self._interval
         return self
 
     def _begin(self) -> None:
-        found = Journal.read(self._journal)
-        if found is None:  # nothing was finished there that could be lost
+        journal = Journal.read(self._journal)
+        if journal is None:  # nothing was finished there that could be lost
             if self._staging.exists():
                 shutil.rmtree(self._staging)
             self._staging.mkdir()
             return
-        found.compare(self.identity, self._staging)
-        for name, size in found.files.items():
+        journal.compare(self.identity, self._staging)
+        for name, size in journal.files.items():
             path = self._staging / name
-            if found.whole and not path.exists():
+            if journal.whole and not path.exists():
                 path = self.directory / name  # moved already
             if not path.is_file() or path.stat().st_size < size:
                 raise damaged(path)
-        self._kept, self.resumed = found, True
-        if found.whole:
+        self._recorded, self.resumed = journal, True
+        if journal.whole:
             self._move()
 
     def open(self, name: str) -> TextIO:
-        """A text file that will be called `name`; after a resume it goes on where it ended."""
+        """A text file that will be called `name`; after a resume it continues where it ended."""
         path = self._staging / name
-        size = self._kept.files.get(name) if self._kept else None
+        size = self._recorded.files.get(name) if self._recorded else None
         try:
             if size is not None:
                 os.truncate(path, size)
@@ -145,9 +149,9 @@ class OutputFiles:
         return path
 
     def mark(self, done: int, state: Callable[[], Mapping[str, Any]]) -> None:
-        """All output of `done` proteins is written: a run can go on from here.
+        """All output of `done` proteins is written: the run can be resumed from here.
 
-        Put down on disk at most every `INTERVAL` seconds; only then `state` is asked. The data
+        Recorded on disk at most every `interval` seconds; only then `state` is called. The data
         are on disk before the journal that counts on them.
         """
         start = time.monotonic()
@@ -155,9 +159,9 @@ class OutputFiles:
             return
         journal = Journal(self.identity, done, self._sync(), state())
         journal.write(self._journal)
-        self._kept = journal
+        self._recorded = journal
         end = time.monotonic()
-        self._due = end + max(INTERVAL, (end - start) / SHARE)
+        self._due = end + max(self._interval, (end - start) / self._share)
 
     def complete(self, done: int = 0, state: Mapping[str, Any] | None = None) -> None:
         """All files are whole: let them appear. From here on only moving them is left.
@@ -169,7 +173,7 @@ class OutputFiles:
             file.close()
         journal = Journal(self.identity, done, sizes, state or {}, whole=True)
         journal.write(self._journal)
-        self._kept = journal
+        self._recorded = journal
         self._move()
 
     def _sync(self) -> dict[str, int]:
@@ -179,7 +183,7 @@ class OutputFiles:
             file.flush()
             os.fsync(file.fileno())
             sizes[name] = os.fstat(file.fileno()).st_size
-        # What stands in a folder, its user knows; one call for the whole system serves all of it.
+        # Files in folders are known to the caller alone; one call for the whole system covers them.
         if (self._folders or len(self._unsynced) > MANY) and hasattr(os, "sync"):
             for path in self._unsynced:
                 path.stat()  # an error where the caller has not written it
@@ -208,17 +212,17 @@ class OutputFiles:
 
         Files that stand there from before stay, but for those of the same names.
         """
-        place = self._staging / name
+        folder = self._staging / name
         target = self.directory / name
         try:
             if target.exists() and not target.is_dir():
-                # Said now: at the end other files would be in place already.
+                # Raised now: at the end other files would have been moved already.
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-            place.mkdir(exist_ok=True)
+            folder.mkdir(exist_ok=True)
         except OSError as error:
             raise self._error(error) from None
-        self._folders.append(place)
-        return place
+        self._folders.append(folder)
+        return folder
 
     def __exit__(
         self,
@@ -237,10 +241,10 @@ class OutputFiles:
                 file.close()
             except OSError as problem:  # what is still buffered has nowhere to go
                 failure = failure or problem
-        if failure is not None and self._kept is None:
+        if failure is not None and self._recorded is None:
             # A signal may have come between the journal and the memory of it.
             with suppress(OutputError):
-                self._kept = Journal.read(self._journal)
+                self._recorded = Journal.read(self._journal)
         self._leave(failure)
         if isinstance(failure, OSError):
             raise self._error(failure) from None
@@ -250,8 +254,8 @@ class OutputFiles:
             raise failure
 
     def _leave(self, failure: BaseException | None = None) -> None:
-        """Let go of the directory; what cannot be gone on with is removed."""
-        if failure is not None and self._kept is None:
+        """Let go of the directory; what cannot be resumed is removed."""
+        if failure is not None and self._recorded is None:
             shutil.rmtree(self._staging, ignore_errors=True)
         if not self._ended:
             for folder in self._made:
@@ -262,29 +266,31 @@ class OutputFiles:
         self._lock.close()
 
     def _left(self) -> str:
-        if self._kept is None:
+        if self._recorded is None:
             return "nothing was written"
-        return f"{self.done:,} proteins are done; the same command with --resume goes on"
+        return f"{self.done:,} proteins are done; the same command with --resume continues"
 
     def _error(self, error: OSError) -> OutputError:
-        mend = f"choose another with {self._option}" if self._kept is None else self._left()
-        return OutputError(f"{self.directory}: cannot be written ({error.strerror}); {mend}")
+        remedy = self._left()
+        if self._recorded is None:
+            remedy = f"choose another with {self._option}"
+        return OutputError(f"{self.directory}: cannot be written ({error.strerror}); {remedy}")
 
 
 def refuse_unfinished(
     directory: str | os.PathLike[str], option: str = "-o", is_held: bool = False
 ) -> None:
     """Raise OutputError where a run was not finished, or is under way."""
-    place = Path(directory)
-    found = Journal.read(place / UNFINISHED / JOURNAL)
-    if found is None:
+    path = Path(directory)
+    journal = Journal.read(path / UNFINISHED / JOURNAL)
+    if journal is None:
         return
     if not is_held:
-        with locked(place, _busy(place, option)):
+        with locked(path, _busy(path, option)):
             pass
     raise OutputError(
-        f"{place}: an unfinished run is here ({found.done:,} proteins done); pass --resume to go "
-        f"on with it, or remove {place / UNFINISHED} to start anew"
+        f"{path}: an unfinished run is here ({journal.done:,} proteins done); pass --resume to "
+        f"continue it, or remove {path / UNFINISHED} to start anew"
     )
 
 

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
-from peft_sp.biology.grammar import DECLARATIONS, EUKARYOTIC_TYPES, TYPES
+from peft_sp.biology.grammar import DECLARATIONS
 from peft_sp.biology.prediction import Prediction, Protein, Region
 from peft_sp.io.plotting import plotter
 from peft_sp.io.plotting.residue_table import FreeNames
-from peft_sp.io.run_directory import OutputFiles
-
-Organism = Literal["eukarya", "other"]
+from peft_sp.io.run_directory import RunDirectory
+from peft_sp.io.run_info import RunInfo
 
 FILES = (
     "prediction_results.txt",
@@ -63,32 +60,6 @@ _LONGEST_NAME = 200
 _STRANGE = re.compile("[^A-Za-z0-9]")
 
 
-@dataclass(frozen=True)
-class Run:
-    """What the files say of the run as a whole.
-
-    tool: name and version, as in "SignalP-6.0"; count: sequences predicted; failed: sequences
-    that could not be; directory: as the user gave it; plots: files of each protein ("none",
-    "txt", "png", "eps" or "all"); unique: no header stands twice, so that none has to be
-    remembered.
-    """
-
-    tool: str
-    organism: Organism
-    count: int
-    directory: str
-    mode: str
-    failed: int = 0
-    plots: str = "none"
-    unique: bool = False
-    time: datetime | None = None
-
-    @property
-    def types(self) -> tuple[str, ...]:
-        """The types that have a column."""
-        return EUKARYOTIC_TYPES if self.organism == "eukarya" else TYPES
-
-
 def require(format_name: str) -> None:
     """Make sure that a format's files can be made, before any work. Raises MissingExtraError."""
     for kind in FORMATS[format_name]:
@@ -106,7 +77,7 @@ class ProteinFiles:
     Raises as `require`.
     """
 
-    def __init__(self, files: OutputFiles, format_name: str) -> None:
+    def __init__(self, files: RunDirectory, format_name: str) -> None:
         require(format_name)
         self._files = files
         self._kinds = FORMATS[format_name]
@@ -139,22 +110,23 @@ class SignalP6Writer:
     Where files are resumed, call `pass_over` for each protein that they hold already, first.
     """
 
-    def __init__(self, files: OutputFiles, run: Run) -> None:
+    def __init__(self, files: RunDirectory, run: RunInfo) -> None:
         self.run = run
+        self._types = run.layout.types
         self._table, self._gff, self._regions, self._mature, self._json = map(files.open, FILES)
         self._free_key = FreeNames()
         self._entries = 0
-        self._own = ProteinFiles(files, run.plots)
-        self._types_json = _json_list([json.dumps(_LONG_NAME[name]) for name in run.types])
+        self._own = ProteinFiles(files, run.protein_files)
+        self._types_json = _json_list([json.dumps(_LONG_NAME[name]) for name in self._types])
         if not files.resumed:
             self._write_heads()
 
     def _write_heads(self) -> None:
         run = self.run
         time = (run.time or datetime.now()).strftime("%Y%m%d%H%M%S")
-        organism = run.organism.capitalize()
+        organism = run.layout.capitalize()
         self._table.write(f"# {run.tool}\tOrganism: {organism}\tTimestamp: {time}\n")
-        columns = "\t".join(_COLUMN[name] for name in run.types)
+        columns = "\t".join(_COLUMN[name] for name in self._types)
         self._table.write(f"# ID\tPrediction\t{columns}\tCS Position\n")
         self._gff.write("## gff-version 3\n")
         self._regions.write("## gff-version 3\n")
@@ -173,13 +145,15 @@ class SignalP6Writer:
         Raises ValueError if those need marginals and the prediction has none.
         """
         name = prediction.protein.header
-        probabilities = [prediction.probabilities[name] for name in self.run.types]
+        probabilities = [prediction.probabilities[name] for name in self._types]
         site = prediction.cleavage_site
         cut, cut_text = "", ""
         if site is not None:
-            chance = prediction.cleavage_probability or 0.0
-            cut = f"CS pos: {site}-{site + 1}. Pr: {chance:.4f}"
-            cut_text = f"Cleavage site between pos. {site} and {site + 1}. Probability {chance:.6f}"
+            probability = prediction.cleavage_probability or 0.0
+            cut = f"CS pos: {site}-{site + 1}. Pr: {probability:.4f}"
+            cut_text = (
+                f"Cleavage site between pos. {site} and {site + 1}. Probability {probability:.6f}"
+            )
             feature, note = _FEATURE[prediction.type]
             tool = self.run.tool
             self._gff.write(
@@ -204,7 +178,7 @@ class SignalP6Writer:
 
     def _json_head(self) -> str:
         head = {
-            "INFO": {"failedjobs": self.run.failed, "size": self.run.count},
+            "INFO": {"failedjobs": len(self.run.skipped), "size": self.run.count},
             "CSV_FILE": self._path("prediction_results.txt"),
             "MATURE_FILE": self._path("processed_entries.fasta"),
             "GFF_FILE": self._path("output.gff3"),
@@ -214,9 +188,9 @@ class SignalP6Writer:
 
     def _json_tail(self) -> str:
         tail = {
-            "FORMAT": self.run.plots,
-            "ORG": self.run.organism,
-            "MODE": self.run.mode,
+            "FORMAT": self.run.protein_files,
+            "ORG": self.run.layout,
+            "MODE": self.run.model,
             "REGION_GFF_FILE": self._path("region_output.gff3"),
         }
         return json.dumps(tail, indent=2).removeprefix("{")

@@ -14,11 +14,13 @@ import pytest
 import peft_sp
 from peft_sp.biology.grammar import TYPES
 from peft_sp.biology.prediction import Protein
+from peft_sp.errors import InputError
 from peft_sp.io.plotting import palette, svg
 from peft_sp.io.plotting.curves import curves
 from peft_sp.io.plotting.protein import scene, strip
 from peft_sp.io.plotting.shapes import plain
-from peft_sp.io.plotting.summary.page import BLOCK, About, SummaryWriter
+from peft_sp.io.plotting.summary.page import BLOCK, SummaryWriter
+from peft_sp.io.run_info import RunInfo
 from tests.support import browser
 
 HOSTILE = [
@@ -31,10 +33,13 @@ HOSTILE = [
 WINDOW = "MKKTAIAIAVALAGFATVAQAAPKDNTWYTGAKLGWSQYHDTGFINNNGPTHENQLGAGAFGGYQVNPYVGFEMG"
 
 
+def run_of(source="a.faa", organism="other", **about):
+    return RunInfo("PEFT-SP-1", "fast", organism, 0, source, **about)
+
+
 def page_of(predictions, block=512, **about):
-    about = {"tool": "PEFT-SP-1", "model": "fast", "source": "a.faa", "organism": "other", **about}
     file = io.StringIO()
-    writer = SummaryWriter(file, About(**about), block=block)
+    writer = SummaryWriter(file, run_of(**about), block=block)
     for prediction in predictions:
         writer.write(prediction)
     writer.finish()
@@ -135,7 +140,7 @@ def test_charts_and_counts_stand_in_the_page(page, predictions):
 
 def test_a_run_without_signal_peptides():
     (found,) = peft_sp.load("fast", threads=1).predict([("a", "MSTNPKPQRKTK")], marginals=True)
-    page = page_of([found], organism="eukarya", types=("NO_SP", "SP"), skipped=2)
+    page = page_of([found], organism="eukarya", skipped=(InputError("a"), InputError("b")))
     assert page.count("No signal peptide was predicted") == 2
     assert "Records that could not be predicted: 2." in page
     assert ">LIPO</th>" not in page and "1 protein," in page
@@ -148,7 +153,7 @@ def test_marginals_are_needed():
 
 
 def test_predictions_do_not_pile_up(predictions):
-    writer = SummaryWriter(io.StringIO(), About("t", "m", "s", "other"))
+    writer = SummaryWriter(io.StringIO(), run_of())
     most = 0
     for number in range(1500):
         writer.write(predictions[number % len(predictions)])

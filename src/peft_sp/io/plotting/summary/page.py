@@ -18,7 +18,6 @@ import json
 import re
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, TextIO
@@ -36,26 +35,14 @@ from peft_sp.io.plotting.shapes import CORNERS, plain
 from peft_sp.io.plotting.summary import charts
 from peft_sp.io.plotting.summary.statistics import Statistics
 from peft_sp.io.plotting.svg import HALF_LETTER, TYPEWRITER
+from peft_sp.io.run_info import RunInfo
 
 _FrameKey = tuple[int, tuple[int, ...]]
 """Length of a window, and which curves are shown."""
-FILE = "summary.html"
 BLOCK = 512
 """Proteins that are packed together, at most."""
 _STATIC = Path(__file__).parent / "static"
 _FIELD = re.compile(r"\{\{(\w+)\}\}")
-
-
-@dataclass(frozen=True)
-class About:
-    """What the page says of its run: tool and version, model, input as the user named it."""
-
-    tool: str
-    model: str
-    source: str
-    organism: str
-    types: tuple[str, ...] = TYPES
-    skipped: int = 0
 
 
 class SummaryWriter:
@@ -69,13 +56,13 @@ class SummaryWriter:
     def __init__(
         self,
         file: TextIO,
-        about: About,
+        run: RunInfo,
         begun: Mapping[str, Any] | None = None,
         *,
         chunk: int = BLOCK,
         block: int = BLOCK,
     ) -> None:
-        self._file, self._about = file, about
+        self._file, self._run = file, run
         self._chunk, self._size = chunk, min(block, chunk)
         self._count = 0
         self._block: list[Prediction] = []
@@ -84,7 +71,7 @@ class SummaryWriter:
         script = _read("summary.js")
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
         head, self._tail = _read("summary.html").split("{{data}}")
-        values = {"title": html.escape(f"Signal peptides of {about.source}"), "hash": digest}
+        values = {"title": html.escape(f"Signal peptides of {run.source}"), "hash": digest}
         if begun is None:
             values["style"] = style_sheet() + _read("summary.css")
             file.write(_filled(head, values))
@@ -112,22 +99,23 @@ class SummaryWriter:
         """Write what comes after the last prediction."""
         if self._block:
             self._flush()
-        about, counted = self._about, self._statistics
+        run, counted = self._run, self._statistics
+        types = run.layout.types
         self._pack("frames", _json([plain(protein.frame(*key)) for key in self._frames]).encode())
-        predicted = [name for name in about.types[1:] if counted.types[name]]
+        predicted = [name for name in types[1:] if counted.types[name]]
         logos = [(name, charts.logo(counted, name)) for name in predicted]
         words = {
-            "title": f"Signal peptides of {about.source}",
-            "subtitle": f"{_proteins(counted.count)}, model {about.model}, organism "
-            f"{about.organism}, {about.tool}",
-            "notes": _notes(counted, about.skipped),
+            "title": f"Signal peptides of {run.source}",
+            "subtitle": f"{_proteins(counted.count)}, model {run.model}, organism "
+            f"{run.layout}, {run.tool}",
+            "notes": _notes(counted, len(run.skipped)),
             "background": _background(counted),
         }
         values = {key: html.escape(text) for key, text in words.items()}
         values |= {
-            "run": _json(_run(about.types)),
+            "run": _json(_run(types)),
             "script": _read("summary.js"),
-            "counts": _counts(counted, about.types),
+            "counts": _counts(counted, types),
             "signal": charts.histogram(
                 counted.signal, "Proteins by probability of a signal peptide", logarithmic=True
             ),

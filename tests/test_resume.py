@@ -20,19 +20,23 @@ from tests.support.commands import ALL_FILES
 
 pytestmark = pytest.mark.integration
 
-# Chunks and what is remembered are small and every chunk is put down, so that 700 proteins are
+# Chunks and the cache are small and every chunk is recorded, so that 700 proteins are
 # as eventful as a million. Each attempt is a process of its own that dies by SIGKILL, either at
 # its n-th step to the disk, before or after it, or after some milliseconds.
 DRIVER = """
 import builtins, io, os, pathlib, shutil, signal, sys, time
 import numpy, onnxruntime
+from dataclasses import replace
+from peft_sp.cli import predict, signalp6
 from peft_sp.cli.main import main
-from peft_sp.inference import memory, predictor
-from peft_sp.io import output
+from peft_sp.inference import run
+from peft_sp.io.run_directory import RunDirectory
 
-predictor.CHUNK = 30
-memory.Memory.__init__.__defaults__ = (70,)
-output.INTERVAL, output.SHARE = 0, 1e9
+def eventful(sources, directory, options, progress):
+    small = {"chunk": 30, "cached_windows": 70, "journal_interval": 0, "journal_share": 1e9}
+    return run.predict_run(sources, directory, replace(options, **small), progress)
+
+predict.predict_run = signalp6.predict_run = eventful
 
 def steps(limit, log):
     count = 0
@@ -57,11 +61,11 @@ def steps(limit, log):
 kind, number, log, *arguments = sys.argv[1:]
 sys.argv = ["peft-sp", *arguments]
 if kind == "slow":  # so that a signal finds it at work
-    mark = output.OutputFiles.mark
+    mark = RunDirectory.mark
     def slowly(self, *given):
         mark(self, *given)
         time.sleep(0.3)
-    output.OutputFiles.mark = slowly
+    RunDirectory.mark = slowly
 if kind == "step":
     steps(int(number), log)
 elif kind == "time":
@@ -286,7 +290,7 @@ def test_a_stopped_run_says_how_to_go_on(runs, number):
     assert process.returncode == 128 + number
     line = errors.splitlines()[-1]
     assert line.startswith("peft-sp: stopped; ") and "proteins are done; " in line
-    assert line.endswith("the same command with --resume goes on")
+    assert line.endswith("the same command with --resume continues")
     assert [p.name for p in place.iterdir()] == [UNFINISHED]
     code, _, errors = runs.run("stopped", "--resume")
     assert code == 0, errors
@@ -315,11 +319,11 @@ def test_a_full_disk_leaves_nothing_or_what_can_be_gone_on_with(runs, limit):
     if limit == 100:
         assert not place.exists()
         return
-    assert "proteins are done; the same command with --resume goes on" in line
+    assert "proteins are done; the same command with --resume continues" in line
     assert [p.name for p in place.iterdir()] == [UNFINISHED]
     # Still full: refused again, with nothing lost.
     code, _, errors = runs.run(place.parent.name, "--resume", preexec_fn=full)
-    assert code == 2 and "goes on" in errors.splitlines()[-1]
+    assert code == 2 and "continues" in errors.splitlines()[-1]
     code, _, errors = runs.run(place.parent.name, "--resume")
     assert code == 0, errors
     assert runs.contents(place.parent.name) == runs.contents("straight")

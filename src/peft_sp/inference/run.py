@@ -1,0 +1,327 @@
+"""A whole prediction run: read, predict, write files that appear whole, and resume.
+
+The commands, a service, a worker of a cluster and a user of the library all call `predict_run`
+or `predict_stream`. Nothing is printed; progress comes through a callback.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any, TextIO
+
+import numpy as np
+
+from peft_sp.biology.organism import parse_choice
+from peft_sp.biology.prediction import Prediction, Protein
+from peft_sp.errors import OptionError
+from peft_sp.inference.backends import available_processors, runtime
+from peft_sp.inference.cache import WindowCache
+from peft_sp.inference.loading import load
+from peft_sp.inference.predictor import Predictor
+from peft_sp.inference.run_options import PLOTS, SIGNALP6, SUMMARY, Layout, RunOptions
+from peft_sp.io import signalp6, tables
+from peft_sp.io.fasta import FastaInput, Survey, open_input
+from peft_sp.io.plotting import plotter
+from peft_sp.io.registry import lookup
+from peft_sp.io.run_directory import RunDirectory, refuse_unfinished
+from peft_sp.io.run_info import RunInfo
+from peft_sp.version import __version__
+
+__all__ = ["PLOTS", "SIGNALP6", "SUMMARY", "Layout", "Progress", "RunInfo", "RunOptions"]
+__all__ += ["predict_run", "predict_stream"]
+
+Progress = Callable[[int, int], None]
+"""Called with the proteins done and their total, batch by batch."""
+Sources = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+
+def predict_run(
+    sources: Sources,
+    directory: str | os.PathLike[str],
+    options: RunOptions | None = None,
+    progress: Progress | None = None,
+) -> RunInfo:
+    """Predict all proteins of FASTA files into the files of a directory.
+
+    sources: a path or several, "-" for standard input. The files appear together when they are
+    whole; a run that was stopped or killed is continued with `resume`, and gives the same bytes.
+    The time that files give is that of the first start, or SOURCE_DATE_EPOCH.
+
+    Raises InputError, ModelError, OutputError, MissingExtraError; each leaves either nothing or
+    a run that can be resumed.
+
+        info = predict_run("proteins.faa", "results", RunOptions(organism="eukarya"))
+        print(info.count, dict(info.types), info.files)
+    """
+    options = options or RunOptions()
+    layout, started = options.layout, now()
+    if options.plots:
+        plotter.require(options.plots)
+    signalp6.require(layout.protein_files)
+    if not options.resume:
+        refuse_unfinished(directory, layout.directory_option)
+    with _opened(sources, options) as run:
+        run.info = replace(run.info, directory=os.fspath(directory), time=started)
+        with RunDirectory(
+            directory,
+            run.identity(),
+            options.resume,
+            layout.directory_option,
+            interval=options.journal_interval,
+            share=options.journal_share,
+        ) as files:
+            return _write(files, run, progress)
+
+
+def predict_stream(
+    sources: Sources,
+    stream: TextIO,
+    options: RunOptions | None = None,
+    progress: Progress | None = None,
+) -> RunInfo:
+    """Predict all proteins of FASTA files into a stream: the rows of `predictions.tsv`.
+
+    Raises OptionError for options that need a directory, OSError where the stream cannot be
+    written, and what `predict_run` raises.
+    """
+    options = options or RunOptions()
+    if options.resume or options.marginals:
+        raise OptionError("resume, plots, summary and files of each protein need a directory")
+    with _opened(sources, options) as run:
+        counts, table = _Counts(), tables.TableWriter(stream)
+        cache = WindowCache(options.cached_windows)
+        for prediction in run.predictions(run.source.proteins(), cache, progress):
+            table.write(prediction)
+            counts.add(prediction)
+        stream.flush()
+        return counts.added_to(run.info)
+
+
+def now() -> datetime:
+    """The time that files give as theirs; SOURCE_DATE_EPOCH may set it, as in package builds.
+
+    Raises OptionError where that is no number of seconds.
+    """
+    given = os.environ.get("SOURCE_DATE_EPOCH")
+    if not given:
+        return datetime.now()
+    try:
+        return datetime.fromtimestamp(int(given), UTC)
+    except (ValueError, OverflowError, OSError):
+        raise OptionError(
+            f"the environment variable SOURCE_DATE_EPOCH is '{given}'; give it in seconds"
+        ) from None
+
+
+@dataclass
+class _Run:
+    """A run whose input is open and checked, and whose model is loaded."""
+
+    options: RunOptions
+    source: FastaInput
+    survey: Survey
+    model: lookup.Model
+    predictor: Predictor
+    info: RunInfo
+
+    def identity(self) -> dict[str, str]:
+        """All that decides the output of a run, by name, for one that resumes it."""
+        options, survey, layout = self.options, self.survey, self.options.layout
+        backend = self.predictor.backend
+        pictures = (*([options.plots] if options.plots else []), *options.pictures)
+        known = {
+            "command": layout.command,
+            "version": __version__,
+            "input": f"{survey.count:,} proteins with hash {survey.fingerprint}",
+            "number of skipped records": str(len(survey.skipped)),
+            "model": f"hash {lookup.fingerprint(lookup.locate(self.model))}",
+            "organism": str(options.organism),
+            "batch size": str(options.batch_size or backend.batch_size),
+            "chunk": f"{options.chunk:,} proteins, {options.cached_windows:,} windows cached",
+            "pictures": ", ".join(pictures) or "none",
+            "runtime": f"{runtime(backend)}, numpy {np.__version__}",
+        }
+        if layout.mode is not None:
+            known |= {"format": layout.protein_files, "mode": layout.mode}
+        return known
+
+    def predictions(
+        self,
+        proteins: Iterator[Protein],
+        cache: WindowCache,
+        progress: Progress | None,
+        done: int = 0,
+    ) -> Iterator[Prediction]:
+        """Predictions of the proteins behind those that are done, with progress by the batch."""
+
+        def report(computed: int) -> None:
+            if progress is not None:
+                progress(done + computed, self.info.count)
+
+        return self.predictor.predict(
+            proteins,
+            self.info.organism,
+            self.options.batch_size,
+            self.options.marginals,
+            cache,
+            report=report,
+        )
+
+
+@contextmanager
+def _opened(sources: Sources, options: RunOptions) -> Iterator[_Run]:
+    """Check the whole input, then load the model."""
+    names = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
+    layout, given = options.layout, options.model
+    with open_input(names) as source:
+        survey = source.survey(options.skip_invalid)
+        model = given if isinstance(given, lookup.Model) else lookup.find(given)
+        predictor = load(
+            model,
+            device=options.device,
+            threads=options.threads,
+            backbone=options.backbone,
+            precision=options.precision,
+            chunk=options.chunk,
+        )
+        info = RunInfo(
+            tool=layout.tool,
+            model=predictor.config.name if layout.mode is None else layout.mode,
+            organism=parse_choice(options.organism),
+            count=survey.count,
+            source=", ".join(source.names),
+            skipped=survey.skipped,
+            unique=survey.unique,
+            protein_files=layout.protein_files,
+        )
+        yield _Run(options, source, survey, model, predictor, info)
+
+
+def _write(files: RunDirectory, run: _Run, progress: Progress | None) -> RunInfo:
+    """Write all files, behind the last whole chunk of an earlier run where one is resumed."""
+    options, info, proteins = run.options, run.info, run.source.proteins()
+    assert info.time is not None
+    about = {
+        "time": info.time.isoformat(),
+        "directory": info.directory,
+        "source": info.source,
+    }
+    counts, cache = _Counts(), WindowCache(options.cached_windows)
+    if files.resumed:
+        about = {name: files.state[name] for name in about}
+        time = datetime.fromisoformat(about["time"])
+        info = replace(info, time=time, directory=about["directory"], source=about["source"])
+        counts.restore(files.state["counts"])
+        cache.restore(files.state.get("windows", []))
+    info = replace(info, files=options.files)
+    if files.whole:  # all but the moving of the files was done
+        return counts.added_to(info)
+    with ExitStack() as drawing:
+        outputs = _Outputs(files, info, options, drawing)
+
+        def state() -> dict[str, Any]:
+            page = outputs.state()
+            return {**about, "counts": counts.state(), "windows": cache.state(), "page": page}
+
+        for protein in islice(proteins, files.done):
+            outputs.pass_over(protein)
+        # Drawing takes longer than predicting: where there is any, it is what advances.
+        drawn = bool(options.plots) or options.layout.protein_files != "none"
+        computed = None if drawn else progress
+        predictions = run.predictions(proteins, cache, computed, files.done)
+        for number, prediction in enumerate(predictions, files.done + 1):
+            outputs.write(prediction)
+            counts.add(prediction)
+            if drawn and progress is not None:
+                progress(number, info.count)
+            if number % options.chunk == 0:
+                files.mark(number, state)
+        outputs.finish()
+    files.complete(info.count, {**about, "counts": counts.state()})
+    return counts.added_to(info)
+
+
+class _Outputs:
+    """The writers of a run's files, side by side."""
+
+    def __init__(
+        self, files: RunDirectory, info: RunInfo, options: RunOptions, drawing: ExitStack
+    ) -> None:
+        self._table = self._page = self._plotter = None
+        if options.layout.table:
+            self._table = tables.TableWriter(files.open(tables.FILE), begun=files.resumed)
+        self._compatible = signalp6.SignalP6Writer(files, info)
+        if options.summary:
+            from peft_sp.io.plotting.summary import page
+
+            begun = files.state["page"] if files.resumed else None
+            stream = files.open(SUMMARY)
+            self._page = page.SummaryWriter(stream, info, begun, chunk=options.chunk)
+        if options.plots:
+            processes = options.threads or available_processors()
+            self._plotter = drawing.enter_context(
+                plotter.Plotter(files.folder(PLOTS), options.plots, processes)
+            )
+
+    def pass_over(self, protein: Protein) -> None:
+        """The files hold this protein already, from the run that is resumed."""
+        self._compatible.pass_over(protein)
+        if self._plotter is not None:
+            self._plotter.pass_over(protein)
+
+    def write(self, prediction: Prediction) -> None:
+        """Add one prediction to every file."""
+        if self._table is not None:
+            self._table.write(prediction)
+        self._compatible.write(prediction)
+        if self._page is not None:
+            self._page.write(prediction)
+        if self._plotter is not None:
+            self._plotter.add(prediction)
+
+    def state(self) -> Any:
+        """What the page has counted; all pictures so far are drawn."""
+        if self._plotter is not None:
+            self._plotter.drain()
+        return self._page.state() if self._page is not None else None
+
+    def finish(self) -> None:
+        """Write what comes after the last prediction."""
+        self._compatible.finish()
+        if self._page is not None:
+            self._page.finish()
+
+
+class _Counts:
+    """Predictions by type and by organism, and how many have a warning."""
+
+    def __init__(self) -> None:
+        self.types: Counter[str] = Counter()
+        self.organisms: Counter[str] = Counter()
+        self.warnings = 0
+
+    def add(self, prediction: Prediction) -> None:
+        """Count a prediction."""
+        self.types[prediction.type] += 1
+        self.organisms["undecided" if prediction.undecided else prediction.organism] += 1
+        self.warnings += bool(prediction.protein.warnings)
+
+    def state(self) -> dict[str, Any]:
+        """Everything counted, as plain data for JSON."""
+        return {"types": self.types, "organisms": self.organisms, "warnings": self.warnings}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Count on from what `state` gave."""
+        self.types.update(state["types"])
+        self.organisms.update(state["organisms"])
+        self.warnings = state["warnings"]
+
+    def added_to(self, info: RunInfo) -> RunInfo:
+        """What is known of the run, with what was counted."""
+        return replace(info, types=self.types, organisms=self.organisms, warnings=self.warnings)

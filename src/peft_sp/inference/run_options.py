@@ -1,0 +1,108 @@
+"""How a run is to predict, and which files it is to leave."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Literal
+
+from peft_sp.biology.organism import Organism, OrganismChoice, parse_choice
+from peft_sp.errors import OptionError
+from peft_sp.inference.backends import positive_integer
+from peft_sp.inference.cache import CACHED
+from peft_sp.inference.predictor import CHUNK
+from peft_sp.io import signalp6, tables
+from peft_sp.io.plotting import plotter
+from peft_sp.io.registry import lookup
+from peft_sp.io.run_directory import INTERVAL, SHARE
+from peft_sp.version import __version__
+
+PLOTS = "plots"
+"""Folder of the pictures."""
+SUMMARY = "summary.html"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which files a command leaves, and what they say of it.
+
+    command: its name; tool: name and version that the files give; table: `predictions.tsv`
+    beside SignalP 6's five files; protein_files: SignalP 6's format of the files of each protein;
+    mode: what `output.json` calls the model, None for the model's own name; directory_option: how
+    the command's user names the directory, for the words of errors.
+    """
+
+    command: str = "predict"
+    tool: str = f"PEFT-SP-{__version__}"
+    table: bool = True
+    protein_files: str = "none"
+    mode: str | None = None
+    directory_option: str = "-o"
+
+
+PREDICT = Layout()
+SIGNALP6 = Layout("signalp6", "SignalP-6.0", table=False, directory_option="--output_dir")
+"""As SignalP 6 leaves its files: parsers look for its name."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How to predict, and what to leave.
+
+    model, device, threads, backbone, precision: see `loading.load`. organism: "eukarya", "other",
+    or "auto" for each header to decide. batch_size: windows a batch, None for what suits the
+    model. skip_invalid: leave out records that cannot be predicted, rather than raise an error.
+    resume: continue a run that was stopped in the same directory. plots: a picture of each
+    protein ("png", "svg", "pdf", "eps", or "txt" for a table); summary: `summary.html`.
+
+    chunk: proteins that are predicted together, and between whose ends a run can be resumed;
+    cached_windows: results kept for later proteins with the same window; journal_interval:
+    seconds of work that may be lost, at least, and journal_share: the part of the time that may
+    go into recording how far the run got.
+
+    Raises OptionError for a value that an option cannot have.
+    """
+
+    model: str | os.PathLike[str] | lookup.Model = lookup.DEFAULT
+    organism: OrganismChoice | str = Organism.OTHER
+    device: str = "auto"
+    precision: Literal["float32", "bfloat16"] = "float32"
+    threads: int | None = None
+    batch_size: int | None = None
+    backbone: str | None = None
+    skip_invalid: bool = False
+    resume: bool = False
+    plots: str | None = None
+    summary: bool = False
+    layout: Layout = PREDICT
+    chunk: int = CHUNK
+    cached_windows: int = CACHED
+    journal_interval: float = INTERVAL
+    journal_share: float = SHARE
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "organism", parse_choice(self.organism))
+        for name in ("threads", "batch_size", "chunk"):
+            positive_integer(name, getattr(self, name))
+        if self.plots is not None and self.plots not in plotter.KINDS:
+            raise OptionError(f"plots is one of {', '.join(plotter.KINDS)}, not '{self.plots}'")
+        if self.layout.protein_files not in signalp6.FORMATS:
+            known = ", ".join(signalp6.FORMATS)
+            raise OptionError(f"protein_files is one of {known}, not '{self.layout.protein_files}'")
+
+    @property
+    def marginals(self) -> bool:
+        """Whether the files need what is probable at each residue."""
+        return bool(self.plots) or self.summary or self.layout.protein_files != "none"
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """Names of what there is to look at: the page, and the folder of pictures."""
+        page = (SUMMARY,) if self.summary else ()
+        return (*page, *([f"{PLOTS}/"] if self.plots else []))
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of all files and folders of the run, but for those of each protein."""
+        table = (tables.FILE,) if self.layout.table else ()
+        return (*table, *signalp6.FILES, *self.pictures)

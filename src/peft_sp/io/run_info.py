@@ -1,0 +1,50 @@
+"""What is known of a prediction run.
+
+Defined here because writers of files need it; `inference.run` makes it and is where to import it
+from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from peft_sp.biology.organism import BY_HEADER, Organism, OrganismChoice
+from peft_sp.errors import InputError
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """A run, before its predictions and, with what was counted, after them.
+
+    tool: name and version, as in "SignalP-6.0"; model: its name, in a SignalP 6 run its mode;
+    source: the input and directory: the output as the user named them, "" for a stream;
+    organism: as it was asked for; count: proteins predicted; skipped: the error of each record
+    that could not be; unique: no id stands twice; protein_files: SignalP 6's format of the files
+    of each protein ("none", "txt", "png", "eps" or "all"); time: when the run was first started.
+
+    After the run: types: proteins by predicted type; organisms: by "eukarya", "other" and
+    "undecided" (predicted as other because the header does not decide); warnings: proteins with
+    a warning; files: names of what was written, folders with a "/".
+    """
+
+    tool: str
+    model: str
+    organism: OrganismChoice
+    count: int
+    source: str = ""
+    directory: str = ""
+    skipped: tuple[InputError, ...] = ()
+    unique: bool = False
+    protein_files: str = "none"
+    time: datetime | None = None
+    types: Mapping[str, int] = field(default_factory=dict)
+    organisms: Mapping[str, int] = field(default_factory=dict)
+    warnings: int = 0
+    files: tuple[str, ...] = ()
+
+    @property
+    def layout(self) -> Organism:
+        """The organism whose columns the files have: all types where headers decide."""
+        return Organism.OTHER if self.organism == BY_HEADER else Organism(self.organism)

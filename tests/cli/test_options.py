@@ -1,0 +1,22 @@
+"""The choices that commands offer are those of the library."""
+
+from typing import get_args
+
+from peft_sp.biology.organism import parse_choice
+from peft_sp.cli.options import OrganismOption, Plots
+from peft_sp.cli.predict import predict
+from peft_sp.io.plotting.plotter import KINDS
+
+
+def test_every_choice_is_one_of_the_library():
+    assert {parse_choice(name.value) for name in OrganismOption} == {"eukarya", "other", "auto"}
+    assert {plots.value for plots in Plots} == {"none", *KINDS}
+
+
+def test_every_option_has_help():
+    for annotation in predict.__annotations__.values():
+        assert annotation == "None" or annotation.startswith("options.")
+    from peft_sp.cli import options
+
+    offered = [value for name, value in vars(options).items() if get_args(value)]
+    assert offered and all(get_args(value)[-1].help for value in offered)
