@@ -1,13 +1,16 @@
-"""Groups of a recipe's options: partitions, optimisation, distillation."""
+"""Groups of a recipe's options: partitions, optimisation, distillation, search."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, StrictInt, StrictStr, model_validator
 
 from peft_sp.io.labelled import PARTITIONS
 from peft_sp.network.settings import Settings
+
+Number = StrictInt | Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Value = StrictBool | Number | StrictStr
 
 
 class Partitions(Settings):
@@ -208,3 +211,45 @@ class Distillation(Settings):
                 "min_hydropathy selects unlabelled proteins; name files of them in unlabelled"
             )
         return self
+
+
+class Candidates(Settings):
+    """Values of one option that a search may try: some choices, or a range.
+
+    A range includes its bounds; two integers are a range of integers.
+    """
+
+    low: Number | None = Field(default=None, description="lower bound of the range")
+    high: Number | None = Field(default=None, description="upper bound of the range")
+    log: bool = Field(
+        default=False, description="draw values of the range by their logarithms, evenly"
+    )
+    choices: tuple[Value, ...] | None = None
+
+    @model_validator(mode="after")
+    def _either(self) -> Candidates:
+        bounds = (self.low, self.high)
+        problems = []
+        if self.choices is not None:
+            if bounds != (None, None):
+                problems.append("give either choices or low and high, and not both")
+            if self.log:
+                problems.append("log goes with low and high, not with choices")
+            if len(set(self.choices)) < max(2, len(self.choices)):
+                problems.append("choices must be two or more different values")
+        elif self.low is None or self.high is None:
+            problems.append("give either choices or both low and high")
+        if self.low is not None and self.high is not None and self.low >= self.high:
+            problems.append(f"low must be less than high, not {self.low} and {self.high}")
+        if self.low is not None and self.log and self.low <= 0:
+            problems.append(f"with log, low must be more than 0, not {self.low}")
+        if problems:
+            raise ValueError(", and ".join(problems))
+        return self
+
+    def extremes(self) -> tuple[Value, ...]:
+        """The choices or the two bounds."""
+        if self.choices is not None:
+            return self.choices
+        assert self.low is not None and self.high is not None
+        return self.low, self.high

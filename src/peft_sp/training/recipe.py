@@ -1,73 +1,25 @@
-"""A run as data: a TOML file, checked as a whole, with every mistake reported at once."""
+"""A training run as data, checked as a whole, with every mistake reported at once."""
 
 from __future__ import annotations
 
 import os
-import tomllib
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 from pydantic import (
     BaseModel,
     Field,
     ModelWrapValidatorHandler,
-    StrictBool,
-    StrictInt,
-    StrictStr,
     ValidationError,
     model_validator,
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from peft_sp.errors import RecipeError
+from peft_sp.io import recipe_files
 from peft_sp.io.registry.migrations import RENAMED_OPTIONS
-from peft_sp.network.settings import ModelSettings, Settings
-from peft_sp.training.options import Distillation, Optimisation, Partitions
-
-Number = StrictInt | Annotated[float, Field(strict=True, allow_inf_nan=False)]
-Value = StrictBool | Number | StrictStr
-
-
-class Candidates(Settings):
-    """Values of one option that a search may try: some choices, or all between two bounds.
-
-    The bounds are among the values; two integers mean integers.
-    """
-
-    low: Number | None = None
-    high: Number | None = None
-    log: bool = Field(default=False, description="each factor is as likely, not each difference")
-    choices: tuple[Value, ...] | None = None
-
-    @model_validator(mode="after")
-    def _either(self) -> Candidates:
-        bounds = (self.low, self.high)
-        found = []
-        if self.choices is not None:
-            if bounds != (None, None):
-                found.append("give either choices or low and high, and not both")
-            if self.log:
-                found.append("log goes with low and high, not with choices")
-            if len(set(self.choices)) < max(2, len(self.choices)):
-                found.append("choices must be two or more different values")
-        elif self.low is None or self.high is None:
-            found.append("give either choices or both low and high")
-        if self.low is not None and self.high is not None and self.low >= self.high:
-            found.append(f"low must be less than high, not {self.low} and {self.high}")
-        if self.low is not None and self.log and self.low <= 0:
-            found.append(f"with log, low must be more than 0, not {self.low}")
-        if found:
-            raise ValueError(", and ".join(found))
-        return self
-
-    def extremes(self) -> tuple[Value, ...]:
-        """The choices or the two bounds."""
-        if self.choices is not None:
-            return self.choices
-        assert self.low is not None and self.high is not None
-        return self.low, self.high
-
+from peft_sp.network.settings import ModelSettings
+from peft_sp.training.options import Candidates, Distillation, Optimisation, Partitions, Value
 
 NOT_SEARCHED = (
     *("name", "description", "licence", "data", "seed", "members", "variants", "partitions"),
@@ -202,44 +154,33 @@ def changed(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
         raise RecipeError(recipe.name, [_sentence(item) for item in error.errors()]) from None
 
 
-def read_recipe(path: str | os.PathLike[str], changes: list[str] | None = None) -> Recipe:
-    """A recipe from a TOML file, with `changes` like "optimisation.epochs=2" on top.
+def read_recipe(
+    recipe: str | os.PathLike[str],
+    settings: Sequence[str] = (),
+    unset: Sequence[str] = (),
+) -> Recipe:
+    """A recipe of the package by its name, or one in a TOML file.
 
-    Relative paths in the file's `data` are kept as they are: seen from where one stands.
-    Raises RecipeError with all mistakes: unknown keys, wrong values, unused options.
+    settings: like "optimisation.epochs=2", in place of the recipe's own; unset: optional options
+    to be removed, like "partitions.test", before that. Relative paths of data and FASTA files are
+    seen from the working directory. Raises RecipeError with all mistakes: unknown options, wrong
+    values, options without effect.
     """
-    source = str(path)
-    try:
-        values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RecipeError(source, ["no such recipe"]) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise RecipeError(source, [f"not readable as TOML ({error})"]) from None
-    problems = [p for change in changes or [] if (p := _change(values, change))]
-    if problems:
-        raise RecipeError(source, problems)
+    values = recipe_files.resolve(recipe_files.find(recipe))
+    if problems := recipe_files.change(values, settings, unset):
+        raise RecipeError(str(recipe), problems)
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
-        raise RecipeError(source, [_sentence(item) for item in error.errors()]) from None
+        raise RecipeError(str(recipe), [_sentence(item) for item in error.errors()]) from None
 
 
-def _change(values: dict[str, Any], change: str) -> str | None:
-    """Apply "key.in.table=value" to parsed TOML; a sentence where that cannot be done."""
-    key, equals, text = change.partition("=")
-    if not equals or not key.strip():
-        return f"--set takes key=value, not '{change}'"
-    *tables, last = key.strip().split(".")
-    for table in tables:
-        inner = values.setdefault(table, {})
-        if not isinstance(inner, dict):
-            return f"--set {change}: '{table}' is no table"
-        values = inner
-    try:
-        values[last] = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        values[last] = text  # a bare word, such as a path
-    return None
+def as_toml(recipe: Recipe) -> str:
+    """A recipe with all that it inherits and all defaults, as a TOML file without a base."""
+    values = recipe.model_dump(mode="json")
+    if recipe.search:
+        values["search"] = {key: one.model_dump(mode="json") for key, one in recipe.search.items()}
+    return recipe_files.as_toml(values)
 
 
 def _put(table: dict[str, Any], key: str, value: Any) -> bool:

@@ -15,7 +15,8 @@ from optuna.distributions import (
 
 from peft_sp.errors import RecipeError
 from peft_sp.network.backbone import read_config
-from peft_sp.training.recipe import Candidates, Recipe, changed
+from peft_sp.training.options import Candidates
+from peft_sp.training.recipe import Recipe, changed
 
 Space = dict[str, Candidates]
 FACTOR = 5
