@@ -35,7 +35,7 @@ format: $(VENV)/.dev  ## Put the code into its style
 
 FEW_SAMPLES := lora-8M rslora-8M dora-8M ia3-8M adapter-8M prompt-8M frozen-8M full-8M
 few-samples: $(VENV)/.dev  ## Compare all methods on small_dataset_30, published protocol (hours)
-	$(BIN)/peft-sp crossval $(FEW_SAMPLES:%=recipes/%.toml) --protocol published \
+	$(BIN)/peft-sp crossval $(FEW_SAMPLES) --protocol published \
 	  --set data=$(PEFT_SP_SHARED)/data/small_dataset_30.fasta --set backbone=$(PEFT_SP_SHARED)/backbones/esm2_t6_8M \
 	  --set optimisation.epochs=6 --set optimisation.batch_size=16 --set optimisation.ema_decay=0.95 \
 	  --set optimisation.truncation_probability=0 --set optimisation.chimera_probability=0 \
@@ -47,7 +47,7 @@ bench: $(VENV)/.dev  ## Measure speed and memory beside what is aimed at (a quar
 	  --backbone $(PEFT_SP_SHARED)/backbones/esm2_t6_8M --model $(LORA_8M))
 
 pack-esm2-8m: $(VENV)/.dev  ## Train esm2-8m on everything (an hour), export it into packs/esm2-8m, build its wheel
-	test -f runs/esm2-8m-final/config.json || $(BIN)/peft-sp train recipes/esm2-8m.toml \
+	test -f runs/esm2-8m-final/config.json || $(BIN)/peft-sp train esm2-8m \
 	  --set data=$(PEFT_SP_SHARED)/data/train_set.fasta --set backbone=$(PEFT_SP_SHARED)/backbones/esm2_t6_8M \
 	  --crossval docs/results/esm2-8m -o runs/esm2-8m-final
 	test -f runs/esm2-8m-exported/config.json || $(BIN)/peft-sp export runs/esm2-8m-final \
@@ -55,7 +55,7 @@ pack-esm2-8m: $(VENV)/.dev  ## Train esm2-8m on everything (an hour), export it 
 	$(BIN)/python packs/build.py runs/esm2-8m-exported packs/esm2-8m
 
 PROTEOMES = $(sort $(wildcard $(PEFT_SP_SHARED)/data/proteomes/*))
-STUDENT = recipes/fast.toml --set data=$(PEFT_SP_SHARED)/data/train_set.fasta \
+STUDENT = fast --set data=$(PEFT_SP_SHARED)/data/train_set.fasta \
   --set distillation.teacher_backbone=$(PEFT_SP_SHARED)/backbones/esm2_t6_8M \
   --set 'distillation.unlabelled=[$(foreach file,$(PROTEOMES),"$(file)",)]'
 distill: $(VENV)/.dev  ## Cross-validate and train `fast`, a student of esm2-8m, and export it (hours)

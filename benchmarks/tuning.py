@@ -15,18 +15,17 @@ import statistics
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from peft_sp.biology.alphabet import AMINO_ACIDS, encode
 from peft_sp.biology.grammar import WINDOW
+from peft_sp.io.recipe_files import shipped
 from peft_sp.network.backbone import Backbone
 from peft_sp.network.model import build_model
 from peft_sp.training.recipe import Recipe, read_recipe
 
-RECIPES = Path(__file__).parent.parent / "recipes"
 BATCH = 32
 TOKENS = WINDOW + 2
 STEPS = 5
@@ -47,9 +46,9 @@ def peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def measure(path: Path, backbone: str) -> dict[str, Any]:
+def measure(name: str, backbone: str) -> dict[str, Any]:
     """Parameters, seconds a step (whole, and with the lower layers kept), peak bytes."""
-    recipe = read_recipe(path, [f"backbone={backbone}"])
+    recipe = read_recipe(name, [f"backbone={backbone}"])
     model = build_model(recipe).train()
     before = peak()
     groups = model.parameter_groups()
@@ -152,7 +151,7 @@ def estimated_table(found: dict[str, dict[str, Any]], rate: float) -> None:
         for size, (depth, wide, parameters) in SIZES.items():
             if size == "8M":
                 continue
-            recipe = read_recipe(RECIPES / f"{method}-{size}.toml")
+            recipe = read_recipe(f"{method}-{size}")
             share = {"full": 1.0, "frozen": 0.0}.get(method, 0.02)
             trained = share * parameters
             bytes_each = 2 if recipe.backbone_precision == "bfloat16" else 4
@@ -177,16 +176,16 @@ def estimated_table(found: dict[str, dict[str, Any]], rate: float) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--backbone", required=True, help="ESM-2 8M: a name or a directory")
-    parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
         print(json.dumps(measure(options.one, options.backbone)))
         return
     found = {}
-    for path in sorted(RECIPES.glob("*-8M.toml")):
-        command = [sys.executable, __file__, "--backbone", options.backbone, "--one", str(path)]
+    for name in sorted(name for name in shipped() if name.endswith("-8M")):
+        command = [sys.executable, __file__, "--backbone", options.backbone, "--one", name]
         run = subprocess.run(command, check=True, capture_output=True, text=True)
-        found[path.stem] = json.loads(run.stdout)
+        found[name] = json.loads(run.stdout)
     rate = matrix_rate()
     print(
         f"{torch.get_num_threads()} threads, torch {torch.__version__}, {rate / 1e9:.0f} GFLOP/s "

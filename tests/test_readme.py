@@ -38,7 +38,6 @@ def commands() -> list[str]:
 def workplace(tmp_path_factory, labelled_file, tiny_backbone) -> Path:
     place = tmp_path_factory.mktemp("readme")
     shutil.copytree(ROOT / "examples", place / "examples")
-    shutil.copytree(ROOT / "recipes", place / "recipes")
     shutil.copy(labelled_file, place / "train_set.fasta")
     shutil.copytree(tiny_backbone, place / "esm2_t6_8M")
     # Found before packs, of which none need be installed here.
@@ -141,7 +140,7 @@ def test_figures_are_of_what_is_shipped():
     config = json.loads((bundled()["fast"] / "config.json").read_text())
     assert config["metrics"]["cross_validation"]["pooled"] == measured_of("fast")["pooled"]
     for name in MEASURED:
-        recipe = read_recipe(ROOT / "recipes" / f"{name}.toml").model_dump(mode="json")
+        recipe = read_recipe(name).model_dump(mode="json")
         assert identity(measured_of(name)["recipe"]) == identity(recipe)
 
 

@@ -133,7 +133,7 @@ def test_a_student_is_distilled(tmp_path, labelled_file, ecoli):
         tmp_path / "c",
     ]
     code, _, errors = peft_sp(*arguments)
-    assert code == 2 and "no teachers: name them by --teacher" in errors
+    assert code == 2 and "has no teachers; name them by --teacher" in errors
     arguments += ["--teacher", tmp_path / "teacher", "--unlabelled", ecoli]
     arguments += ["--set", "distillation.augmented_copies=1", "--set", "distillation.temperature=2"]
     arguments += ["--set", "optimisation.chimera_probability=0.5"]
@@ -145,13 +145,3 @@ def test_a_student_is_distilled(tmp_path, labelled_file, ecoli):
     assert [entry["file"] for entry in made["unlabelled"]] == [ecoli.name]
     kept = list((tmp_path / "c").glob("targets-*-float32-2"))
     assert len(kept) == 3, "labelled windows, copies and unlabelled ones, each on their own"
-
-
-def test_a_subset_is_written_or_streamed(tmp_path, labelled_file):
-    file = tmp_path / "few.fasta"
-    code, output, errors = peft_sp("subset", labelled_file, "-n", 2, "-o", file)
-    assert (code, output) == (0, "") and "proteins in" in errors
-    code, output, _ = peft_sp("subset", labelled_file, "-n", 2)
-    assert (code, output) == (0, file.read_text())
-    code, _, errors = peft_sp("subset", tmp_path / "none", "-n", 2)
-    assert code == 2 and errors.count("\n") == 1

@@ -63,7 +63,7 @@ def test_a_search_that_is_killed_goes_on(tmp_path, recipe, tune):
     assert code == 0, errors
     states = [(row["number"], row["state"]) for row in rows(out / "trials.tsv")]
     assert states == [("0", "fail"), ("1", "complete"), ("2", "complete")]
-    assert "partitions 1 and 2; partition 0 is left alone" in errors
+    assert "partitions 1 and 2; partition 0 is not used" in errors
     assert "trial 2 complete" in errors and "trial 1, fold 1/2" not in errors
     best = json.loads((out / "best.json").read_text())
     assert "2 trials complete" in output and "partition 2" in output
@@ -87,7 +87,7 @@ def test_mistakes_are_one_line(tmp_path, recipe, changes, problem, tune):
     settings = [word for change in changes for word in ("--set", change)]
     code, _, errors = tune(recipe, "--trials", 1, "-o", tmp_path / "search", *settings)
     assert code == 2
-    lines = [line for line in errors.splitlines() if "judged by" not in line]
+    lines = [line for line in errors.splitlines() if "validated on" not in line]
     assert len(lines) == 1 and problem in lines[0], lines
     assert not (tmp_path / "search").exists()
 

@@ -1,9 +1,21 @@
+import json
+import re
 from pathlib import Path
 
 import pytest
+import torch
 
+from peft_sp.biology.alphabet import encode
 from peft_sp.errors import RecipeError
-from peft_sp.training.recipe import read_recipe
+from peft_sp.io.recipe_files import shipped
+from peft_sp.network.backbone import NAMES
+from peft_sp.network.model import build_model
+from peft_sp.training.recipe import Recipe, as_toml, read_recipe
+from tests.support.paths import DATA
+
+SIZES = ("8M", "35M", "150M", "650M", "3B")
+METHODS = ("lora", "ia3", "adapter", "prompt", "frozen", "full")
+RESIDUES = torch.from_numpy(encode(["MKKTAIAIAVALAGFATVAQA", "MSTN"]))
 
 
 def write(tmp_path: Path, text: str) -> Path:
@@ -64,7 +76,7 @@ def test_settings_that_make_no_sense(tmp_path, changes, problem):
 def test_files_that_are_no_recipe(tmp_path):
     with pytest.raises(RecipeError, match="no such recipe"):
         read_recipe(tmp_path / "none.toml")
-    with pytest.raises(RecipeError, match="not readable as TOML"):
+    with pytest.raises(RecipeError, match="cannot be read as TOML"):
         read_recipe(write(tmp_path, "name = "))
 
 
@@ -80,3 +92,82 @@ def test_options_that_would_do_nothing_are_refused(tmp_path, change, problem):
     text = 'name = "x"\ndata = "d"\nbackbone = "esm2-8M"\n[tuning]\nmethod = "frozen"\n'
     with pytest.raises(RecipeError, match=problem):
         read_recipe(write(tmp_path, text), [change])
+
+
+def test_optional_settings_can_be_unset(tmp_path):
+    path = write(tmp_path, GOOD + "[partitions]\ntrain = [1]\nvalidation = 2\ntest = 0\n")
+    recipe = read_recipe(path, unset=["partitions.test", "partitions.validation"])
+    assert (recipe.partitions.test, recipe.partitions.validation) == (None, None)
+    student = read_recipe(path, ["student.width=16"], ["backbone", "tuning"])
+    assert student.backbone is None and student.student.width == 16
+    with pytest.raises(RecipeError, match=r"--unset partitions.tset: the recipe does not set it"):
+        read_recipe(path, unset=["partitions.tset"])
+    with pytest.raises(RecipeError, match="data is missing"):
+        read_recipe(path, unset=["data"])
+
+
+def test_recipes_have_the_settings_of_their_measured_results():
+    """As they were before recipes inherited from each other, under today's names of options."""
+    before = json.loads((DATA / "recipes.json").read_text())
+    assert len(before) == 35
+    for name, values in before.items():
+        description = (recipe := read_recipe(name)).description
+        assert recipe == Recipe.model_validate({**values, "description": description})
+
+
+def test_published_recipes_have_the_published_settings():
+    expected = {"150M": (25, 4, 7.5e-3), "650M": (33, 8, 7.5e-3), "3B": (35, 8, 6.7e-3)}
+    for size, (layers, rank, rate) in expected.items():
+        for method in ("lora", "adapter", "prompt"):
+            recipe = read_recipe(f"published-{method}-{size}")
+            fit, tuning = recipe.optimisation, recipe.tuning
+            assert (fit.optimiser, fit.schedule, fit.warmup_fraction) == ("adamax", "constant", 0)
+            assert (fit.weight_decay, fit.max_grad_norm) == (1.2e-6, 0.25)
+            assert (fit.epochs, fit.batch_size, fit.region_weight) == (3, 20, 0.5)
+            assert fit.learning_rate == fit.head_learning_rate == rate
+            assert (fit.class_balance, fit.rare_class_size, fit.ema_decay) == (0, None, 0)
+            assert fit.augmentation == (0, 0, 0)
+            assert tuning.method == method
+            if method == "lora":
+                assert (tuning.layers, tuning.rank, tuning.alpha) == (layers, rank, 8)
+                assert tuning.dropout == 0.1 and not tuning.dora and not tuning.rslora
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_a_printed_recipe_can_be_saved_and_read(name, tmp_path):
+    recipe = read_recipe(name)
+    assert read_recipe(write(tmp_path, as_toml(recipe))) == recipe
+
+
+def test_a_printed_recipe_holds_its_search(tmp_path):
+    search = '[search]\n"optimisation.epochs" = {low = 1, high = 3}\n"tuning.rank" = '
+    recipe = read_recipe(write(tmp_path, GOOD + search + "{choices = [2, 4]}\n"))
+    again = read_recipe(write(tmp_path, as_toml(recipe)))
+    assert again == recipe and again.search == recipe.search
+
+
+def depth_of(hub):
+    return int(re.search(r"esm2_t(\d+)_", hub).group(1))
+
+
+def test_each_method_has_a_recipe_for_each_size():
+    assert {f"{method}-{size}" for method in METHODS for size in SIZES} <= shipped().keys()
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_it_builds_on_a_backbone_of_its_depth(name, tiny_backbone_of):
+    recipe = read_recipe(name)
+    assert recipe.name == name
+    if recipe.backbone is not None:
+        assert recipe.backbone in NAMES.values()
+        assert name.upper().endswith(recipe.backbone.split("_")[2])
+        tiny = tiny_backbone_of(depth_of(recipe.backbone))
+        recipe = recipe.model_copy(update={"backbone": tiny})
+    model = build_model(recipe)
+    # As a step under the recipe's precision; gradients reach all that is to be trained.
+    half = recipe.optimisation.precision == "bfloat16"
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
+        output = model(RESIDUES, torch.ones(2, 21, 37, dtype=torch.bool))
+    assert output.log_likelihood is not None
+    (output.emissions.float().sum() + output.marginals[..., 3].sum()).backward()
+    assert all(p.grad is not None for p in model.parameter_groups()[0])

@@ -15,13 +15,13 @@ def add_to(app: typer.Typer) -> None:
 
 
 def import_backbone(
-    file: Annotated[str, typer.Argument(metavar="MODEL.pt", help="A .pt file of fair-esm.")],
+    file: Annotated[str, typer.Argument(metavar="MODEL.pt", help="A backbone file of fair-esm.")],
     output: Annotated[str, typer.Option("--output", "-o", help="Directory of the backbone.")],
 ) -> None:
-    """Make an ESM-2 backbone of the package fair-esm (esm2_*.pt) usable here.
+    """Convert an ESM-2 backbone of the package fair-esm (esm2_*.pt) for training.
 
-    The file is read without running anything in it. Networks that other programs trained on
-    such backbones cannot be imported.
+    The file is read without running any code in it. Networks that other programs trained on such
+    backbones cannot be imported.
 
     Example: [bold]peft-sp import esm2_t12_35M_UR50D.pt -o esm2-35M[/bold]
     """

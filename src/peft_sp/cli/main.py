@@ -13,6 +13,7 @@ from peft_sp.cli import (
     export,
     models,
     predict,
+    recipes,
     shim,
     signalp6,
     subset,
@@ -51,6 +52,7 @@ def root(
 
 
 predict.add_to(app)
+recipes.add_to(app)
 train.add_to(app)
 subset.add_to(app)
 tune.add_to(app)

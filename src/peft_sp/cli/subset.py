@@ -20,16 +20,16 @@ def subset(
     labelled: Annotated[str, typer.Argument(help="Labelled proteins (three-line format).")],
     count: Annotated[
         int,
-        typer.Option("-n", min=1, help="At most so many per organism group, type and partition."),
+        typer.Option("-n", min=1, help="Most proteins of an organism group, type and partition."),
     ],
     output: Annotated[
-        str, typer.Option("--output", "-o", help="File to write; - is standard output.")
+        str, typer.Option("--output", "-o", help="File to write; - for standard output.")
     ] = "-",
-    seed: Annotated[int, typer.Option(min=0, help="Which ones are drawn.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the random draw.")] = 1,
 ) -> None:
-    """Draw a few-sample set, to see what a method learns from little.
+    """Draw a small set of labelled proteins, for experiments with few samples.
 
-    Of records with the same window only the first may be drawn.
+    Of records with identical windows only the first may be drawn.
 
     Example: [bold]peft-sp subset train_set.fasta -n 30 -o few_30.fasta[/bold]
     """

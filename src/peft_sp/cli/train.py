@@ -12,27 +12,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from peft_sp.cli.models import chosen
+from peft_sp.cli.recipes import RecipeName, Set, Unset, read
 from peft_sp.errors import InputError, MissingExtraError, RecipeError
 from peft_sp.io.atomic import write_text
 
 if TYPE_CHECKING:
     from peft_sp.training.evaluation.metrics import Scores
     from peft_sp.training.evaluation.regions import RegionScores
+    from peft_sp.training.recipe import Recipe
 
-
-RecipeFile = Annotated[str, typer.Argument(help="A recipe (TOML).")]
-Changes = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe."),
-]
 
 ActivationCache = Annotated[
     str | None,
     typer.Option(
         "--activation-cache",
         metavar="DIR|none",
-        help="Where layers that are not trained, and teachers, leave what they compute, for the "
-        "next time; by default in the user's cache.",
+        help="Directory where the output of untrained layers and of teachers is stored for the "
+        "next run; by default in the user's cache directory.",
     ),
 ]
 
@@ -46,78 +42,81 @@ def add_to(app: typer.Typer) -> None:
 
 
 def train(
-    recipe: RecipeFile,
+    recipe: RecipeName,
     output: Annotated[str, typer.Option("--output", "-o", help="Directory of the model.")],
-    changes: Changes = None,
+    settings: Set = None,
+    unset: Unset = None,
     crossval: Annotated[
         str | None, typer.Option(help="Directory of a finished cross-validation of the recipe.")
     ] = None,
     activation_cache: ActivationCache = None,
 ) -> None:
-    """Train a model from a recipe. A run that was stopped goes on from its last epoch.
+    """Train a model from a recipe.
 
-    With --crossval the card of the model gives the accuracy that 'peft-sp crossval' measured
-    for the same recipe.
+    A run that was stopped is resumed from its last epoch by the same command. With --crossval,
+    the model card states the accuracy that 'peft-sp crossval' measured for the same recipe.
 
-    Example: [bold]peft-sp train recipes/lora-8M.toml --set data=train_set.fasta
+    Example: [bold]peft-sp train lora-8M --set data=train_set.fasta
     --set backbone=esm2_t6_8M --set "partitions.train=[1, 2]" --set partitions.test=0
     -o my-model[/bold]
     """
-    _train(recipe, output, changes, crossval, activation_cache)
+    _train(read(recipe, settings, unset), output, crossval, activation_cache)
 
 
 def distill(
-    recipe: RecipeFile,
+    recipe: RecipeName,
     output: Annotated[str, typer.Option("--output", "-o", help="Directory of the model.")],
     teachers: Annotated[
         list[str] | None,
-        typer.Option("--teacher", help="A model's name or directory; may be given more than once."),
+        typer.Option("--teacher", help="A model's name or directory; may be repeated."),
     ] = None,
     unlabelled: Annotated[
         list[str] | None,
-        typer.Option("--unlabelled", metavar="FASTA", help="Proteins; more than once as well."),
+        typer.Option(
+            "--unlabelled", metavar="FASTA", help="Proteins without labels; may be repeated."
+        ),
     ] = None,
-    changes: Changes = None,
+    settings: Set = None,
+    unset: Unset = None,
     crossval: Annotated[
         str | None, typer.Option(help="Directory of a finished cross-validation of the recipe.")
     ] = None,
     activation_cache: ActivationCache = None,
 ) -> None:
-    """Train a student on what teachers say of labelled and unlabelled proteins.
+    """Train a small network, the student, by the predictions of other models, its teachers.
 
-    Teachers that learned from a partition which the student is tested on are left out, so
-    'peft-sp crossval' of the same recipe is honest: give it the models of a cross-validation as
-    teachers. A run that was stopped goes on; teachers are asked once.
+    Teachers that were trained on the student's validation or test partition are left out. So
+    'peft-sp crossval' of such a recipe is unbiased if the teachers are the models of a
+    cross-validation. A run that was stopped is resumed by the same command; the teachers'
+    predictions are computed once.
 
-    Example: [bold]peft-sp distill recipes/fast.toml --set data=train_set.fasta
+    Example: [bold]peft-sp distill fast --set data=train_set.fasta
     --teacher lora-cv/test-0 --teacher lora-cv/test-1 --teacher lora-cv/test-2
     --unlabelled ecoli.faa -o my-fast[/bold]
     """
     given = {"teachers": teachers, "unlabelled": unlabelled}
-    asked = [f"distillation.{key}={json.dumps(names)}" for key, names in given.items() if names]
-    _train(recipe, output, [*(changes or []), *asked], crossval, activation_cache, distilled=True)
+    more = [f"distillation.{key}={json.dumps(names)}" for key, names in given.items() if names]
+    student = read(recipe, [*(settings or []), *more], unset)
+    if student.distillation is None:
+        problem = "has no teachers; name them by --teacher or in its table [distillation]"
+        raise RecipeError(recipe, [problem])
+    _train(student, output, crossval, activation_cache)
 
 
 def _train(
-    recipe: str,
+    recipe: Recipe,
     output: str,
-    changes: list[str] | None,
     crossval: str | None,
     activation_cache: str | None,
-    distilled: bool = False,
 ) -> None:
     try:
         from peft_sp.training import crossval as protocols
-        from peft_sp.training import recipe as recipes
         from peft_sp.training import runs
     except ImportError as error:
         raise MissingExtraError("training", "train", error.name) from None
-    settings = recipes.read_recipe(recipe, changes)
-    if distilled and settings.distillation is None:
-        raise RecipeError(recipe, ["no teachers: name them by --teacher, or in [distillation]"])
-    _report_repeats(settings.data)
-    measured = None if crossval is None else protocols.read_figures(crossval, settings)
-    trained = runs.run(settings, output, _report, measured, cache_directory(activation_cache))
+    _report_repeats(recipe.data)
+    measured = None if crossval is None else protocols.read_figures(crossval, recipe)
+    trained = runs.run(recipe, output, _report, measured, cache_directory(activation_cache))
     for title, found in (("validation", trained.validation), ("test", trained.test)):
         if found is not None:
             _print_scores(f"{title} partition", found.scores)
@@ -125,62 +124,65 @@ def _train(
 
 
 def crossvalidate(
-    recipes: Annotated[list[str], typer.Argument(metavar="RECIPE...", help="Recipes (TOML).")],
+    recipes: Annotated[
+        list[str], typer.Argument(metavar="RECIPE...", help="Recipes, by name or TOML file.")
+    ],
     output: Annotated[str, typer.Option("--output", "-o", help="Directory of the results.")],
-    changes: Changes = None,
+    settings: Set = None,
+    unset: Unset = None,
     protocol: Annotated[
         str,
         typer.Option(
-            help="deployed: three models, each learns from two partitions; published: six, each "
-            "learns from one, and another chooses its epoch."
+            help="deployed: three models, each trained on two partitions; published: six models, "
+            "each trained on one partition, with its epoch chosen by another."
         ),
     ] = "deployed",
     activation_cache: ActivationCache = None,
 ) -> None:
-    """Measure recipes: models that are tested on the partition they never saw.
+    """Measure the accuracy of recipes by cross-validation.
 
-    Writes oof.tsv.gz (out-of-fold predictions), metrics.json, report.md and, with matplotlib,
-    pictures. Several recipes get a directory each, by their names, and comparison.md beside
-    them. A run that was stopped goes on where it was.
+    Each model is tested on a partition that it was not trained on. Writes the out-of-fold
+    predictions (oof.tsv.gz), metrics.json, report.md and, if matplotlib is installed, figures.
+    Several recipes get a directory each, by their names, and a comparison.md beside them. A run
+    that was stopped is resumed by the same command.
 
-    Example: [bold]peft-sp crossval recipes/small.toml --set data=train_set.fasta -o small-cv[/bold]
+    Example: [bold]peft-sp crossval small --set data=train_set.fasta -o small-cv[/bold]
     """
     try:
         from peft_sp.io.labelled import data_hash
         from peft_sp.training import crossval as protocols
-        from peft_sp.training import recipe as read
         from peft_sp.training.evaluation.comparison import comparison
     except ImportError as error:
         raise MissingExtraError("training", "train", error.name) from None
     if protocol not in ("deployed", "published"):
         raise typer.BadParameter(f"--protocol is deployed or published, not '{protocol}'")
-    chosen = [read.read_recipe(recipe, changes) for recipe in recipes]
-    names = [settings.name for settings in chosen]
+    chosen = [read(recipe, settings, unset) for recipe in recipes]
+    names = [one.name for one in chosen]
     if repeated := [name for name in names if names.count(name) > 1]:
         raise typer.BadParameter(
             f"two of the recipes are named '{repeated[0]}'; each needs its own name"
         )
-    for data in dict.fromkeys(settings.data for settings in chosen):
+    for data in dict.fromkeys(one.data for one in chosen):
         _report_repeats(data)
-    if len({data_hash(settings.data) for settings in chosen}) > 1:
-        raise typer.BadParameter("the recipes name different data; they can't stand in one table")
+    if len({data_hash(one.data) for one in chosen}) > 1:
+        raise typer.BadParameter("the recipes name different data, so they cannot be compared")
     contents = []
-    for settings in chosen:
-        place = Path(output) if len(chosen) == 1 else Path(output) / settings.name
+    for recipe in chosen:
+        place = Path(output) if len(chosen) == 1 else Path(output) / recipe.name
 
-        def progress(fold: str, name: str = settings.name) -> Callable[[dict[str, Any]], None]:
+        def progress(fold: str, name: str = recipe.name) -> Callable[[dict[str, Any]], None]:
             print(f"{name}, fold {fold}", file=sys.stderr)
             return _report
 
         result = protocols.crossvalidate(
-            settings,
+            recipe,
             place,
             progress,
             protocol=protocol,  # type: ignore[arg-type]  # checked above
             kept=cache_directory(activation_cache),
         )
         contents.append(result.content)
-        _print_scores(f"{settings.name}: out-of-fold predictions, pooled", result.pooled)
+        _print_scores(f"{recipe.name}: out-of-fold predictions, pooled", result.pooled)
         if protocol == "published":
             mean = result.content["mean_over_models"]["mean_mcc2"]
             print(f"mean over the models, as published: MCC2 {mean['mean']:.3f}")
@@ -192,15 +194,15 @@ def crossvalidate(
 
 
 def cache_directory(choice: str | None) -> str | None:
-    """The folder for what frozen layers compute; None where it shall not be kept."""
+    """Directory of the activation cache; None where nothing shall be stored."""
     if choice is not None:
         return None if choice == "none" else choice
-    place = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "peft-sp", "frozen")
+    place = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "peft-sp", "activations")
     try:
         place = place.expanduser()
         place.mkdir(parents=True, exist_ok=True)
     except (OSError, RuntimeError) as error:  # RuntimeError: nobody's home is known
-        print(f"what frozen layers compute is not kept: {error}", file=sys.stderr)
+        print(f"activations are not cached: {error}", file=sys.stderr)
         return None
     return str(place)
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from peft_sp.cli.train import ActivationCache, Changes, RecipeFile, cache_directory
+from peft_sp.cli.recipes import RecipeName, Set, Unset, read
+from peft_sp.cli.train import ActivationCache, cache_directory
 from peft_sp.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -24,37 +25,39 @@ def add_to(app: typer.Typer) -> None:
 
 
 def tune(
-    recipe: RecipeFile,
+    recipe: RecipeName,
     trials: Annotated[
-        int, typer.Option("--trials", min=1, help="How many there shall be, earlier ones included.")
+        int,
+        typer.Option("--trials", min=1, help="Number of trials, including those of earlier runs."),
     ],
     output: Annotated[str, typer.Option("--output", "-o", help="Directory of the search.")],
-    changes: Changes = None,
+    settings: Set = None,
+    unset: Unset = None,
     activation_cache: ActivationCache = None,
 ) -> None:
     """Search for better settings of a recipe.
 
-    Each trial is judged by the recipe's train and validation partitions, in turn; its test
-    partition is left alone. What is varied stands in the recipe's table 'search'; without one
-    it is the learning rates and what the tuning method has. Writes trials.tsv and best.json.
-    A search that was stopped goes on where it was, and one that is done takes more trials.
+    Each trial is validated on each of the recipe's train and validation partitions in turn; its
+    test partition is not used. The recipe's table 'search' names the options to vary; without
+    one these are the learning rates and the options of the tuning method. Writes trials.tsv and
+    best.json. A search that was stopped is resumed by the same command, and a finished one is
+    continued with a larger number of trials.
 
-    Example: [bold]peft-sp tune recipes/lora-8M.toml --trials 20 --set data=train_set.fasta
+    Example: [bold]peft-sp tune lora-8M --trials 20 --set data=train_set.fasta
     -o lora-search[/bold]
     """
     try:
-        from peft_sp.training import recipe as recipes
         from peft_sp.training.search import trials as searches
     except ImportError as error:
         raise MissingExtraError("tune", "train", error.name) from None
-    settings = recipes.read_recipe(recipe, changes)
-    partitions = searches.usable(settings)
+    searched = read(recipe, settings, unset)
+    partitions = searches.usable(searched)
     _announce(partitions)
 
     def progress(tried: Tried, log: dict[str, float]) -> None:
         _report(tried, log, len(partitions))
 
-    found = searches.search(settings, output, trials, progress, cache_directory(activation_cache))
+    found = searches.search(searched, output, trials, progress, cache_directory(activation_cache))
     _print_trials(found, partitions)
     print(f"\nTo use trial {found[0].number}:")
     print("  " + " \\\n  ".join(found[0].settings))
@@ -64,8 +67,8 @@ def tune(
 def _announce(partitions: Sequence[int]) -> None:
     used = " and ".join((", ".join(map(str, partitions[:-1])), str(partitions[-1])))
     rest = ", ".join(str(n) for n in range(3) if n not in partitions)
-    end = f"partition {rest} is left alone" if rest else "none is left to test on"
-    print(f"trials are judged by partitions {used}; {end}", file=sys.stderr)
+    end = f"partition {rest} is not used" if rest else "none is left to test on"
+    print(f"trials are validated on partitions {used}; {end}", file=sys.stderr)
 
 
 def _report(tried: Tried, log: dict[str, float], folds: int) -> None:

@@ -164,7 +164,8 @@ def _at(path: Path) -> Source:
 
 
 def _unknown(name: str) -> RecipeError:
-    near = difflib.get_close_matches(Path(name).name.removesuffix(SUFFIX), shipped(), n=3)
+    stem, known = Path(name).name.removesuffix(SUFFIX), shipped()
+    near = [stem] if stem in known else difflib.get_close_matches(stem, known, n=3)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     return RecipeError(
         name,
@@ -244,10 +245,14 @@ def _merged(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in own.items():
         before = merged.get(key)
-        together = isinstance(before, Mapping) and isinstance(value, Mapping)
-        if key == "tuning" and together:
-            together = value.get("method", before.get("method")) == before.get("method")
-        merged[key] = _merged(before, value) if together and key != "search" else value
+        if isinstance(before, Mapping) and isinstance(value, Mapping) and key != "search":
+            method = before.get("method")
+            if key == "tuning" and value.get("method", method) != method:
+                merged[key] = dict(value)
+            else:
+                merged[key] = _merged(before, value)
+        else:
+            merged[key] = value
     return merged
 
 

@@ -177,7 +177,8 @@ def read_recipe(
 
 def as_toml(recipe: Recipe) -> str:
     """A recipe with all that it inherits and all defaults, as a TOML file without a base."""
-    values = recipe.model_dump(mode="json")
+    dumped = recipe.model_dump(mode="json")
+    values = {key: dumped.pop(key) for key in ("name", "description")} | dumped
     if recipe.search:
         values["search"] = {key: one.model_dump(mode="json") for key, one in recipe.search.items()}
     return recipe_files.as_toml(values)

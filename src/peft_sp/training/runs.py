@@ -247,7 +247,7 @@ def _again(recipe: Recipe) -> str:
             if number is not None:
                 changes.append(f"partitions.{name}={number}")
     sets = " ".join(f"--set {shlex.quote(change)}" for change in changes)
-    return f"peft-sp train recipes/{recipe.name}.toml {sets} -o {recipe.name}-again"
+    return f"peft-sp train {recipe.name} {sets} -o {recipe.name}-again"
 
 
 def _card(recipe: Recipe, trained: Trained, measured: dict[str, Any] | None) -> str:

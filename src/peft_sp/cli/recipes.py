@@ -1,0 +1,103 @@
+"""`peft-sp recipes`, and how every command that trains takes a recipe."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from peft_sp.errors import MissingExtraError
+from peft_sp.io import recipe_files
+
+if TYPE_CHECKING:
+    from peft_sp.training.recipe import Recipe
+
+RecipeName = Annotated[
+    str,
+    typer.Argument(
+        metavar="RECIPE",
+        help="A recipe of the package ('peft-sp recipes' lists them), or a TOML file.",
+    ),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Set an option of the recipe, e.g. optimisation.epochs=5; may be repeated.",
+    ),
+]
+Unset = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--unset",
+        metavar="KEY",
+        help="Remove an optional setting of the recipe, e.g. partitions.test; may be repeated.",
+    ),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command()(recipes)
+
+
+def read(recipe: str, settings: Sequence[str] | None, unset: Sequence[str] | None) -> Recipe:
+    """The recipe that a command was given. Raises RecipeError, MissingExtraError."""
+    try:
+        from peft_sp.training.recipe import read_recipe
+    except ImportError as error:
+        raise MissingExtraError("a recipe", "train", error.name) from None
+    return read_recipe(recipe, settings or (), unset or ())
+
+
+def recipes(
+    name: Annotated[
+        str | None, typer.Argument(metavar="RECIPE", help="A recipe's name, or a TOML file.")
+    ] = None,
+    settings: Set = None,
+    unset: Unset = None,
+) -> None:
+    """List the recipes of the package, or print one.
+
+    A recipe is printed with everything that it inherits and all defaults, as a TOML file that can
+    be edited and trained.
+
+    Example: [bold]peft-sp recipes lora-8M > my-recipe.toml[/bold]
+    """
+    if name is None:
+        if settings or unset:
+            raise typer.BadParameter("--set and --unset need the name of a recipe")
+        _list()
+        return
+    recipe = read(name, settings, unset)
+    from peft_sp.training.recipe import as_toml
+
+    print(as_toml(recipe), end="")
+
+
+def _list() -> None:
+    """Each description once, above the recipes that it is of."""
+    described = ""
+    for name, source in recipe_files.shipped().items():
+        values = recipe_files.resolve(source)
+        description = _first_sentence(values["description"])
+        if description != described:
+            print(("\n" if described else "") + description)
+            described = description
+        method, backbone = _method_and_backbone(values)
+        print(f"  {name:<23} {method:<14} {backbone}")
+    print("\n'peft-sp recipes RECIPE' prints a recipe with all its settings.")
+
+
+def _method_and_backbone(values: dict[str, Any]) -> tuple[str, str]:
+    if "student" in values:
+        return "small network", "no backbone"
+    return values["tuning"]["method"], Path(values["backbone"]).name
+
+
+def _first_sentence(text: str) -> str:
+    return re.split(r"(?<=[.])\s+(?=[A-Z])", text, maxsplit=1)[0]
