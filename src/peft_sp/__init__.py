@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     )
     from peft_sp.inference.loading import load
     from peft_sp.inference.predictor import Predictor
+    from peft_sp.inference.run import RunInfo, RunOptions, predict_run
     from peft_sp.io.fasta import read_fasta
     from peft_sp.io.registry.lookup import Model
     from peft_sp.io.tables import to_dataframe
@@ -74,9 +75,12 @@ __all__ = [
     "Protein",
     "RecipeError",
     "Region",
+    "RunInfo",
+    "RunOptions",
     "__version__",
     "load",
     "models",
+    "predict_run",
     "read_fasta",
     "to_dataframe",
 ]
@@ -91,6 +95,7 @@ _HOMES = {
     ),
     "inference.loading": ("load",),
     "inference.predictor": ("Predictor",),
+    "inference.run": ("RunInfo", "RunOptions", "predict_run"),
     "io.fasta": ("read_fasta",),
     "io.registry.lookup": ("Model",),
     "io.tables": ("to_dataframe",),

@@ -30,7 +30,7 @@ def install_shim(
         Path | None,
         typer.Argument(metavar="DIR", help="Where; default: beside the command peft-sp."),
     ] = None,
-    remove: Annotated[bool, typer.Option("--remove", help="Take it away again.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove it again.")] = False,
 ) -> None:
     """Install a command named signalp6 that runs peft-sp signalp6.
 
@@ -78,11 +78,11 @@ def _is_ours(path: Path) -> bool:
 
 
 def _warn_of_others(path: Path) -> None:
-    found = shutil.which(NAME)
-    if found is None:
+    first = shutil.which(NAME)
+    if first is None:
         problem = f"{path.parent} is not on PATH; add it, so that pipelines find {NAME}"
-    elif not Path(found).samefile(path):
-        problem = f"{found} comes first on PATH; pipelines will run that one"
+    elif not Path(first).samefile(path):
+        problem = f"{first} comes first on PATH; pipelines will run that one"
     else:
         return
     print(f"peft-sp: {problem}", file=sys.stderr)

@@ -82,8 +82,8 @@ class Predictor:
         record alone (`records`). Reads ahead by `chunk` proteins and never holds more.
 
         organism: with "eukarya" only NO_SP and SP exist, and their probabilities are exact.
-        "auto" goes by what each header says (`io.organism`), and by "other" with a warning if
-        nothing. batch_size: windows that the network computes at once, None for what suits it.
+        "auto" goes by each header (`io.organism`), and by "other", with a warning, where that names
+        no organism. batch_size: windows that the network computes at once, None for what suits it.
         marginals: whether predictions carry the probabilities at each residue (`Marginals`);
         they take too much room to be kept from chunk to chunk.
         on_error: what is done about a record that cannot be predicted (`cleaning.OnError`):
@@ -176,25 +176,28 @@ def _results(decoded: Decoded, lengths: NDArray[np.int64]) -> Iterator[Result]:
         decoded.sites.tolist(),
         decoded.site_probabilities.tolist(),
     )
-    for row, (kind, shares, site, chance) in enumerate(zip(*columns, strict=True)):
-        likely = marginals[row] if marginals else None
-        yield kind, tuple(shares), site, chance, tuple(regions.get(row, ())), likely
+    for row, (kind, probabilities, site, site_probability) in enumerate(zip(*columns, strict=True)):
+        yield (
+            *(kind, tuple(probabilities), site, site_probability),
+            tuple(regions.get(row, ())),
+            marginals[row] if marginals else None,
+        )
 
 
 def _marginals(decoded: Decoded, lengths: NDArray[np.int64]) -> list[Marginals]:
     """One a window, read-only, since proteins with the same window share it; empty without."""
     if decoded.marginals is None or decoded.cleavage is None:
         return []
-    found = []
+    windows = []
     regions = (decoded.marginals @ _STATE_TO_COLUMN).astype(np.float32)
     cleavage = decoded.cleavage.astype(np.float32)
     for row, length in enumerate(lengths.tolist()):
-        # Copies, so that a remembered window does not keep its whole batch.
+        # Copies, so that a window's result does not keep its whole batch.
         own = Marginals(regions[row, :length].copy(), cleavage[row, :length].copy())
         own.regions.setflags(write=False)
         own.cleavage.setflags(write=False)
-        found.append(own)
-    return found
+        windows.append(own)
+    return windows
 
 
 def _regions(paths: NDArray[np.int8]) -> dict[int, list[Region]]:
@@ -206,17 +209,17 @@ def _regions(paths: NDArray[np.int8]) -> dict[int, list[Region]]:
     rows, starts = np.nonzero((numbers != before) & (numbers > 0))
     _, ends = np.nonzero((numbers != after) & (numbers > 0))
     names = numbers[rows, starts]
-    found: dict[int, list[Region]] = {}
+    regions: dict[int, list[Region]] = {}
     for row, start, end, name in zip(
         rows.tolist(), starts.tolist(), ends.tolist(), names.tolist(), strict=True
     ):
-        found.setdefault(row, []).append(Region(REGIONS[name - 1], start + 1, end + 1))
-    return found
+        regions.setdefault(row, []).append(Region(REGIONS[name - 1], start + 1, end + 1))
+    return regions
 
 
 def _prediction(protein: Protein, result: Result, organism: Organism | None) -> Prediction:
     """organism: None where it is not known and the result is that of "other"."""
-    kind, probabilities, site, chance, regions, likely = result
+    kind, probabilities, site, site_probability, regions, marginals = result
     if organism is None:
         protein = replace(protein, warnings=(*protein.warnings, UNDECIDED))
     return Prediction(
@@ -224,9 +227,9 @@ def _prediction(protein: Protein, result: Result, organism: Organism | None) -> 
         TYPES[kind],
         dict(zip(TYPES, probabilities, strict=True)),
         site or None,
-        chance if site else None,
+        site_probability if site else None,
         regions if site else (),
-        marginals=likely,
+        marginals=marginals,
         organism=organism or "other",
         undecided=organism is None,
     )

@@ -1,6 +1,6 @@
 """From a record as it stands in a file to a protein that can be predicted: every rule.
 
-What a rule changes in a sequence or a name it says in a warning; what it cannot mend it refuses.
+Every change of a sequence or a name gives a warning; a record without a remedy is refused.
 """
 
 from __future__ import annotations
@@ -119,11 +119,11 @@ def looks_like_nucleotides(letters: str) -> bool:
 
 
 def _not_an_amino_acid(letter: str, letters: str) -> str:
-    place = letters.find(letter) + 1
+    position = letters.find(letter) + 1
     if letter == ">":
-        return f"'>' at residue {place}: a line end is missing before a header; put it in"
+        return f"'>' at residue {position}: a line end is missing before a header; put it in"
     shown = f"byte {ord(letter) - 0xDC00:#x}" if _STRAY_BYTE.match(letter) else repr(letter)
-    return f"{shown} at residue {place} is no amino acid; remove it"
+    return f"{shown} at residue {position} is no amino acid; remove it"
 
 
 def _more_than_a_sequence(name: str, letters: str) -> str | None:

@@ -52,7 +52,7 @@ class Raw:
 
 
 class _Lines:
-    """The lines of a text file for dnaio's reader, remembering where the records start."""
+    """The lines of a text file for dnaio's reader, which notes where the records start."""
 
     def __init__(self, text: TextIO, path: str) -> None:
         self._text, self._path = text, path
@@ -82,8 +82,8 @@ class _Lines:
 
 def _no_header(line: str) -> str:
     shown = ascii(line[:_SHOWN] + ("..." if len(line) > _SHOWN else ""))
-    mend = "put a line such as '>name' before the sequence" if line.isalpha() else "remove it"
-    return f"not FASTA: the line {shown} stands before any header, which starts with '>'; {mend}"
+    remedy = "put a line such as '>name' before the sequence" if line.isalpha() else "remove it"
+    return f"not FASTA: the line {shown} stands before any header, which starts with '>'; {remedy}"
 
 
 class _Reader(FastaReader):
@@ -133,7 +133,7 @@ def read_fasta(path: str | os.PathLike[str], on_error: OnError = "raise") -> Ite
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What a first pass over the input found.
+    """The result of a first pass over the input.
 
     count: usable records; skipped: an error for each other; unique: no id stands twice;
     fingerprint: of the usable records as they were understood, whatever the files' names, line
@@ -237,11 +237,11 @@ def open_input(names: Iterable[str | os.PathLike[str]]) -> Iterator[FastaInput]:
                     raise InputError("is closed; give a file", path=name)
                 paths.append(_keep(sys.stdin.buffer, stack, name))
                 continue
-            found = check(name)
-            if (found.st_dev, found.st_ino) in files:
+            status = check(name)
+            if (status.st_dev, status.st_ino) in files:
                 raise InputError("this file is given twice; give it once", path=name)
-            files.add((found.st_dev, found.st_ino))
-            if stat.S_ISREG(found.st_mode):
+            files.add((status.st_dev, status.st_ino))
+            if stat.S_ISREG(status.st_mode):
                 paths.append(name)
                 continue
             try:

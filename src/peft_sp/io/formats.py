@@ -1,6 +1,6 @@
 """Files as they come: compressed or not, in several encodings, or of another format altogether.
 
-What a file is, its content says, never its name.
+The content tells what a file is, never its name.
 """
 
 from __future__ import annotations
@@ -103,14 +103,14 @@ def open_text(path: str | os.PathLike[str]) -> Iterator[TextIO]:
 def check(name: str) -> os.stat_result:
     """What the system knows of a file. Raises InputError where it is none that can be read."""
     try:
-        found = Path(name).stat()
+        status = Path(name).stat()
     except FileNotFoundError:
         raise InputError("no such file", path=name) from None
     except (OSError, ValueError) as error:
         raise InputError(_unreadable(error), path=name) from None
-    if stat.S_ISDIR(found.st_mode):
+    if stat.S_ISDIR(status.st_mode):
         raise InputError("is a directory; give a FASTA file", path=name)
-    return found
+    return status
 
 
 def compression_of(head: bytes) -> str | None:
@@ -128,8 +128,8 @@ def other_format(head: bytes) -> str | None:
     lower = begin[:32].lower()
     for magic in _BY_LENGTH:
         if begin.startswith(magic) or (magic.startswith(b"<") and lower.startswith(magic)):
-            what, mend = _OTHER_FORMATS[magic]
-            return f"this looks like {what}, not FASTA; {mend}"
+            what, remedy = _OTHER_FORMATS[magic]
+            return f"this looks like {what}, not FASTA; {remedy}"
     if head[257:262] == b"ustar":
         return f"this is a tar archive; {_UNPACK}"
     if b"\x00" in head and begin[:1] not in (b">", b"#", b";"):

@@ -1,4 +1,4 @@
-"""Eukarya or other, decided by what a header says of the organism.
+"""Eukarya or other, decided by the organism that a header names.
 
 `domains.txt.xz` beside this file is made from NCBI Taxonomy (public domain) by
 `scripts/domains.py`: the genera and higher taxa of eukaryotes and of bacteria and archaea, species
@@ -71,7 +71,7 @@ def domains() -> Domains:
 
 
 def organism_of(header: str) -> Organism | None:
-    """What a header says; None where it says nothing that decides.
+    """The organism that a header names; None where it names none.
 
     Read are, in this order: OX= (UniProt) or TaxID= (UniRef), OS= or Tax=, the name in brackets
     at the end (NCBI), and RefSeq's accessions WP_ and XP_.
