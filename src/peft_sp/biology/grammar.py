@@ -35,6 +35,8 @@ class TypeDeclaration:
     cut_after: the state of the signal peptide's last residue, "" where nothing is cut.
     starts: the states a protein may begin in.
     label: the letter of the signal peptide's residues in three-line label files.
+    signalp6_name, title: what SignalP 6 calls it in tables and in `output.json`.
+    feature, note: GFF3's feature of its signal peptide, and the attribute that tells it apart.
     """
 
     name: str
@@ -45,24 +47,40 @@ class TypeDeclaration:
     cut_after: str
     starts: tuple[str, ...]
     once: tuple[str, ...] = ()
+    title: str = ""
+    feature: str = "signal_peptide"
+    note: str = "."
 
 
 DECLARATIONS = (
-    TypeDeclaration("NO_SP", "OTHER", "", "", "", "", ("I", "O")),
-    TypeDeclaration("SP", "SP", "Sec/SPI", "S", "N->H->C->O", "C", ("N",)),
-    TypeDeclaration("LIPO", "LIPO", "Sec/SPII", "L", "N->H->CS->C1->O", "CS", ("N",), once=("C1",)),
-    TypeDeclaration("TAT", "TAT", "Tat/SPI", "T", "N->RR->N, N->H->C->O", "C", ("N",)),
+    TypeDeclaration("NO_SP", "OTHER", "", "", "", "", ("I", "O"), title="Other"),
     TypeDeclaration(
-        "TATLIPO",
-        "TATLIPO",
-        "Tat/SPII",
-        "T",
-        "N->RR->N, N->H->CS->C1->O",
-        "CS",
-        ("N",),
-        once=("C1",),
+        *("SP", "SP", "Sec/SPI", "S", "N->H->C->O", "C", ("N",)),
+        title="Signal Peptide (Sec/SPI)",
     ),
-    TypeDeclaration("PILIN", "PILIN", "Sec/SPIII", "P", "P->CS->H->O, H->M, H->I", "P", ("P",)),
+    TypeDeclaration(
+        *("LIPO", "LIPO", "Sec/SPII", "L", "N->H->CS->C1->O", "CS", ("N",)),
+        once=("C1",),
+        title="Lipoprotein signal peptide (Sec/SPII)",
+        feature="lipoprotein_signal_peptide",
+    ),
+    TypeDeclaration(
+        *("TAT", "TAT", "Tat/SPI", "T", "N->RR->N, N->H->C->O", "C", ("N",)),
+        title="TAT signal peptide (Tat/SPI)",
+        note="Note=TAT",
+    ),
+    TypeDeclaration(
+        *("TATLIPO", "TATLIPO", "Tat/SPII", "T", "N->RR->N, N->H->CS->C1->O", "CS", ("N",)),
+        once=("C1",),
+        title="TAT Lipoprotein signal peptide (Tat/SPII)",
+        feature="lipoprotein_signal_peptide",
+        note="Note=TAT",
+    ),
+    TypeDeclaration(
+        *("PILIN", "PILIN", "Sec/SPIII", "P", "P->CS->H->O, H->M, H->I", "P", ("P",)),
+        title="Pilin-like signal peptide (Sec/SPIII)",
+        note="Note=Pilin",
+    ),
 )
 
 TYPES = tuple(declaration.name for declaration in DECLARATIONS)

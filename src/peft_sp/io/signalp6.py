@@ -27,21 +27,9 @@ _COLUMN = {
     d.name: d.signalp6_name + (f"({d.mechanism})" if d.mechanism else "") for d in DECLARATIONS
 }
 _NAME = {d.name: d.signalp6_name for d in DECLARATIONS}
-_LONG_NAME = {
-    "NO_SP": "Other",
-    "SP": "Signal Peptide (Sec/SPI)",
-    "LIPO": "Lipoprotein signal peptide (Sec/SPII)",
-    "TAT": "TAT signal peptide (Tat/SPI)",
-    "TATLIPO": "TAT Lipoprotein signal peptide (Tat/SPII)",
-    "PILIN": "Pilin-like signal peptide (Sec/SPIII)",
-}
-_FEATURE = {  # GFF3 feature and attribute column
-    "SP": ("signal_peptide", "."),
-    "LIPO": ("lipoprotein_signal_peptide", "."),
-    "TAT": ("signal_peptide", "Note=TAT"),
-    "TATLIPO": ("lipoprotein_signal_peptide", "Note=TAT"),
-    "PILIN": ("signal_peptide", "Note=Pilin"),
-}
+_TITLE = {d.name: d.title for d in DECLARATIONS}
+_FEATURE = {d.name: (d.feature, d.note) for d in DECLARATIONS}
+"""GFF3 feature and attribute column."""
 _REGIONS = ("n-region", "h-region", "c-region", "lipid-modified cysteine", "twin-arginine motif")
 """The regions of the real tool, in its order; what else is predicted is in `predictions.tsv`."""
 
@@ -117,7 +105,7 @@ class SignalP6Writer:
         self._free_key = FreeNames()
         self._entries = 0
         self._own = ProteinFiles(files, run.protein_files)
-        self._types_json = _json_list([json.dumps(_LONG_NAME[name]) for name in self._types])
+        self._types_json = _json_list([json.dumps(_TITLE[name]) for name in self._types])
         if not files.resumed:
             self._write_heads()
 
@@ -211,7 +199,7 @@ class SignalP6Writer:
             f"{lead}    {json.dumps(key)}: {{\n"
             f'      "Name": {json.dumps(header)},\n'
             f"{plots}"
-            f'      "Prediction": {json.dumps(_LONG_NAME[prediction.type])},\n'
+            f'      "Prediction": {json.dumps(_TITLE[prediction.type])},\n'
             f'      "Likelihood": {likelihood},\n'
             f'      "Protein_types": {self._types_json},\n'
             f'      "CS_pos": {json.dumps(cut_text)}\n    }}'
