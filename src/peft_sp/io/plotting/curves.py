@@ -1,4 +1,4 @@
-"""What a person looks at: how likely each part of a signal peptide is at each residue."""
+"""The curves of a picture: the probability of each part of a signal peptide at each residue."""
 
 from __future__ import annotations
 

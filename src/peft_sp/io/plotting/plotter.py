@@ -28,7 +28,7 @@ _DRAWN_BY_MATPLOTLIB = ("png", "pdf", "eps")
 _BATCH = 16
 """Pictures that a process draws at once."""
 _ALONE = 64
-"""Pictures that are drawn sooner than another process has started."""
+"""Pictures that take less time than starting another process."""
 _LONGEST_NAME = 120
 """Letters of an id in a file's name; some file systems hold 143 bytes, most 255."""
 _STRANGE = re.compile("[^A-Za-z0-9]")
@@ -122,7 +122,7 @@ class Plotter:
         return name
 
     def pass_over(self, protein: Protein) -> None:
-        """A picture of it is there from an earlier run, under the name that `add` would give."""
+        """Skip a protein whose picture an earlier run drew, under the name that `add` gives."""
         self._names(_stem(protein.id))
 
     def drain(self) -> None:

@@ -69,7 +69,7 @@ WORTH_INK = 1.5 / 255
 TEXTS = {
     "none": "no signal peptide: {probability}",
     "signal": "{type}, {mechanism}: {probability}",
-    "site": "\u2003cleavage after {site}, {before}|{after}: {chance}",
+    "site": "\u2003cleavage after {site}, {before}|{after}: {site_probability}",
     "type": "{type} {probability}",
     "extent": "residues 1 to {read} of {length}",
 }
@@ -85,7 +85,7 @@ _NARROWEST, _WIDEST, _PITCH = 350.0, 630.0, 14.0
 _RISE = 165.0
 """Height of the plot."""
 _LETTER, _BOLD_LETTER = 0.60, 0.70
-"""Mean width of a letter, as a share of the font's size, on the safe side."""
+"""Mean width of a letter, as a fraction of the font's size, rounded up."""
 _STEM, _MARKER = 1.4, 4.5
 
 
@@ -144,7 +144,8 @@ def _texts(prediction: Prediction) -> dict[str, str]:
     call = TEXTS["signal" if prediction.is_signal_peptide else "none"]
     if site is not None:
         call += TEXTS["site"]
-        values["site"], values["chance"] = site, f"{prediction.cleavage_probability or 0.0:.3f}"
+        values["site"] = site
+        values["site_probability"] = f"{prediction.cleavage_probability or 0.0:.3f}"
         values["before"], values["after"] = window[max(site - 3, 0) : site], window[site : site + 2]
     types = (
         TEXTS["type"].format(type=name, probability=f"{probability:.3f}")

@@ -15,7 +15,7 @@ from peft_sp.io.plotting.shapes import CORNERS, Box, Letters, Line, Markers, Sha
 FONT = "DejaVu Sans,Verdana,Helvetica,Arial,sans-serif"
 TYPEWRITER = "DejaVu Sans Mono,Menlo,Consolas,monospace"
 HALF_LETTER = 0.301
-"""Half the width of the typewriter font's letters, as a share of its size."""
+"""Half the width of the typewriter font's letters, as a fraction of its size."""
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -42,7 +42,7 @@ def _head(frame: Frame) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text for XML: markup escaped, and what XML forbids replaced."""
+    """Text for XML: markup escaped, and characters that XML forbids replaced."""
     return escape(_NOT_XML.sub("\ufffd", text), {'"': "&quot;"})
 
 

@@ -152,6 +152,29 @@ def test_marginals_are_needed():
         page_of([found])
 
 
+def test_a_page_that_is_resumed_is_the_same(predictions):
+    """Wherever a chunk ended; chunks of 7 proteins are no whole number of blocks of 3."""
+    whole = io.StringIO()
+    writer = SummaryWriter(whole, run_of(), chunk=7, block=3)
+    stops = []
+    for number, prediction in enumerate(predictions, 1):
+        writer.write(prediction)
+        if number % 7 == 0:
+            # Asked for at some chunks only, as a journal does.
+            state = json.dumps(writer.state()) if number % 2 else None
+            stops.append((number, len(whole.getvalue()), state))
+    writer.finish()
+    resumed_at = [stop for stop in stops if stop[2]]
+    assert len(resumed_at) > 2
+    for number, size, state in resumed_at:
+        rest = io.StringIO()
+        writer = SummaryWriter(rest, run_of(), json.loads(state), chunk=7, block=3)
+        for prediction in predictions[number:]:
+            writer.write(prediction)
+        writer.finish()
+        assert whole.getvalue()[:size] + rest.getvalue() == whole.getvalue()
+
+
 def test_predictions_do_not_pile_up(predictions):
     writer = SummaryWriter(io.StringIO(), run_of())
     most = 0

@@ -19,11 +19,11 @@ _CHEMISTRY = {
     **dict.fromkeys("GPCSTYNQ", "polar"),
 }
 _CAP = 0.72
-"""Height of a capital letter, as a share of the font's size, in the fonts of the style sheet."""
+"""Height of a capital letter, as a fraction of the font's size, in the fonts of the style sheet."""
 _FEWEST = 5
 """Peptides below which no logo is drawn."""
 _CLASS = dict(zip(REGIONS, ("n", "h", "c", "signal"), strict=True))
-_PLACES = (0, 20, 40, 60)
+_TICKS = (0, 20, 40, 60)
 _CELL_WIDTH, _CELL_HEIGHT = 230.0, 36.0
 
 Counts = NDArray[np.int64]
@@ -47,16 +47,16 @@ def histogram(counts: Counts, label: str, logarithmic: bool = False) -> str:
         parts.append(_rule(left, left + width, y))
         parts.append(_text(left - 6, y + 4, f"{tick:,}", "end"))
     step = width / len(counts)
-    for place, count in enumerate(counts.tolist()):
-        x, bar = left + place * step, tall(count)
-        low, high = place / len(counts), (place + 1) / len(counts)
+    for number, count in enumerate(counts.tolist()):
+        x, bar = left + number * step, tall(count)
+        low, high = number / len(counts), (number + 1) / len(counts)
         title = f"<title>{low:.2f} to {high:.2f}: {count:,}</title>"
         parts.append(
             f'<rect class="bar" x="{x + 0.5:.1f}" y="{top + height - bar:.1f}" '
             f'width="{step - 1:.1f}" height="{bar:.1f}">{title}</rect>'
         )
-    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
-        parts.append(_text(left + share * width, top + height + 16, f"{share:g}", "middle"))
+    for fraction in (0.0, 0.25, 0.5, 0.75, 1.0):
+        parts.append(_text(left + fraction * width, top + height + 16, f"{fraction:g}", "middle"))
     return _svg(left + width + 14, top + height + 24, label, parts)
 
 
@@ -80,8 +80,8 @@ def logo(statistics: Statistics, type_name: str) -> str:
     for bits in range(int(most) + 1):
         y = bottom - tall * bits / most
         parts += [_rule(left, left + width, y), _text(left - 6, y + 4, str(bits), "end")]
-    for place, row in enumerate(heights):
-        x, y = left + place * column, bottom
+    for position, row in enumerate(heights):
+        x, y = left + position * column, bottom
         for number in np.argsort(row):
             height = tall * row[number] / most
             if height < 0.5:
@@ -94,7 +94,7 @@ def logo(statistics: Statistics, type_name: str) -> str:
                 f'scale(1 {scale:.3f})">{letter}</text>'
             )
             y -= height
-        offset = place - BEFORE
+        offset = position - BEFORE
         name = f"{offset:+d}" if offset < 0 else f"+{offset + 1}"
         parts.append(_text(x + column / 2, bottom + 14, name.replace("-", "\u2212"), "middle"))
     cut = left + BEFORE * column
@@ -121,7 +121,9 @@ def region_lengths(statistics: Statistics, types: Sequence[str], numbers: Sequen
             parts.extend(_small_histogram(counts, x, base, region))
     for column in range(len(REGIONS)):
         x, scale = left + column * across, _CELL_WIDTH / (WINDOW + 1)
-        parts += [_text(x + place * scale, bottom + 8, str(place), "middle") for place in _PLACES]
+        parts += [
+            _text(x + position * scale, bottom + 8, str(position), "middle") for position in _TICKS
+        ]
     return _svg(left + across * len(REGIONS), bottom + 14, "Lengths of regions in residues", parts)
 
 
@@ -133,8 +135,8 @@ def _small_histogram(counts: Counts, x: float, base: float, region: str) -> Iter
         return
     scale, most = width / len(counts), counts.max()
     bars = "".join(
-        f"M{x + place * scale:.1f} {base}v{-height * counts[place] / most:.1f}h{scale:.2f}V{base}z"
-        for place in np.flatnonzero(counts).tolist()
+        f"M{x + n * scale:.1f} {base}v{-height * counts[n] / most:.1f}h{scale:.2f}V{base}z"
+        for n in np.flatnonzero(counts).tolist()
     )
     middle = median(counts)
     yield f'<path class="{_CLASS[region]}" d="{bars}"/>'

@@ -198,11 +198,11 @@ def _counts(counted: Statistics, types: Sequence[str]) -> str:
     rows = []
     for name in types:
         number = counted.types[name]
-        share = number / max(counted.count, 1)
+        fraction = number / max(counted.count, 1)
         rows.append(
             f'<tr><th scope="row">{name}</th><td>{MECHANISM_OF_TYPE[name] or "none"}</td>'
-            f'<td class="number">{number:,}</td><td class="number">{share:.1%}</td>'
-            f'<td class="share"><div style="width:{100 * share:.2f}%"></div></td></tr>'
+            f'<td class="number">{number:,}</td><td class="number">{fraction:.1%}</td>'
+            f'<td class="fraction"><div style="width:{100 * fraction:.2f}%"></div></td></tr>'
         )
     return "".join(rows)
 
@@ -227,9 +227,9 @@ def _notes(counted: Statistics, skipped: int) -> str:
 
 
 def _background(counted: Statistics) -> str:
-    shares = counted.background
-    order = np.argsort(-shares)
-    return ", ".join(f"{AMINO_ACIDS[n]} {shares[n]:.1%}" for n in order.tolist())
+    fractions = counted.background
+    order = np.argsort(-fractions)
+    return ", ".join(f"{AMINO_ACIDS[n]} {fractions[n]:.1%}" for n in order.tolist())
 
 
 def _json(value: Any) -> str:

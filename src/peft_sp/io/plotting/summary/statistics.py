@@ -82,8 +82,8 @@ class Statistics:
         if cut:
             kinds = np.array([TYPES.index(prediction.type) for prediction in cut])
             codes = _codes("".join(map(_surroundings, cut))).reshape(len(cut), -1)
-            row, place = np.nonzero(codes < len(AMINO_ACIDS))
-            np.add.at(self.around, (kinds[row], place, codes[row, place]), 1)
+            row, position = np.nonzero(codes < len(AMINO_ACIDS))
+            np.add.at(self.around, (kinds[row], position, codes[row, position]), 1)
 
     def _add_lengths(self, prediction: Prediction) -> None:
         kind = TYPES.index(prediction.type)
@@ -93,25 +93,25 @@ class Statistics:
 
     @property
     def background(self) -> Floats:
-        """Shares of the amino acids (20,) in the windows; one of each is added."""
+        """Fractions of the amino acids (20,) in the windows; one of each is added."""
         counts = self.residues + 1.0
-        shares: Floats = counts / counts.sum()
-        return shares
+        fractions: Floats = counts / counts.sum()
+        return fractions
 
     def logo(self, type_name: str) -> Floats:
-        """Heights of letters (places, 20) around a type's cut, in bits.
+        """Heights of letters (positions, 20) around a type's cut, in bits.
 
-        A place's height is the relative entropy of its composition to the run's own, less what
-        as few peptides would show by chance (Schneider et al. 1986; 19 / 2n ln 2), not below
-        zero; a letter's is its share of that.
+        A position's height is the relative entropy of its composition to the run's own, less the
+        small-sample correction (Schneider et al. 1986; 19 / 2n ln 2), not below zero; a letter's
+        is its fraction of that.
         """
         counts = self.around[TYPES.index(type_name)].astype(np.float64)
         total = counts.sum(axis=1, keepdims=True)
-        shares = counts / np.maximum(total, 1.0)
+        fractions = counts / np.maximum(total, 1.0)
         with np.errstate(divide="ignore", invalid="ignore"):
-            bits = np.where(shares > 0, shares * np.log2(shares / self.background), 0.0)
-        chance = (len(AMINO_ACIDS) - 1) / (2 * np.log(2) * np.maximum(total, 1.0))
-        heights: Floats = shares * np.maximum(bits.sum(axis=1, keepdims=True) - chance, 0.0)
+            bits = np.where(fractions > 0, fractions * np.log2(fractions / self.background), 0.0)
+        correction = (len(AMINO_ACIDS) - 1) / (2 * np.log(2) * np.maximum(total, 1.0))
+        heights: Floats = fractions * np.maximum(bits.sum(axis=1, keepdims=True) - correction, 0.0)
         return heights
 
 
@@ -120,8 +120,8 @@ def _codes(text: str) -> NDArray[np.int64]:
 
 
 def _histogram(values: Sequence[float]) -> Counts:
-    found, _ = np.histogram(values, BINS, (0.0, 1.0))
-    return found.astype(np.int64)
+    counts, _ = np.histogram(values, BINS, (0.0, 1.0))
+    return counts.astype(np.int64)
 
 
 def _surroundings(prediction: Prediction) -> str:

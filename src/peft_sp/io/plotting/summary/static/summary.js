@@ -194,7 +194,7 @@
     const filled = (name, values) => run.texts[name].replace(/{(\w+)}/g, (_, key) => values[key]);
     const values = {
       type: types[type], mechanism: run.types[type][1], probability: three(all.probabilities[i][type]), site,
-      before: window.slice(Math.max(site - 3, 0), site), after: window.slice(site, site + 2), chance: three(all.site_probability[i]),
+      before: window.slice(Math.max(site - 3, 0), site), after: window.slice(site, site + 2), site_probability: three(all.site_probability[i]),
       read: window.length, length: length.toLocaleString("en"),
     };
     const named = all.probabilities[i].map((millionths, n) => (millionths >= 1e6 * run.least ? filled("type", { type: run.names[n], probability: three(millionths) }) : ""));
