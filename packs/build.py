@@ -47,16 +47,16 @@ def main() -> None:
     parser.add_argument("--name", help="which of the pack's models it is, if it has several")
     parser.add_argument("--no-wheel", action="store_true", help="put the model in, build nothing")
     parser.add_argument(
-        "--no-build-isolation", action="store_true", help="build with the setuptools at hand"
+        "--no-build-isolation", action="store_true", help="build with the installed setuptools"
     )
     chosen = parser.parse_args()
     try:
         model = check_model(chosen.model)
         project = read_project(chosen.pack)
-        name, folder = place_of(project, chosen.pack, chosen.name)
+        name, folder = target_of(project, chosen.pack, chosen.name)
         fill(model, folder, name, project)
         fill_card(model, chosen.pack, folder, project["project"]["license"])
-        print(f"{folder}: {name}, {lookup.find(folder).size / 1e6:.1f} MB, sums compared")
+        print(f"{folder}: {name}, {lookup.find(folder).size / 1e6:.1f} MB, checksums compared")
         if not chosen.no_wheel:
             print(build_wheel(chosen.pack, folder, isolated=not chosen.no_build_isolation))
     except PeftSpError as error:
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def check_model(directory: Path) -> lookup.Model:
-    """The model, if it predicts without torch and says what a user must know."""
+    """The model, if it predicts without torch and has what a user must know."""
     if not (directory / lookup.CONFIG).is_file():
         stop(f"{directory}: no trained model is here ({lookup.CONFIG} is missing)")
     model = lookup.find(directory.resolve())
@@ -87,7 +87,7 @@ def read_project(pack: Path) -> dict[str, Any]:
         stop(f"{file}: cannot be read ({error})")
 
 
-def place_of(project: dict[str, Any], pack: Path, name: str | None) -> tuple[str, Path]:
+def target_of(project: dict[str, Any], pack: Path, name: str | None) -> tuple[str, Path]:
     """Name of the model in the pack, and the folder that its entry point names."""
     file = pack / "pyproject.toml"
     offered = project.get("project", {}).get("entry-points", {}).get(packs.GROUP, {})
@@ -126,7 +126,7 @@ def fill(model: lookup.Model, folder: Path, name: str, project: dict[str, Any]) 
         citation=tuple(citation) if isinstance(citation, list | tuple) else (citation,),
     )
     config.write(folder)
-    checksums.write_sums(folder, config.members)
+    checksums.write_checksums(folder, config.members)
     if predictions(lookup.find(folder)) != before:
         stop(f"{folder}: does not predict as {model.directory} does")
 
@@ -139,7 +139,7 @@ def predictions(model: lookup.Model) -> list[Any]:
 
 
 def fill_card(model: lookup.Model, pack: Path, folder: Path, licence: str) -> None:
-    """The pack's README is the model's card: what the model's own card says goes into it."""
+    """The pack's README is the model's card: the text of the model's own card goes into it."""
     card = pack / CARD
     text = card.read_text(encoding="utf-8")
     if START not in text or END not in text.split(START)[1]:
@@ -159,20 +159,20 @@ def fill_card(model: lookup.Model, pack: Path, folder: Path, licence: str) -> No
 def build_wheel(pack: Path, folder: Path, isolated: bool) -> Path:
     """Build in a copy, so that nothing but the wheel is left in the pack."""
     target = pack / "dist"
-    with tempfile.TemporaryDirectory() as place:
-        copy = Path(place, "pack")
+    with tempfile.TemporaryDirectory() as directory:
+        copy = Path(directory, "pack")
         skipped = shutil.ignore_patterns("dist", "build", "*.egg-info", "__pycache__")
         shutil.copytree(pack, copy, ignore=skipped)
         command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
         command += [] if isolated else ["--no-build-isolation"]
-        made = Path(place, "made")
+        made = Path(directory, "made")
         run = subprocess.run([*command, "--wheel-dir", str(made), str(copy)], check=False)
         if run.returncode:
             stop(f"{pack}: pip could not build the wheel")
         (wheel,) = made.glob("*.whl")
         inside = zipfile.ZipFile(wheel).namelist()
         package = folder.relative_to(pack / "src").as_posix()
-        for file in (*(checksums.read_sums(folder) or {}), checksums.SUMS, CARD):
+        for file in (*(checksums.read_checksums(folder) or {}), checksums.MANIFEST, CARD):
             if f"{package}/{file}" not in inside:
                 stop(f"{wheel.name}: lacks {file}; see package-data in {pack / 'pyproject.toml'}")
         target.mkdir(exist_ok=True)

@@ -175,7 +175,7 @@ def test_a_card(installed, columns):
     assert (code, errors) == (0, "")
     assert max(map(len, output.splitlines())) <= columns
     text = " ".join(output.split())
-    facts = ("GPL-3.0-or-later", "peft-sp-tiny-model 0.1.0", "sums are those of SHA256SUMS")
+    facts = ("GPL-3.0-or-later", "peft-sp-tiny-model 0.1.0", "checksums match SHA256SUMS")
     for fact in (*facts, "What it was made from, in one", "Who wants to be cited for it."):
         assert fact in text
     for name in ("EUKARYA SP", "NEGATIVE TATLIPO", "ARCHAEA PILIN"):
@@ -190,7 +190,7 @@ def test_for_programs(installed):
     assert tiny["accuracy"]["mean_mcc2"] == fast["accuracy"]["mean_mcc2"] == accuracy()[0]
     _, output, _ = peft_sp("models", "tiny-model", "--json", **installed)
     one = json.loads(output)
-    assert one["name"] == "tiny-model" and len(one["classes"]) == 16 and one["sums_compared"]
+    assert one["name"] == "tiny-model" and len(one["classes"]) == 16 and one["checksums_compared"]
     assert one["citation"] == ["Who wants to be cited for it."]
 
 
@@ -211,11 +211,28 @@ def test_a_broken_pack_is_listed_beside_the_others(installed, tmp_path, ecoli):
     assert peft_sp("predict", ecoli, "-o", "-", "--model", "tiny-model", **user)[0] == 0
 
 
+def test_foreign_settings_are_one_line_of_the_list_and_one_line_alone(tmp_path):
+    contents = {
+        "deep": '{"format": 2, "grammar": 1, "note": ' + "[" * 100_000 + "]" * 100_000 + "}",
+        "long": '{"format": 2, "grammar": 1, "parameters": {"trained": ' + "9" * 400 + "}}",
+        "later": '{"format": 99, "grammar": 1}',
+    }
+    for name, content in contents.items():
+        shutil.copytree(bundled()["fast"], tmp_path / name)
+        (tmp_path / name / "config.json").write_text(content)
+    shutil.copytree(bundled()["fast"], tmp_path / "whole")
+    code, output, errors = peft_sp("models", tmp_path, columns=300)
+    assert (code, errors) == (0, "") and len(output.split("not usable:")[1].splitlines()) == 4
+    for name in contents:
+        code, output, errors = peft_sp("models", tmp_path / name)
+        assert (code, output) == (2, "") and errors.count("\n") == 1 and "config.json" in errors
+
+
 def test_mistakes_are_one_line(installed, tmp_path):
     cases = [
         (("models", "tiny"), "one of: fast, tiny-model; did you mean tiny-model?"),
         (("models", "--update"), "needs the hub id"),
-        (("models", "fast", "--update"), "is no hub id"),
+        (("models", "fast", "--update"), "is not a hub id"),
         (("models", tmp_path), "no trained model is here"),
     ]
     for arguments, problem in cases:
@@ -252,7 +269,7 @@ def test_the_pack_of_esm2_8m():
     code, output, errors = peft_sp("models", folder, "--json")
     assert code == 0, errors
     found = json.loads(output)
-    assert found["licence"] == "GPL-3.0-or-later" and found["sums_compared"]
+    assert found["licence"] == "GPL-3.0-or-later" and found["checksums_compared"]
     measured = json.loads((ROOT / "docs/results/esm2-8m/metrics.json").read_text())["pooled"]
     config = json.loads((folder / "config.json").read_text())
     assert config["metrics"]["cross_validation"]["pooled"] == measured

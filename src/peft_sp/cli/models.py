@@ -1,4 +1,4 @@
-"""`peft-sp models`: what is at hand, and one model's card."""
+"""`peft-sp models`: the available models, and one model's card."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from peft_sp.io.registry import lookup
-from peft_sp.io.registry.checksums import SUMS
+from peft_sp.io.registry.checksums import MANIFEST
 from peft_sp.io.registry.lookup import Model
 from peft_sp.io.registry.model_config import Accuracy, Figures
 
@@ -28,7 +28,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def chosen(name: str) -> Model:
-    """The model that a command was asked for; says which commit a hub id stands for."""
+    """The model that a command is to use; reports which commit a hub id stands for."""
     model = lookup.find(name)
     _report_commit(model)
     return model
@@ -45,7 +45,7 @@ def show(
         typer.Option("--update", help="Ask the hub which commit a hub id stands for now."),
     ] = False,
 ) -> None:
-    """List the models at hand, or show one model's card.
+    """List the available models, or show one model's card.
 
     A model is bundled, in an installed package (a pack), in a directory, or on the Hugging Face
     hub (owner/name, owner/name@revision). 'peft-sp predict --model NAME' uses it.
@@ -57,23 +57,25 @@ def show(
             raise typer.BadParameter("--update needs the hub id of a model (owner/name)")
         _list(lookup.installed(), as_json)
     elif (
-        not update and not (Path(name) / lookup.CONFIG).is_file() and (found := lookup.within(name))
+        not update
+        and not (Path(name) / lookup.CONFIG).is_file()
+        and (models := lookup.within(name))
     ):
-        _list(found, as_json)
+        _list(models, as_json)
     else:
         _show(lookup.find(name, update=update), as_json)
 
 
-def _list(found: list[Model], as_json: bool) -> None:
+def _list(models: list[Model], as_json: bool) -> None:
     if as_json:
-        print(json.dumps([_summary(model) for model in found], indent=2, ensure_ascii=False))
+        print(json.dumps([_summary(model) for model in models], indent=2, ensure_ascii=False))
         return
     from rich.console import Console
 
     console = Console(highlight=False)
-    usable = [model for model in found if not model.problem]
+    usable = [model for model in models if not model.problem]
     console.print(_wide(usable) if console.width >= WIDE else _narrow(usable))
-    if broken := [model for model in found if model.problem]:
+    if broken := [model for model in models if model.problem]:
         console.print("\nnot usable:")
         for model in broken:
             console.print(f"  {model.name} ({_source(model)}): {model.problem}", markup=False)
@@ -84,7 +86,7 @@ def _list(found: list[Model], as_json: bool) -> None:
         )
 
 
-def _wide(found: list[Model]) -> Any:
+def _wide(models: list[Model]) -> Any:
     from rich.box import SIMPLE
     from rich.table import Table
 
@@ -94,7 +96,7 @@ def _wide(found: list[Model]) -> Any:
     table.add_column("mean MCC2", justify="right")
     table.add_column("euk. SP", justify="right")
     table.add_column("measured by")
-    for model in found:
+    for model in models:
         accuracy = model.config.accuracy
         table.add_row(
             model.name,
@@ -108,14 +110,14 @@ def _wide(found: list[Model]) -> Any:
     return table
 
 
-def _narrow(found: list[Model]) -> Any:
+def _narrow(models: list[Model]) -> Any:
     """A few lines a model, for a terminal that has no room for a table."""
     from rich.console import Group
     from rich.padding import Padding
     from rich.text import Text
 
     parts: list[Any] = []
-    for model in found:
+    for model in models:
         licence = model.config.licence or "licence not stated"
         parts += [
             Text(model.name, style="bold"),
@@ -127,12 +129,12 @@ def _narrow(found: list[Model]) -> Any:
 
 def _show(model: Model, as_json: bool) -> None:
     _report_commit(model)
-    checked = (model.directory or Path()) / SUMS
+    has_manifest = ((model.directory or Path()) / MANIFEST).is_file()
     if as_json:
         config, accuracy = model.config, model.config.accuracy
         content = {
             **_summary(model),
-            "sums_compared": checked.is_file(),
+            "checksums_compared": has_manifest,
             "classes": [c.to_json() for c in accuracy.figures.classes] if accuracy else [],
             "parameters": config.parameters and config.parameters.to_json(),
             "backbone": config.backbone and config.backbone.to_json(),
@@ -154,7 +156,7 @@ def _show(model: Model, as_json: bool) -> None:
     facts = Table.grid(padding=(0, 2))
     facts.add_column(no_wrap=True)
     facts.add_column(overflow="fold")
-    for label, fact in _facts(model, checked.is_file()):
+    for label, fact in _facts(model, has_manifest):
         facts.add_row(Text(label), Text(fact))
     console.print(facts)
     accuracy = model.config.accuracy
@@ -164,12 +166,12 @@ def _show(model: Model, as_json: bool) -> None:
         _print_classes(console, accuracy.figures)
 
 
-def _facts(model: Model, has_sums: bool) -> Iterator[tuple[str, str]]:
-    """Label and text of what a card says above the figures."""
+def _facts(model: Model, has_manifest: bool) -> Iterator[tuple[str, str]]:
+    """Label and text of the facts that a card gives above the figures."""
     config = model.config
     yield "source", _source(model)
     yield "directory", str(model.directory)
-    files = "sums are those of SHA256SUMS" if has_sums else "no SHA256SUMS to compare with"
+    files = "checksums match SHA256SUMS" if has_manifest else "no SHA256SUMS to compare with"
     yield "files", f"{_size(model)}, {'exported' if model.is_exported else 'tensors'}; {files}"
     yield "licence", config.licence or "not stated"
     if (backbone := config.backbone) is not None:
@@ -246,9 +248,9 @@ def _report_commit(model: Model) -> None:
     if not model.commit or model.name.endswith(f"@{model.commit}"):
         return
     text = f"peft-sp: model {model.name} is commit {model.commit}"
-    if model.forgotten:
-        text += f", which cannot be remembered ({model.forgotten}); name it: OWNER/NAME@COMMIT"
-    elif model.fresh:
+    if model.not_remembered:
+        text += f", which cannot be remembered ({model.not_remembered}); name it: OWNER/NAME@COMMIT"
+    elif model.newly_pinned:
         text += f", from now on; 'peft-sp models {model.name} --update' asks the hub again"
     print(text, file=sys.stderr)
 

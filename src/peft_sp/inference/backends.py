@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex
 import numpy as np
 from numpy.typing import NDArray
 
+from peft_sp.biology.grammar import grammar
 from peft_sp.errors import ModelError, OptionError
 from peft_sp.inference.decoding import CrfScores
 
@@ -71,11 +72,17 @@ class OnnxBackend:
             self._session = library.InferenceSession(
                 os.fspath(path), options, providers=["CPUExecutionProvider"]
             )
-            transitions, starts, ends = self._session.run(
-                ["transitions", "starts", "ends"], _dummy()
-            )
+            outputs = self._session.run(["transitions", "starts", "ends", "emissions"], _dummy())
         except Exception as error:  # ONNX Runtime's errors have no common base of their own
-            raise ModelError(f"{path}: not a model of this program ({error})") from None
+            reason = " ".join(str(error).split())
+            raise ModelError(f"{path}: not a model of this program ({reason})") from None
+        transitions, starts, ends, _ = outputs
+        states = grammar().size
+        shapes = [(states, states), (states,), (states,), (1, 1, states)]
+        if [np.shape(output) for output in outputs] != shapes:
+            raise ModelError(
+                f"{path}: not a model of this program (its scores are not those of {states} states)"
+            )
         self.scores = CrfScores(transitions, starts, ends, temperature)
         self.runtime = f"onnxruntime {library.__version__}"
 

@@ -8,9 +8,16 @@ import subprocess
 import pytest
 
 from peft_sp.errors import ModelError
-from peft_sp.io.registry.checksums import SUMS, is_model_file, needed, read_sums, verify, write_sums
+from peft_sp.io.registry.checksums import (
+    MANIFEST,
+    is_model_file,
+    needed,
+    read_checksums,
+    verify,
+    write_checksums,
+)
 
-MEND = "get it again"
+REMEDY = "get it again"
 
 
 @pytest.fixture
@@ -20,29 +27,29 @@ def model(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(f"content of {name}")
     (tmp_path / "README.md").write_text("a card")
-    write_sums(tmp_path, ["a", "b"])
+    write_checksums(tmp_path, ["a", "b"])
     return tmp_path
 
 
 def test_what_is_written_is_verified(model):
-    assert verify(model, ["a", "b"], mend=MEND) == 5
-    assert list(read_sums(model)) == sorted(read_sums(model))
+    assert verify(model, ["a", "b"], remedy=REMEDY) == 5
+    assert list(read_checksums(model)) == sorted(read_checksums(model))
 
 
 @pytest.mark.skipif(shutil.which("sha256sum") is None, reason="this system has no sha256sum")
 def test_it_is_the_format_of_sha256sum(model):
-    subprocess.run(["sha256sum", "--strict", "--check", SUMS], cwd=model, check=True)
-    files = sorted(read_sums(model))
+    subprocess.run(["sha256sum", "--strict", "--check", MANIFEST], cwd=model, check=True)
+    files = sorted(read_checksums(model))
     run = subprocess.run(["sha256sum", *files], cwd=model, capture_output=True, check=True)
-    assert run.stdout == (model / SUMS).read_bytes()
-    (model / SUMS).write_bytes(run.stdout.replace(b"  ", b" *"))  # as binary mode has it
-    assert verify(model, ["a", "b"], mend=MEND) == 5
+    assert run.stdout == (model / MANIFEST).read_bytes()
+    (model / MANIFEST).write_bytes(run.stdout.replace(b"  ", b" *"))  # as binary mode has it
+    assert verify(model, ["a", "b"], remedy=REMEDY) == 5
 
 
 def test_a_model_without_a_manifest_has_nothing_to_compare(model):
-    (model / SUMS).unlink()
-    assert read_sums(model) is None
-    assert verify(model, ["a", "b"], mend=MEND) == 0
+    (model / MANIFEST).unlink()
+    assert read_checksums(model) is None
+    assert verify(model, ["a", "b"], remedy=REMEDY) == 0
 
 
 @pytest.mark.parametrize(
@@ -53,21 +60,24 @@ def test_a_model_without_a_manifest_has_nothing_to_compare(model):
         (lambda d: (d / "b/model.onnx").unlink(), "is missing"),
         (lambda d: (d / "config.json").write_text("{}"), "is damaged or was"),
         (lambda d: (d / "head.safetensors").write_text("x"), "is not listed in SHA256SUMS"),
-        (lambda d: (d / SUMS).write_text("abc  config.json\n"), "line 1: not a line of sha256sum"),
-        (lambda d: (d / SUMS).write_text(""), "does not list config.json"),
-        (lambda d: (d / SUMS).write_bytes(b"\xff"), "cannot be read"),
+        (
+            lambda d: (d / MANIFEST).write_text("abc  config.json\n"),
+            "line 1: not a line of sha256sum",
+        ),
+        (lambda d: (d / MANIFEST).write_text(""), "does not list config.json"),
+        (lambda d: (d / MANIFEST).write_bytes(b"\xff"), "cannot be read"),
     ],
 )
 def test_what_was_altered_is_named(model, change, problem):
     change(model)
     with pytest.raises(ModelError, match=problem) as caught:
-        verify(model, ["a", "b"], mend=MEND)
+        verify(model, ["a", "b"], remedy=REMEDY)
     assert str(model) in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_the_card_may_change(model):
     (model / "README.md").write_text("a better card")
-    assert verify(model, ["a", "b"], mend=MEND) == 5
+    assert verify(model, ["a", "b"], remedy=REMEDY) == 5
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Which model a name means, and what the models at hand say of themselves."""
+"""Which model a name means, and what the available models say of themselves."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from peft_sp.errors import ModelError
 from peft_sp.inference.loading import load
 from peft_sp.io.registry import lookup
-from peft_sp.io.registry.checksums import write_sums
+from peft_sp.io.registry.checksums import write_checksums
 from peft_sp.io.registry.lookup import Model, bundled, fingerprint
 
 
@@ -122,19 +122,19 @@ def test_a_pack_of_a_later_format(pack):
     assert "model format 99" in {m.name: m for m in lookup.installed()}["later"].problem
 
 
-def test_an_altered_file_is_refused_with_its_mend(pack, tmp_path):
-    for place, mend in (
+def test_an_altered_file_is_refused_with_its_remedy(pack, tmp_path):
+    for place, remedy in (
         (pack("other"), "pip install --force-reinstall --no-deps peft-sp-other"),
         (put_model(tmp_path / "mine"), "get the model again"),
     ):
         name = "other" if "pack_of" in str(place) else place
-        write_sums(place)
+        write_checksums(place)
         assert lookup.find(name).directory == place
         content = (place / "model.onnx").read_bytes()
         (place / "model.onnx").write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
         with pytest.raises(ModelError, match=r"model\.onnx: is damaged or was altered") as caught:
             load(name)
-        assert mend in str(caught.value) and "\n" not in str(caught.value)
+        assert remedy in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_an_unknown_name_gets_the_names_at_hand(pack, tmp_path, monkeypatch):
@@ -153,7 +153,7 @@ def test_an_unknown_name_gets_the_names_at_hand(pack, tmp_path, monkeypatch):
 
 def test_only_hub_ids_are_updated(tmp_path):
     for name in ("fast", put_model(tmp_path / "mine")):
-        with pytest.raises(ModelError, match="is no hub id"):
+        with pytest.raises(ModelError, match="is not a hub id"):
             lookup.find(name, update=True)
 
 
@@ -178,6 +178,50 @@ def test_the_most_accurate_is_by_mean_mcc2(pack):
     pack("unmeasured", metrics={})
     with pytest.raises(ModelError, match="says how accurate"):
         lookup.most_accurate([lookup.find("unmeasured")])
+
+
+def test_a_member_is_a_directory_of_the_ensemble_and_nothing_else(tmp_path, monkeypatch):
+    """Neither a model's name nor a hub id, nor another ensemble, however it is called."""
+    for module in ("hub", "packs"):
+        for name in ("find", "offers"):
+            if hasattr(getattr(lookup, module), name):
+                monkeypatch.setattr(
+                    getattr(lookup, module), name, lambda *a, **k: pytest.fail("looked up")
+                )
+    for name in ("fast", "m0@main", "esm2-8m"):
+        directory = put_model(tmp_path / name.partition("@")[0], members=[name])
+        with pytest.raises(ModelError, match=f"{name}/config.json: not a model's settings"):
+            load(directory)
+        put_model(directory / name)
+        assert len(load(directory).backend.members) == 1
+        put_model(directory / name, members=["more"])
+        with pytest.raises(ModelError, match="cannot be one itself"):
+            load(directory)
+    circle = put_model(tmp_path / "circle", members=["itself"])
+    (circle / "itself").symlink_to(circle, target_is_directory=True)
+    with pytest.raises(ModelError, match="cannot be one itself"):
+        load(circle)
+
+
+FOREIGN = {
+    "long-figure": '{"test": {"mean_mcc2": ' + "9" * 400 + "}}",
+    "deep": '{"note": ' + "[" * 100_000 + "]" * 100_000 + "}",
+    "not-finite": '{"test": {"mean_mcc2": NaN}}',
+    "text": '"the best"',
+}
+
+
+def test_foreign_settings_are_one_line_of_the_list(pack, tmp_path):
+    for name, metrics in FOREIGN.items():
+        folders = pack(name), put_model(tmp_path / "models" / name)
+        for folder in folders:
+            content = f'{{"format": 2, "grammar": 1, "metrics": {metrics}}}'
+            (folder / "config.json").write_text(content)
+    listed = {model.name: model.problem for model in lookup.installed()}
+    inside = {model.name: model.problem for model in lookup.within(tmp_path / "models")}
+    assert not listed.pop("fast") and listed.keys() == FOREIGN.keys() and len(inside) == 4
+    for problem in (*listed.values(), *inside.values()):
+        assert "config.json: " in problem and "\n" not in problem and len(problem) < 400
 
 
 def test_models_in_a_folder(tmp_path):

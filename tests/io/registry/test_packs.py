@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from peft_sp.errors import ModelError
-from peft_sp.io.registry.packs import GROUP, Offer, folder_of, offers
+from peft_sp.io.registry.packs import GROUP, Offer, directory_of, offers
 
 
 def test_a_pack_is_found_and_not_imported(site):
@@ -30,12 +30,12 @@ def test_a_pack_of_several_models(site):
     ("value", "problem"),
     [
         ("no_such_package", "'no_such_package' cannot be found"),
-        ("peft_sp_whole.no_such_folder", "is no folder on disk"),
+        ("peft_sp_whole.no_such_folder", "is not a directory on disk"),
         ("peft_sp_whole:model", "must name a package alone"),
         ("", "must name a package alone"),
         ("../elsewhere", "must name a package alone"),
-        ("json.decoder", "is no folder on disk"),
-        ("sys", "is no folder on disk"),
+        ("json.decoder", "is not a directory on disk"),
+        ("sys", "is not a directory on disk"),
     ],
 )
 def test_a_broken_pack_says_what_is_the_matter_beside_a_whole_one(site, value, problem):
@@ -73,11 +73,11 @@ def test_a_package_without_metadata_of_its_own(site):
     assert offer.name == "bare" and offer.directory is not None
 
 
-def test_folder_of_a_package_in_an_archive(tmp_path, monkeypatch):
+def test_directory_of_a_package_in_an_archive(tmp_path, monkeypatch):
     import zipfile
 
     with zipfile.ZipFile(tmp_path / "packed.zip", "w") as archive:
         archive.writestr("peft_sp_zipped/__init__.py", "")
     monkeypatch.syspath_prepend(tmp_path / "packed.zip")
-    with pytest.raises(ModelError, match="no folder on disk"):
-        folder_of("peft_sp_zipped")
+    with pytest.raises(ModelError, match="not a directory on disk"):
+        directory_of("peft_sp_zipped")

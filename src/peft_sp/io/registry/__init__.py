@@ -1,1 +1,1 @@
-"""Models by name: where they are, what their settings say, whether their files are whole."""
+"""Models by name: where they are, what their settings hold, whether their files are unaltered."""

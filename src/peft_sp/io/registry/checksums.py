@@ -1,4 +1,4 @@
-"""SHA-256 sums of a model's files, as `sha256sum` writes them: what was altered is not used."""
+"""SHA-256 checksums of a model's files, as `sha256sum` writes them: altered files are not used."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from peft_sp.errors import ModelError
 from peft_sp.io.atomic import write_text
 
-SUMS = "SHA256SUMS"
+MANIFEST = "SHA256SUMS"
 CONFIG = "config.json"
 ONNX = "model.onnx"
 
@@ -32,7 +32,7 @@ def is_model_file(name: str) -> bool:
 
 
 def needed(names: Iterable[str]) -> list[str]:
-    """Those of some files that prediction reads: an exported network makes tensors needless."""
+    """The files among `names` that prediction reads: no tensors beside an exported network."""
     files = [name for name in names if is_model_file(name)]
     exported = {PurePosixPath(name).parent for name in files if PurePosixPath(name).name == ONNX}
 
@@ -46,63 +46,66 @@ def needed(names: Iterable[str]) -> list[str]:
 
 def model_files(directory: Path, members: Sequence[str] = ()) -> list[str]:
     """Names of the model files in a directory and in the folders of an ensemble's networks."""
-    found = []
+    files = []
     for folder in ("", *members):
-        place = directory / folder
-        if place.is_dir():
-            names = (f"{folder}/{p.name}" if folder else p.name for p in place.iterdir())
-            found += [n for n in names if is_model_file(n) and (directory / n).is_file()]
-    return sorted(found)
+        if (directory / folder).is_dir():
+            paths = (directory / folder).iterdir()
+            names = (f"{folder}/{path.name}" if folder else path.name for path in paths)
+            files += [n for n in names if is_model_file(n) and (directory / n).is_file()]
+    return sorted(files)
 
 
-def read_sums(directory: Path) -> dict[str, str] | None:
-    """Names and sums of the files that a model's manifest lists, None where it has no manifest.
+def read_checksums(directory: Path) -> dict[str, str] | None:
+    """Names and checksums of the files in a model's manifest, None where it has no manifest.
 
     Raises ModelError for a manifest that cannot be read or does not list `config.json`.
     """
-    file = directory / SUMS
+    file = directory / MANIFEST
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"{file}: cannot be read ({error})") from None
-    sums = {}
+    checksums = {}
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         if (match := _LINE.fullmatch(line.rstrip())) is None:
             raise ModelError(f"{file}, line {number}: not a line of sha256sum")
-        sums[match[2].removeprefix("./")] = match[1]
-    if CONFIG not in sums:
+        checksums[match[2].removeprefix("./")] = match[1]
+    if CONFIG not in checksums:
         raise ModelError(f"{file}: does not list {CONFIG}; it must list every file of the model")
-    return sums
+    return checksums
 
 
-def verify(directory: Path, members: Sequence[str] = (), *, mend: str) -> int:
-    """Compare a model's files with its manifest; how many were compared, 0 without a manifest.
+def verify(directory: Path, members: Sequence[str] = (), *, remedy: str) -> int:
+    """Compare a model's files with its manifest; returns how many, 0 without a manifest.
 
     Every model file in the directory must be in the manifest, and every file that prediction
-    reads must be there. mend: the end of the message. Raises ModelError.
+    reads must be there. remedy: what the user can do, the end of the message. Raises
+    ModelError.
     """
-    sums = read_sums(directory)
-    if sums is None:
+    checksums = read_checksums(directory)
+    if checksums is None:
         return 0
     present = model_files(directory, members)
-    if unlisted := [name for name in present if name not in sums]:
-        raise ModelError(f"{directory / unlisted[0]}: is not listed in {SUMS}; {mend}")
-    if missing := [name for name in needed(sums) if name not in present]:
-        raise ModelError(f"{directory / missing[0]}: is missing; {mend}")
+    if unlisted := [name for name in present if name not in checksums]:
+        raise ModelError(f"{directory / unlisted[0]}: is not listed in {MANIFEST}; {remedy}")
+    if missing := [name for name in needed(checksums) if name not in present]:
+        raise ModelError(f"{directory / missing[0]}: is missing; {remedy}")
     for name in present:
-        if digest(directory / name) != sums[name]:
-            raise ModelError(f"{directory / name}: is damaged or was altered ({SUMS}); {mend}")
+        if digest(directory / name) != checksums[name]:
+            raise ModelError(
+                f"{directory / name}: is damaged or was altered ({MANIFEST}); {remedy}"
+            )
     return len(present)
 
 
-def write_sums(directory: Path, members: Sequence[str] = ()) -> None:
+def write_checksums(directory: Path, members: Sequence[str] = ()) -> None:
     """Write the manifest of a model's files. Raises OutputError and ModelError."""
     names = model_files(directory, members)
-    write_text(directory / SUMS, "".join(f"{digest(directory / n)}  {n}\n" for n in names))
+    write_text(directory / MANIFEST, "".join(f"{digest(directory / n)}  {n}\n" for n in names))
 
 
 def digest(file: Path) -> str:

@@ -1,4 +1,4 @@
-"""Dataclasses whose fields say how they are read from a table of a foreign JSON file.
+"""Dataclasses whose fields declare how they are read from a table of a foreign JSON file.
 
     @dataclass(frozen=True)
     class Backbone(Table):

@@ -1,8 +1,10 @@
 """Models on the Hugging Face hub: each id stands for one commit, from its first use on.
 
-What an id stands for is remembered in the user's data folder (`$XDG_DATA_HOME/peft-sp/hub`, by
-default `~/.local/share/peft-sp/hub`), one file an id; the model's files are in the hub
-library's own cache. `huggingface_hub` is imported only to fetch.
+What an id stands for is remembered in the user's data directory
+(`$XDG_DATA_HOME/peft-sp/hub`, by default `~/.local/share/peft-sp/hub`), one file an id; the
+model's files are in the hub library's own cache. The library resolves revisions and fetches;
+what it does not do is kept here: a branch stays at the commit of its first use, and the files
+are compared with the checksums of that use. `huggingface_hub` is imported only to fetch.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from urllib.parse import quote, unquote
 
 from peft_sp.errors import MissingExtraError, ModelError, OutputError
 from peft_sp.io.atomic import write_text
-from peft_sp.io.registry.checksums import CONFIG, SUMS, digest, needed, read_sums
+from peft_sp.io.registry.checksums import CONFIG, MANIFEST, digest, needed, read_checksums
 
 _ID = re.compile(r"([\w-][\w.-]*/[\w-][\w.-]*)(?:@(\S+))?", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -30,17 +32,18 @@ _CARD = "README.md"
 class Pin:
     """What an id stands for.
 
-    id: as asked for, `owner/name` or `owner/name@revision`; commit: its 40 digits; directory:
-    where the files are; sums: SHA-256 of the model's manifest. fresh: whether an id that does
-    not name its commit was tied to it just now; forgotten: why that cannot be remembered.
+    id: as the user gave it, `owner/name` or `owner/name@revision`; commit: its 40 digits;
+    directory: where the files are; manifest_sha256: checksum of the model's `SHA256SUMS`.
+    newly_pinned: whether an id that does not name its commit was tied to it just now;
+    not_remembered: why that could not be written down, empty if it was.
     """
 
     id: str
     commit: str
     directory: Path
-    sums: str
-    fresh: bool = False
-    forgotten: str = ""
+    manifest_sha256: str
+    newly_pinned: bool = False
+    not_remembered: str = ""
 
 
 def is_id(name: str) -> bool:
@@ -51,7 +54,7 @@ def is_id(name: str) -> bool:
 def remembered() -> list[Pin]:
     """All ids that were used, with what they stand for."""
     try:
-        names = sorted(unquote(file.stem) for file in _memory().glob("*.json"))
+        names = sorted(unquote(file.stem) for file in _data_directory().glob("*.json"))
     except (OSError, RuntimeError):
         return []
     return [pin for pin in map(recall, names) if pin is not None]
@@ -61,10 +64,11 @@ def recall(name: str) -> Pin | None:
     """What an id stands for, None if it was never used."""
     try:
         content = json.loads(_file(name).read_text(encoding="utf-8"))
+        # "sums" has been the key of the manifest's checksum from the first version on.
         pin = Pin(name, content["commit"], Path(content["directory"]), content["sums"])
+        return pin if _COMMIT.fullmatch(pin.commit) else None
     except (OSError, RuntimeError, ValueError, KeyError, TypeError):
         return None
-    return pin if _COMMIT.fullmatch(pin.commit) else None
 
 
 def find(
@@ -72,15 +76,16 @@ def find(
 ) -> Pin:
     """A model by its id; fetched at its first use, without the network from then on.
 
-    check: called with the folder that holds the settings, before the network's weights are
-    fetched. update: ask what the id stands for now; force: and fetch every file again. Raises
-    ModelError where it cannot be fetched, has no manifest or is not the model that the id stood
-    for, and MissingExtraError.
+    check: called with the directory that holds the settings, before the network's weights are
+    fetched. update: ask the hub which commit the id stands for now; force: and fetch every file
+    again. Raises ModelError where it cannot be fetched, has no manifest or is not the model that
+    the id stood for, and MissingExtraError.
     """
     known = recall(name)
     if known is not None and not update and (known.directory / CONFIG).is_file():
-        if digest(known.directory / SUMS) != known.sums:
-            raise ModelError(f"{known.directory / SUMS}: is damaged or was altered; {mend(name)}")
+        manifest = known.directory / MANIFEST
+        if digest(manifest) != known.manifest_sha256:
+            raise ModelError(f"{manifest}: is damaged or was altered; {remedy(name)}")
         return known
     match = _ID.fullmatch(name)
     assert match is not None, name
@@ -92,78 +97,83 @@ def find(
     else:
         commit = _commit(name, repository, revision)
     directory = _fetch(name, repository, commit, check, force)
-    fresh = commit != revision and (known is None or known.commit != commit)
-    pin = Pin(name, commit, directory, digest(directory / SUMS), fresh)
-    if known is not None and known.commit == commit and pin.sums != known.sums:
-        raise ModelError(f"model '{name}': what the hub has at commit {commit} is another model")
-    return pin
+    newly_pinned = commit != revision and (known is None or known.commit != commit)
+    pin = Pin(name, commit, directory, digest(directory / MANIFEST), newly_pinned)
+    if known is None or known.commit != commit or known.manifest_sha256 == pin.manifest_sha256:
+        return pin
+    raise ModelError(
+        f"model '{name}': the hub's files at commit {commit} are not those of its first use"
+    )
 
 
 def remember(pin: Pin) -> Pin:
-    """Keep what an id stands for; the result's `forgotten` says why not, where that fails."""
-    content = {"id": pin.id, "commit": pin.commit, "sums": pin.sums}
+    """Write down what an id stands for; `not_remembered` of the result says why that failed."""
+    content = {"id": pin.id, "commit": pin.commit, "sums": pin.manifest_sha256}
     content["directory"] = str(pin.directory.absolute())
     try:
-        _memory().mkdir(parents=True, exist_ok=True)
+        _data_directory().mkdir(parents=True, exist_ok=True)
         write_text(_file(pin.id), json.dumps(content, indent=2) + "\n")
     except (OSError, RuntimeError, OutputError) as error:
-        return replace(pin, forgotten=str(error))
+        return replace(pin, not_remembered=str(error))
     return pin
 
 
-def mend(name: str) -> str:
-    """What to do about files that are not what they were."""
+def remedy(name: str) -> str:
+    """What the user can do about files that were damaged or altered."""
     return f"'peft-sp models {name} --update' fetches them again"
 
 
-def _memory() -> Path:
-    """The folder that remembers. Raises RuntimeError where nobody's home is known."""
+def _data_directory() -> Path:
+    """Where ids are remembered. Raises RuntimeError where the user's home is not known."""
     return Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser() / "peft-sp/hub"
 
 
 def _file(name: str) -> Path:
-    return _memory() / f"{quote(name, safe='')}.json"
+    return _data_directory() / f"{quote(name, safe='')}.json"
 
 
 def _commit(name: str, repository: str, revision: str | None) -> str:
     """The commit that a branch or a tag is at, by default the main branch. Raises ModelError."""
     library = _library(name)
     try:
-        found = library.HfApi().model_info(repository, revision=revision).sha
+        commit = library.HfApi().model_info(repository, revision=revision).sha
     except Exception as error:
         raise _explained(name, error) from None
-    if not _COMMIT.fullmatch(found or ""):
-        raise ModelError(f"model '{name}': the hub names no commit of it")
-    return str(found)
+    if not _COMMIT.fullmatch(commit or ""):
+        raise ModelError(f"model '{name}': the hub does not say which commit it is at")
+    return str(commit)
 
 
 def _fetch(
     name: str, repository: str, commit: str, check: Callable[[Path], Any], force: bool
 ) -> Path:
-    """Settings and manifest first, then what the manifest lists and prediction reads."""
+    """Fetch settings and manifest, then those files that it lists and prediction reads."""
     library = _library(name)
 
     def get(file: str) -> Path:
+        """Raises FileNotFoundError for a file that the commit does not have, and ModelError."""
         try:
             # With a commit, a file in the cache is taken without asking the hub.
             return Path(
                 library.hf_hub_download(repository, file, revision=commit, force_download=force)
             )
+        except library.errors.LocalEntryNotFoundError as error:  # the hub did not answer
+            raise _explained(name, error) from None
+        except library.errors.EntryNotFoundError:
+            raise FileNotFoundError(file) from None
         except Exception as error:
-            if type(error).__name__ in ("EntryNotFoundError", "RemoteEntryNotFoundError"):
-                raise FileNotFoundError(file) from None
             raise _explained(name, error) from None
 
     try:
         directory = get(CONFIG).parent
         check(directory)
-        get(SUMS)
-        for file in needed(read_sums(directory) or {}):
+        get(MANIFEST)
+        for file in needed(read_checksums(directory) or {}):
             if file != CONFIG:
                 get(file)
     except FileNotFoundError as error:
         raise ModelError(
-            f"model '{name}', commit {commit[:12]}: has no {error}; it is no model of this "
+            f"model '{name}', commit {commit[:12]}: has no {error}; it is not a model of this "
             "program, or was published without its manifest"
         ) from None
     with contextlib.suppress(FileNotFoundError):
@@ -174,26 +184,24 @@ def _fetch(
 def _library(name: str) -> Any:
     try:
         import huggingface_hub
+        import huggingface_hub.errors
     except ImportError as error:
         raise MissingExtraError(f"model '{name}' (a hub id)", "hub", error.name) from None
     return huggingface_hub
 
 
 def _explained(name: str, error: Exception) -> ModelError:
-    """One line for what went wrong.
-
-    The library's errors beside its own are those of whatever HTTP library a release of it
-    stands on, so they are told apart by name.
-    """
-    kinds = {kind.__name__ for kind in type(error).__mro__}
-    if "GatedRepoError" in kinds:
+    """One line for what went wrong, from an error of the library or of its HTTP client."""
+    errors = _library(name).errors
+    offline = os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0")
+    if isinstance(error, errors.GatedRepoError):
         problem = "its owner gives it on request only; ask on its page, then: hf auth login"
-    elif "RevisionNotFoundError" in kinds:
+    elif isinstance(error, errors.RevisionNotFoundError):
         problem = "the hub has no such revision of it"
-    elif "RepositoryNotFoundError" in kinds:
+    elif isinstance(error, errors.RepositoryNotFoundError):
         problem = "no such directory here, and no such model on the hub (private: hf auth login)"
-    elif "OfflineModeIsEnabled" in kinds or os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"):
-        problem = "is not on this machine, and HF_HUB_OFFLINE forbids to fetch it"
+    elif isinstance(error, errors.OfflineModeIsEnabled) or offline:
+        problem = "is not on this machine, and HF_HUB_OFFLINE forbids fetching it"
     else:
         text = (str(error).strip().splitlines() or [type(error).__name__])[0]
         problem = f"no such directory here, and the hub did not answer ({text})"

@@ -1,4 +1,4 @@
-"""Models: where they are, and what their `config.json` says. No tensors here.
+"""Models: where they are, with their settings. No tensors here.
 
 A name is looked up in this order, and the first that has it wins: the bundled models; a
 directory; the models of installed packs (`packs.py`); the hub (`hub.py`).
@@ -26,11 +26,11 @@ ONNX = checksums.ONNX
 
 @dataclass(frozen=True)
 class Model:
-    """A model at hand, or one that cannot be used, of which `problem` says why.
+    """An available model, or one that cannot be used, of which `problem` says why.
 
     source: where it comes from; package and version: the installed package that holds it;
-    commit: of a model from the hub. fresh: a hub id that was tied to its commit just now;
-    forgotten: why that could not be remembered. config: its settings, empty where unreadable.
+    commit: of a model from the hub; newly_pinned, not_remembered: see `hub.Pin`. config: its
+    settings, empty where they cannot be read.
     """
 
     name: str
@@ -39,8 +39,8 @@ class Model:
     package: str = ""
     version: str = ""
     commit: str = ""
-    fresh: bool = False
-    forgotten: str = ""
+    newly_pinned: bool = False
+    not_remembered: str = ""
     problem: str = ""
     config: ModelConfig = field(default=ModelConfig(), repr=False)
 
@@ -62,9 +62,10 @@ class Model:
     @property
     def is_exported(self) -> bool:
         """Whether it predicts without torch."""
-        parts = self.config.members or (".",)
-        place = self.directory
-        return place is not None and all((place / part / ONNX).is_file() for part in parts)
+        if self.directory is None:
+            return False
+        networks = [self.directory / name for name in self.config.members] or [self.directory]
+        return all((network / ONNX).is_file() for network in networks)
 
 
 def bundled() -> dict[str, Path]:
@@ -83,14 +84,15 @@ def locate(name: str | os.PathLike[str] | Model) -> Path:
 def find(name: str | os.PathLike[str], *, update: bool = False) -> Model:
     """The model of a name, a directory, `PACK:NAME` or a hub id, its files checked.
 
-    A model whose folder has a manifest (`SHA256SUMS`) must be what it lists; one from the hub
-    must have one. update: ask the hub anew what a hub id stands for, and fetch what is damaged.
+    The files of a model with a manifest (`SHA256SUMS`) must be those that it lists; a model from
+    the hub must have one. update: ask the hub again which commit a hub id stands for, and fetch
+    damaged files again.
     Raises ModelError where there is no such model, or it was altered; MissingExtraError.
     """
     key = os.fspath(name)
     path = Path(key)
     if update and not hub.is_id(key):
-        raise ModelError(f"model '{key}' is no hub id (owner/name); only those are updated")
+        raise ModelError(f"model '{key}' is not a hub id (owner/name); only those are updated")
     if key in (known := bundled()):
         return Model(
             key, "bundled", known[key], "peft-sp", __version__, config=ModelConfig.read(known[key])
@@ -115,26 +117,26 @@ def find(name: str | os.PathLike[str], *, update: bool = False) -> Model:
 def installed() -> list[Model]:
     """The bundled models, those of installed packs, and those fetched from the hub before.
 
-    Nothing is raised for a model that cannot be used: its `problem` is said instead. Sums are
-    not compared here.
+    Nothing is raised for a model that cannot be used: its `problem` says why. Checksums are not
+    compared here.
     """
-    found = [Model(n, "bundled", d, "peft-sp", __version__) for n, d in bundled().items()]
+    models = [Model(n, "bundled", d, "peft-sp", __version__) for n, d in bundled().items()]
     offers = packs.offers()
     counts = [offer.name for offer in offers]
     for offer in offers:
         name, full = offer.name, f"{offer.package}:{offer.name}"
         if name in bundled() or counts.count(name) > 1:
             name = full
-        found.append(_of_pack(offer, name))
+        models.append(_of_pack(offer, name))
     for pin in hub.remembered():
-        found.append(Model(pin.id, "hub", pin.directory, commit=pin.commit))
-    return [_described(model) for model in found]
+        models.append(Model(pin.id, "hub", pin.directory, commit=pin.commit))
+    return [_described(model) for model in models]
 
 
 def within(directory: str | os.PathLike[str]) -> list[Model]:
-    """The models in the folders of a directory, such as a cross-validation's."""
-    places = sorted(p.parent for p in Path(directory).glob(f"*/{CONFIG}"))
-    return [_described(Model(str(place), "directory", place)) for place in places]
+    """The models in the directories inside another one, such as a cross-validation's."""
+    paths = sorted(p.parent for p in Path(directory).glob(f"*/{CONFIG}"))
+    return [_described(Model(str(path), "directory", path)) for path in paths]
 
 
 def most_accurate(candidates: Iterable[Model] | None = None) -> Model:
@@ -146,16 +148,16 @@ def most_accurate(candidates: Iterable[Model] | None = None) -> Model:
     """
     if candidates is None:
         candidates = [m for m in installed() if m.source in ("bundled", "pack")]
-    judged = []
+    ranked = []
     for model in candidates:
         accuracy = model.config.accuracy
         if model.problem or not model.is_exported or accuracy is None:
             continue
         if (mean_mcc2 := accuracy.figures.mean_mcc2) is not None:
-            judged.append((accuracy.is_cross_validated, mean_mcc2, model))
-    if not judged:
+            ranked.append((accuracy.is_cross_validated, mean_mcc2, model))
+    if not ranked:
         raise ModelError("no available model says how accurate it is")
-    return max(judged, key=lambda entry: entry[:2])[2]
+    return max(ranked, key=lambda entry: entry[:2])[2]
 
 
 def member_configs(directory: Path, config: ModelConfig) -> list[tuple[Path, ModelConfig]]:
@@ -185,8 +187,7 @@ def fingerprint(directory: Path) -> str:
 
 
 def _of_pack(offer: packs.Offer, name: str) -> Model:
-    place = (offer.directory, offer.package, offer.version)
-    return Model(name, "pack", *place, problem=offer.problem)
+    return Model(name, "pack", offer.directory, offer.package, offer.version, problem=offer.problem)
 
 
 def _offered(offers: Iterable[packs.Offer], key: str) -> list[Model]:
@@ -217,41 +218,41 @@ def _from_pin(pin: hub.Pin, config: ModelConfig | None = None) -> Model:
         "hub",
         pin.directory,
         commit=pin.commit,
-        fresh=pin.fresh,
-        forgotten=pin.forgotten,
+        newly_pinned=pin.newly_pinned,
+        not_remembered=pin.not_remembered,
         config=config or ModelConfig(),
     )
 
 
 def _checked(model: Model, thorough: bool = True) -> Model:
-    """A model with its settings, if it can be used. Raises ModelError.
+    """A model with its settings. Raises ModelError where it cannot be used.
 
-    thorough: compare sums too.
+    thorough: compare checksums too.
     """
     if model.problem or model.directory is None:
         raise ModelError(
             f"model '{model.name}' of {model.package} {model.version}: {model.problem}"
         )
     config = ModelConfig.read(model.directory)
-    found = replace(model, config=config)
-    if not any(name.endswith((ONNX, ".safetensors")) for name in found.files):
+    checked = replace(model, config=config)
+    if not any(name.endswith((ONNX, ".safetensors")) for name in checked.files):
         raise ModelError(f"{model.directory}: the network's weights are missing")
     if thorough:
-        checksums.verify(model.directory, config.members, mend=_mend(model))
-    return found
+        checksums.verify(model.directory, config.members, remedy=_remedy(model))
+    return checked
 
 
-def _mend(model: Model) -> str:
-    """What to do about files that are not what they were."""
+def _remedy(model: Model) -> str:
+    """What the user can do about files that were damaged or altered."""
     if model.source == "hub":
-        return hub.mend(model.name)
+        return hub.remedy(model.name)
     if model.source == "pack":
         return f"pip install --force-reinstall --no-deps {model.package}"
-    return f"get the model again, or write a new {checksums.SUMS} if the change is yours"
+    return f"get the model again, or write a new {checksums.MANIFEST} if the change is yours"
 
 
 def _described(model: Model, thorough: bool = False) -> Model:
-    """A model with its settings, or with what is the matter with it."""
+    """A model with its settings, or with its `problem`."""
     if model.problem:
         return model
     try:
@@ -261,7 +262,7 @@ def _described(model: Model, thorough: bool = False) -> Model:
 
 
 def _unknown(key: str) -> str:
-    """The message for a name that no model has, with what there is."""
+    """The message for a name that no model has, with the available ones."""
     import difflib
 
     names = [model.name for model in installed() if not model.problem]

@@ -115,8 +115,10 @@ class Figures(Table):
     @property
     def eukaryotic_mcc2(self) -> float | None:
         """MCC2 of eukaryotic Sec/SPI signal peptides."""
-        found = [c.mcc2 for c in self.classes if (c.organism, c.type) == ("EUKARYA", "SP")]
-        return found[0] if found else None
+        for own in self.classes:
+            if (own.organism, own.type) == ("EUKARYA", "SP"):
+                return own.mcc2
+        return None
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
 """Models in installed packages: what the entry-point group `peft_sp.models` names.
 
-A pack's entry point gives a model's name and the package whose folder holds it:
+A pack's entry point gives a model's name and the package whose directory holds it:
 
 [project.entry-points."peft_sp.models"]
 esm2-8m = "peft_sp_esm2_8m"
 
-The folder is found without importing the package: none of its code runs.
+The directory is located without importing the package: none of its code runs.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 class Offer:
     """A model that an installed package (a distribution, with its version) offers.
 
-    directory: where the model is; None where it cannot be found, and `problem` says why.
+    directory: where the model is; None where it cannot be located, and `problem` says why.
     """
 
     name: str
@@ -39,12 +39,12 @@ class Offer:
 
 def offers() -> list[Offer]:
     """All models that installed packages offer, by name. A broken package is one of them."""
-    found: list[Offer] = []
+    offered: list[Offer] = []
     try:
         points = list(entry_points(group=GROUP))
     except Exception:
-        # One installed package with a spoilt list of entry points, perhaps one that has nothing
-        # to do with us, is enough; the others are still good.
+        # One installed package with a damaged list of entry points, perhaps one that has nothing
+        # to do with models, is enough; those of the others can still be read one by one.
         points = []
         for dist in _distinct():
             if (own := _points(dist)) is not None:
@@ -52,9 +52,9 @@ def offers() -> list[Offer]:
             elif GROUP in (dist.read_text("entry_points.txt") or ""):
                 package, version = _identity(dist)
                 problem = "its entry points cannot be read"
-                found.append(Offer(package, package, version, None, problem))
-    found += [_offer(point, *_identity(point.dist)) for point in points]
-    return sorted(found, key=lambda offer: (offer.name, offer.package))
+                offered.append(Offer(package, package, version, None, problem))
+    offered += [_offer(point, *_identity(point.dist)) for point in points]
+    return sorted(offered, key=lambda offer: (offer.name, offer.package))
 
 
 def _points(dist: Distribution) -> list[EntryPoint] | None:
@@ -87,13 +87,13 @@ def _offer(point: EntryPoint, package: str, version: str) -> Offer:
     try:
         if not _NAME.fullmatch(point.name):
             raise ModelError("a model's name has letters, digits, '.', '_' and '-' only")
-        return Offer(point.name, package, version, folder_of(point.value))
+        return Offer(point.name, package, version, directory_of(point.value))
     except ModelError as error:
         return Offer(point.name, package, version, None, str(error))
 
 
-def folder_of(package: str) -> Path:
-    """The folder of an installed package, `a` or `a.b`, which is not imported.
+def directory_of(package: str) -> Path:
+    """The directory of an installed package, `a` or `a.b`, which is not imported.
 
     Raises ModelError.
     """
@@ -106,7 +106,7 @@ def folder_of(package: str) -> Path:
         raise ModelError(f"package '{top}' cannot be found ({error})") from None
     if spec is None:
         raise ModelError(f"package '{top}' cannot be found")
-    places = [Path(place, *inner) for place in spec.submodule_search_locations or ()]
-    if found := next((place for place in places if place.is_dir()), None):
-        return found
-    raise ModelError(f"package '{package}' is no folder on disk")
+    for location in spec.submodule_search_locations or ():
+        if (directory := Path(location, *inner)).is_dir():
+            return directory
+    raise ModelError(f"package '{package}' is not a directory on disk")
