@@ -1,4 +1,4 @@
-"""What the CRF costs: alone, and as a share of a training step.
+"""Time of the CRF: alone, and as a fraction of a training step.
 
 python benchmarks/crf.py [--backbone NAME_OR_DIRECTORY]
 """
@@ -43,7 +43,7 @@ def windows(count: int) -> list[str]:
 
 
 def alone(batch: int) -> dict[str, float]:
-    """Seconds of what is done with the emissions of a batch."""
+    """Seconds of loss and marginals, and of decoding, for the emissions of a batch."""
     rules = grammar()
     crf = ConstrainedCRF(rules.transitions, rules.starts, rules.ends)
     emissions = torch.randn(batch, WINDOW, rules.size)

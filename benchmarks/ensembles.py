@@ -11,7 +11,7 @@ Every member predicts the partition that it never saw; the figures are of all th
   mean probability of being cut there in that type. Once as trained and once with each member at
   a temperature fitted on its predictions for the other partitions.
 
-Prints a Markdown table. What a member says is computed once and kept beside the models.
+Prints a Markdown table. Emissions of a member are computed once and stored beside it.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peft_sp.biology.alphabet import encode
 from peft_sp.biology.grammar import TYPES, grammar
 from peft_sp.inference.backends import Backend
+from peft_sp.inference.batching import compute
 from peft_sp.inference.decoding import CrfScores, Decoder
 from peft_sp.inference.loading import load
 from peft_sp.io.labelled import LabelledProtein, partition, read_labelled
@@ -35,49 +35,45 @@ from peft_sp.io.registry.model_config import ModelConfig
 from peft_sp.training.evaluation.calibration import fit_temperature
 from peft_sp.training.evaluation.metrics import BIG_CLASSES, Outcomes, score
 
-BATCH = 64
-Said = tuple[NDArray[np.float32], CrfScores]
-"""Emissions (N, L, S) of windows, and the CRF's scores."""
+MemberOutput = tuple[NDArray[np.float32], CrfScores]
+"""A network's emissions (N, L, S) for windows, and its CRF's scores."""
 
 
-def said_by(member: Path, backbone: str | None, windows: Sequence[str]) -> Said:
-    """What a member says of windows; read where it was computed before."""
-    kept = member / "emissions.npz"
-    if kept.exists():
-        with np.load(kept) as file:
-            own = CrfScores(file["transitions"], file["starts"], file["ends"])
-            return file["emissions"], own
+def member_output(member: Path, backbone: str | None, windows: Sequence[str]) -> MemberOutput:
+    """A member's output for windows; read where it was computed before."""
+    stored = member / "emissions.npz"
+    if stored.exists():
+        with np.load(stored) as file:
+            scores = CrfScores(file["transitions"], file["starts"], file["ends"])
+            return file["emissions"], scores
     backend: Backend = load(member, backbone=backbone).backend
-    codes = encode(windows)
-    emissions = np.concatenate(
-        [backend.emissions(codes[at : at + BATCH]) for at in range(0, len(codes), BATCH)]
-    )
-    own = backend.scores
+    scores = replace(backend.scores, temperature=1.0)
+    emissions = np.zeros((len(windows), max(map(len, windows)), grammar().size), np.float32)
+    for batch, own in compute(backend, windows):
+        emissions[batch.rows, : own.shape[1]] = own
     np.savez(
-        kept,
+        stored,
         emissions=emissions,
-        transitions=own.transitions,
-        starts=own.starts,
-        ends=own.ends,
+        transitions=scores.transitions,
+        starts=scores.starts,
+        ends=scores.ends,
     )
-    return emissions, replace(own, temperature=1.0)
+    return emissions, scores
 
 
-def mean_of(said: Sequence[Said]) -> Said:
-    """The mean of emissions and of scores."""
-    scores = [own for _, own in said]
-    together = CrfScores(
-        *(
-            np.mean([getattr(s, n) for s in scores], axis=0)
-            for n in ("transitions", "starts", "ends")
-        )
-    )
-    return np.mean([emissions for emissions, _ in said], axis=0), together
+def mean_output(outputs: Sequence[MemberOutput]) -> MemberOutput:
+    """The means of emissions and of scores."""
+    fields = ("transitions", "starts", "ends")
+    scores = [[getattr(own, name) for _, own in outputs] for name in fields]
+    means = CrfScores(*(np.mean(values, axis=0) for values in scores))
+    return np.mean([emissions for emissions, _ in outputs], axis=0), means
 
 
-def types_of(said: Said, lengths: NDArray[Any], temperature: float) -> NDArray[np.float64]:
+def type_probabilities(
+    output: MemberOutput, lengths: NDArray[Any], temperature: float
+) -> NDArray[np.float64]:
     """Type probabilities (N, K)."""
-    emissions, scores = said
+    emissions, scores = output
     decoder = Decoder(grammar(), replace(scores, temperature=temperature))
     parts = [
         decoder.decode(emissions[rows], lengths[rows]).type_probabilities
@@ -86,11 +82,11 @@ def types_of(said: Said, lengths: NDArray[Any], temperature: float) -> NDArray[n
     return np.concatenate(parts)
 
 
-def cuts_of(
-    said: Said, lengths: NDArray[Any], types: NDArray[np.int64], temperature: float
+def cleavage_posteriors(
+    output: MemberOutput, lengths: NDArray[Any], types: NDArray[np.int64], temperature: float
 ) -> NDArray[np.float64]:
     """P(window is of its type and cut behind a residue) (N, L)."""
-    emissions, scores = said
+    emissions, scores = output
     decoder = Decoder(grammar(), replace(scores, temperature=temperature))
     parts = [
         decoder.cleavage_posterior(emissions[rows], lengths[rows], types[rows])
@@ -105,16 +101,22 @@ def blocks(lengths: NDArray[Any]) -> list[slice]:
 
 def outcomes(
     proteins: Sequence[LabelledProtein],
-    said: Sequence[Said],
+    outputs: Sequence[MemberOutput],
     temperatures: Sequence[float],
     lengths: NDArray[Any],
 ) -> Outcomes:
-    """What members' mean posteriors predict; of one member: what it predicts."""
-    each = [types_of(one, lengths, t) for one, t in zip(said, temperatures, strict=True)]
+    """Predictions of the members' mean posteriors; with one member, its own predictions."""
+    each = [
+        type_probabilities(one, lengths, t) for one, t in zip(outputs, temperatures, strict=True)
+    ]
     probabilities = np.mean(each, axis=0)
     types = probabilities.argmax(axis=1)
     cuts = np.mean(
-        [cuts_of(one, lengths, types, t) for one, t in zip(said, temperatures, strict=True)], axis=0
+        [
+            cleavage_posteriors(one, lengths, types, t)
+            for one, t in zip(outputs, temperatures, strict=True)
+        ],
+        axis=0,
     )
     sites = np.where(cuts.max(axis=1) > 0, cuts.argmax(axis=1) + 1, 0)
     return Outcomes(
@@ -128,9 +130,9 @@ def outcomes(
 
 
 def row(name: str, parts: Sequence[Outcomes]) -> str:
-    found = score(Outcomes.concatenate(parts), 0)
-    of = {(c.organism, c.type): c for c in found.per_class}
-    cells = [f"{found.mean_mcc2:.3f}", f"{found.big_mcc2:.3f}", f"{found.multiclass_mcc:.3f}"]
+    scores = score(Outcomes.concatenate(parts), 0)
+    of = {(c.organism, c.type): c for c in scores.per_class}
+    cells = [f"{scores.mean_mcc2:.3f}", f"{scores.big_mcc2:.3f}", f"{scores.multiclass_mcc:.3f}"]
     cells += [f"{of[key].mcc2:.3f}" for key in BIG_CLASSES]
     cells += [f"{of[key].recall[0]:.3f} / {of[key].precision[0]:.3f}" for key in BIG_CLASSES[:1]]
     return f"| {name} | {' | '.join(cells)} |"
@@ -146,9 +148,9 @@ def main() -> None:
     folds = [partition(everything, [number]) for number in range(3)]
     lengths = [np.array([len(p.sequence) for p in fold]) for fold in folds]
     names = ModelConfig.read(options.directory / "test-0").members
-    said = [
+    outputs_of_folds = [
         [
-            said_by(
+            member_output(
                 options.directory / f"test-{number}" / name,
                 options.backbone,
                 [p.sequence for p in fold],
@@ -158,11 +160,11 @@ def main() -> None:
         for number, fold in enumerate(folds)
     ]
 
-    def pooled(chosen: Callable[[int], tuple[list[Said], list[float]]]) -> list[Outcomes]:
+    def pooled(chosen: Callable[[int], tuple[list[MemberOutput], list[float]]]) -> list[Outcomes]:
         return [outcomes(fold, *chosen(n), lengths[n]) for n, fold in enumerate(folds)]
 
-    def one(member: int) -> Callable[[int], tuple[list[Said], list[float]]]:
-        return lambda n: ([said[n][member]], [1.0])
+    def one(member: int) -> Callable[[int], tuple[list[MemberOutput], list[float]]]:
+        return lambda n: ([outputs_of_folds[n][member]], [1.0])
 
     alone = [pooled(one(member)) for member in range(len(names))]
 
@@ -174,10 +176,14 @@ def main() -> None:
     print("| Pos LIPO | CS Euk SP |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
     for name, parts in zip(names, alone, strict=True):
         print(row(f"{name} alone", parts))
-    print(row("emissions", pooled(lambda n: ([mean_of(said[n])], [1.0]))))
-    print(row("posteriors, as trained", pooled(lambda n: (said[n], [1.0] * len(names)))))
+    print(row("emissions", pooled(lambda n: ([mean_output(outputs_of_folds[n])], [1.0]))))
+    print(
+        row("posteriors, as trained", pooled(lambda n: (outputs_of_folds[n], [1.0] * len(names))))
+    )
     warm = [[temperature(n, m) for m in range(len(names))] for n in range(3)]
-    print(row("posteriors, each at its temperature", pooled(lambda n: (said[n], warm[n]))))
+    print(
+        row("posteriors, each at its temperature", pooled(lambda n: (outputs_of_folds[n], warm[n])))
+    )
 
 
 if __name__ == "__main__":

@@ -65,21 +65,21 @@ def rates(
     return medians, ratios
 
 
-def variants(model: SignalPeptideModel, folder: Path) -> dict[str, tuple[Path | None, Backend]]:
+def variants(model: SignalPeptideModel, directory: Path) -> dict[str, tuple[Path | None, Backend]]:
     """Name -> file and backend."""
-    found: dict[str, tuple[Path | None, Backend]] = {
+    networks: dict[str, tuple[Path | None, Backend]] = {
         "torch": (None, TorchBackend(model)),
         "torch, bfloat16": (None, TorchBackend(model, precision="bfloat16")),
     }
     for precision in PRECISIONS:
-        path = folder / f"{precision}.onnx"
+        path = directory / f"{precision}.onnx"
         export_onnx(model, path, precision)
-        found[f"exported, {precision}"] = path, OnnxBackend(path, 1, BATCH_SIZE)
+        networks[f"exported, {precision}"] = path, OnnxBackend(path, 1, BATCH_SIZE)
     logging.disable(logging.WARNING)  # of onnxruntime, on how it would like to be called
     for title, reduced in (("8-bit products", False), ("8-bit products, 7-bit weights", True)):
-        path = folder / f"products{reduced}.onnx"
+        path = directory / f"products{reduced}.onnx"
         quantize_dynamic(
-            folder / "float32.onnx",
+            directory / "float32.onnx",
             path,
             op_types_to_quantize=["MatMul"],
             per_channel=True,
@@ -87,11 +87,11 @@ def variants(model: SignalPeptideModel, folder: Path) -> dict[str, tuple[Path | 
             weight_type=QuantType.QInt8,
             nodes_to_exclude=["/model/head/MatMul"],
         )
-        found[f"({title})"] = path, OnnxBackend(path, 1, BATCH_SIZE)
-    return found
+        networks[f"({title})"] = path, OnnxBackend(path, 1, BATCH_SIZE)
+    return networks
 
 
-def speed(model: SignalPeptideModel, found: dict[str, Any], rounds: int) -> None:
+def speed(model: SignalPeptideModel, networks: dict[str, Any], rounds: int) -> None:
     rng = np.random.default_rng(0)
     residues = rng.integers(len(AMINO_ACIDS), size=(TURN, WINDOW)).astype(np.uint8)
 
@@ -99,24 +99,24 @@ def speed(model: SignalPeptideModel, found: dict[str, Any], rounds: int) -> None
         batches = [residues[start : start + size] for start in range(0, TURN, size)]
         return lambda: [backend.emissions(batch) for batch in batches]
 
-    calls = {name: run(backend, BATCH_SIZE) for name, (_, backend) in found.items()}
+    calls = {name: run(backend, BATCH_SIZE) for name, (_, backend) in networks.items()}
     seconds, ratios = rates(calls, rounds)
     own = TURN * operations(model) / (2 * SQUARE**3)
     print("| | file | windows a processor second | of the matrix products' rate |")
     print("|---|--:|--:|--:|")
-    for name, (path, _) in found.items():
+    for name, (path, _) in networks.items():
         size = "–" if path is None else f"{path.stat().st_size / 1e6:.1f} MB"
         print(f"| {name} | {size} | {TURN / seconds[name]:.0f} | {own / ratios[name]:.0%} |")
     sizes = (1, 4, 8, 16, 32)
-    exported = found["exported, float32"][1]
+    exported = networks["exported, float32"][1]
     _, by_size = rates({str(size): run(exported, size) for size in sizes}, rounds)
     print("\nWindows a batch, exported in float32:\n")
     print("| " + " | ".join(map(str, sizes)) + " |\n" + "|--:" * len(sizes) + "|")
     print("| " + " | ".join(f"{own / by_size[str(size)]:.0%}" for size in sizes) + " |")
 
 
-def accuracy(found: dict[str, Any], proteins: Sequence[LabelledProtein]) -> None:
-    backends = {name: backend for name, (_, backend) in found.items()}
+def accuracy(networks: dict[str, Any], proteins: Sequence[LabelledProtein]) -> None:
+    backends = {name: backend for name, (_, backend) in networks.items()}
     print(f"\n{len(proteins):,} labelled proteins, beside the model on torch:\n")
     print("| | types changed | cleavage sites changed | mean MCC2 |")
     print("|---|--:|--:|--:|")
@@ -140,9 +140,9 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     model = load_checkpoint(options.model, options.backbone)
-    with tempfile.TemporaryDirectory() as folder:
-        found = variants(model, Path(folder))
-        speed(model, found, options.rounds)
+    with tempfile.TemporaryDirectory() as directory:
+        networks = variants(model, Path(directory))
+        speed(model, networks, options.rounds)
         if options.labelled:
             proteins = read_labelled(options.labelled)
             if options.partition:
@@ -150,7 +150,7 @@ def main() -> None:
             if options.count and options.count < len(proteins):
                 rows = np.random.default_rng(0).permutation(len(proteins))[: options.count]
                 proteins = [proteins[row] for row in sorted(rows)]
-            accuracy(found, proteins)
+            accuracy(networks, proteins)
 
 
 if __name__ == "__main__":

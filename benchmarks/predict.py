@@ -45,8 +45,8 @@ def proteins(sources: list[Path], count: int) -> Iterator[str]:
         sequence = raw.sequence
         if number >= len(real):
             letters = list(sequence)
-            for place in rng.integers(1, min(len(letters), 70), 4):
-                letters[place] = LETTERS[rng.integers(20)]
+            for position in rng.integers(1, min(len(letters), 70), 4):
+                letters[position] = LETTERS[rng.integers(20)]
             sequence = "".join(letters)
         yield f">p{number} {raw.header}\n{sequence}\n"
 

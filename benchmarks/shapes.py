@@ -1,9 +1,9 @@
-"""What shapes of a student cost: microseconds a window under ONNX Runtime, one thread.
+"""Time of students of several shapes: microseconds a window under ONNX Runtime, one thread.
 
     python benchmarks/shapes.py --shape 128,3,96 --shape 128,3,64
 
-A shape is width, convolutions, LSTM units a direction. Networks have random weights, which cost
-what trained ones do. Shapes take turns, so that a machine that slows down slows all of them.
+A shape is width, convolutions, LSTM units a direction. Networks have random weights, which take
+as long as trained ones. Shapes take turns, so that a machine that slows down slows all of them.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ SHAPES = ("128,3,96", "128,2,96", "128,3,64", "128,2,64", "96,3,96", "96,4,64", 
 FASTA = Path(__file__).parents[1] / "examples" / "ecoli_300.faa"
 
 
-def network(shape: str, place: Path) -> tuple[OnnxBackend, int]:
+def network(shape: str, path: Path) -> tuple[OnnxBackend, int]:
     """A student of this shape as the program would run it, and its parameters."""
     width, convolutions, hidden = map(int, shape.split(","))
     student = StudentSettings(width=width, convolutions=convolutions, hidden=hidden)
     seed_everything(1)
     model = build_model(Recipe(name="shape", data=str(FASTA), student=student)).eval()
-    export_onnx(model, place)
-    return OnnxBackend(place, threads=1), sum(p.numel() for p in model.parameters())
+    export_onnx(model, path)
+    return OnnxBackend(path, threads=1), sum(p.numel() for p in model.parameters())
 
 
 def main() -> None:
@@ -45,15 +45,15 @@ def main() -> None:
     options = parser.parse_args()
     shapes = options.shape or list(SHAPES)
     windows = encode([protein.window for protein in read_fasta(FASTA)], WINDOW)
-    with tempfile.TemporaryDirectory() as place:
-        built = [network(shape, Path(place, f"{n}.onnx")) for n, shape in enumerate(shapes)]
+    with tempfile.TemporaryDirectory() as directory:
+        built = [network(shape, Path(directory, f"{n}.onnx")) for n, shape in enumerate(shapes)]
         times: list[list[float]] = [[] for _ in shapes]
         for _ in range(options.rounds + 1):
-            for (backend, _), seen in zip(built, times, strict=True):
-                begun = time.perf_counter()
+            for (backend, _), own in zip(built, times, strict=True):
+                start = time.perf_counter()
                 backend.emissions(windows)
-                seen.append((time.perf_counter() - begun) / len(windows))
-    medians = [statistics.median(seen[1:]) for seen in times]
+                own.append((time.perf_counter() - start) / len(windows))
+    medians = [statistics.median(own[1:]) for own in times]
     print("width,convolutions,hidden\tparameters\tus/window\tagainst the first")
     for shape, (_, parameters), median in zip(shapes, built, medians, strict=True):
         print(f"{shape}\t{parameters:,}\t{1e6 * median:.0f}\t{median / medians[0]:.2f}")

@@ -46,14 +46,14 @@ def repeated(sources: list[Path], count: int) -> Iterator[str]:
         yield f">p{number} {raw.header}\n{raw.sequence}\n"
 
 
-def attempt(fasta: Path, place: Path, model: str, after: float | None = None) -> Attempt:
-    """Predict into `place`/out, going on with what is there; killed `after` some seconds."""
-    place.mkdir(exist_ok=True)
+def attempt(fasta: Path, directory: Path, model: str, after: float | None = None) -> Attempt:
+    """Predict into `directory`/out, resuming what is there; killed `after` some seconds."""
+    directory.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "peft_sp.cli.main", "predict", str(fasta), "-m", model]
     # Relative names and one time stamp, so that two runs can be compared.
     process = subprocess.Popen(
         [*command, "-o", "out", "--resume"],
-        cwd=place,
+        cwd=directory,
         env={**os.environ, "SOURCE_DATE_EPOCH": "1700000000"},
         stdout=subprocess.DEVNULL,
     )
@@ -84,20 +84,20 @@ def row(name: str, count: int, attempts: list[Attempt]) -> None:
 
 
 def survive(
-    fasta: Path, place: Path, model: str, straight: float, kills: int, seed: int
+    fasta: Path, directory: Path, model: str, straight: float, kills: int, seed: int
 ) -> tuple[list[Attempt], list[int]]:
     """Attempts until the run is through, and proteins that were done after each kill."""
     chosen = random.Random(seed)
     attempts, done = [], []
     for _ in range(kills):
-        share = chosen.uniform(0.1, 0.9) / kills
-        attempts.append(attempt(fasta, place, model, share * straight))
+        fraction = chosen.uniform(0.1, 0.9) / kills
+        attempts.append(attempt(fasta, directory, model, fraction * straight))
         if not attempts[-1].killed:
             break
-        journal = Journal.read(place / "out" / UNFINISHED / JOURNAL)
+        journal = Journal.read(directory / "out" / UNFINISHED / JOURNAL)
         done.append(journal.done if journal else 0)
     else:
-        attempts.append(attempt(fasta, place, model))
+        attempts.append(attempt(fasta, directory, model))
     return attempts, done
 
 

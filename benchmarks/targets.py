@@ -88,10 +88,10 @@ def commands(sources: list[Path], sizes: list[int], runs: int) -> None:
 def recursions() -> None:
     parts = crf.alone(256)
     total = sum(parts.values())
-    told = ", ".join(f"{name} {1e3 * taken:.0f}" for name, taken in parts.items())
+    each = ", ".join(f"{name} {1e3 * taken:.0f}" for name, taken in parts.items())
     row(
         f"CRF, 256 x {WINDOW} x 37",
-        f"{1e3 * total:.0f} ms ({told})",
+        f"{1e3 * total:.0f} ms ({each})",
         f"{1e3 * CRF_TARGET:.0f} ms",
         total <= CRF_TARGET,
     )

@@ -1,4 +1,4 @@
-"""What the tuning methods cost: parameters, step time, memory; and what larger backbones would.
+"""Parameters, step time and memory of the tuning methods, and estimates for larger backbones.
 
 python benchmarks/tuning.py --backbone esm2_t6_8M
 
@@ -47,7 +47,7 @@ def peak() -> int:
 
 
 def measure(name: str, backbone: str) -> dict[str, Any]:
-    """Parameters, seconds a step (whole, and with the lower layers kept), peak bytes."""
+    """Parameters, seconds a step (whole, and with lower layers cached), peak bytes."""
     recipe = read_recipe(name, [f"backbone={backbone}"])
     model = build_model(recipe).train()
     before = peak()
@@ -68,7 +68,7 @@ def measure(name: str, backbone: str) -> dict[str, Any]:
         torch.autograd.backward(-output.log_likelihood.mean())
         optimiser.step()
 
-    found: dict[str, Any] = {
+    figures: dict[str, Any] = {
         "trained": sum(p.numel() for p in parameters),
         "encoder": sum(p.numel() for p in groups[0]),
         "all": sum(p.numel() for p in model.parameters()),
@@ -76,12 +76,12 @@ def measure(name: str, backbone: str) -> dict[str, Any]:
         "peak": peak(),
         "before": before,
     }
-    found["kept"] = kept_step(model, recipe, residues, step)
-    return found
+    figures["cached"] = cached_step(model, recipe, residues, step)
+    return figures
 
 
-def kept_step(model: Any, recipe: Recipe, residues: torch.Tensor, step: Any) -> float | None:
-    """Seconds of a step that takes the untouched layers' output as given."""
+def cached_step(model: Any, recipe: Recipe, residues: torch.Tensor, step: Any) -> float | None:
+    """Seconds of a step with the untouched layers' output in the activation cache."""
     encoder = model.encoder
     assert isinstance(encoder, Backbone) and recipe.tuning is not None
     depth = recipe.tuning.untouched(encoder.depth)
@@ -91,15 +91,15 @@ def kept_step(model: Any, recipe: Recipe, residues: torch.Tensor, step: Any) -> 
         states = encoder.lower(residues, depth)
 
     class Given:
-        """In place of `KeptActivations`, whose look-up of 32 windows takes no time to speak of."""
+        """In place of `ActivationCache`, whose look-up of 32 windows takes no time to speak of."""
 
         def __init__(self) -> None:
             self.depth = depth
 
-        def find(self, _: torch.Tensor) -> torch.Tensor:
+        def look_up(self, _: torch.Tensor) -> torch.Tensor:
             return states
 
-    encoder.kept = Given()
+    encoder.activation_cache = Given()
     return seconds(step)
 
 
@@ -118,14 +118,16 @@ def matrix_rate() -> float:
     return 2 * 2048**3 / seconds(lambda: square @ square)
 
 
-def measured_table(found: dict[str, dict[str, Any]]) -> None:
-    print("| recipe | trained | of them in the backbone | step | with kept layers | peak memory |")
+def measured_table(figures: dict[str, dict[str, Any]]) -> None:
+    print(
+        "| recipe | trained | of them in the backbone | step | with cached layers | peak memory |"
+    )
     print("|---|--:|--:|--:|--:|--:|")
-    for name, row in found.items():
-        kept = "–" if row["kept"] is None else f"{1e3 * row['kept']:.0f} ms"
+    for name, row in figures.items():
+        cached = "–" if row["cached"] is None else f"{1e3 * row['cached']:.0f} ms"
         print(
             f"| {name} | {row['trained']:,} ({row['trained'] / row['all']:.1%}) "
-            f"| {row['encoder']:,} | {1e3 * row['step']:.0f} ms | {kept} "
+            f"| {row['encoder']:,} | {1e3 * row['step']:.0f} ms | {cached} "
             f"| {row['peak'] / 2**20:,.0f} MiB |"
         )
 

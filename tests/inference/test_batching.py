@@ -2,12 +2,10 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from peft_sp.biology.alphabet import PAD, encode
 from peft_sp.biology.grammar import TYPES, grammar
-from peft_sp.inference.batching import batches, compute, decode_batches, decode_windows
+from peft_sp.inference.batching import compute, decode_batches, decode_windows
 from peft_sp.inference.decoding import CrfScores, Decoder
 
 WINDOWS = ["MKTAYIAK" * n for n in (8, 1, 3, 1, 8, 2)]
@@ -26,34 +24,6 @@ class Wave:
     def emissions(self, residues):
         self.sizes.append(len(residues))
         return np.cos(residues[..., None] * np.arange(1, 38)).astype(np.float32)
-
-
-@given(st.lists(st.text("ACDEFGHIKLMNPQRSTVWY", min_size=1, max_size=70)), st.integers(1, 9))
-def test_every_window_is_in_one_batch_beside_windows_of_its_length(windows, size):
-    found = list(batches(windows, size))
-    rows = [row for batch in found for row in batch.rows.tolist()]
-    assert sorted(rows) == list(range(len(windows)))
-    assert [len(windows[row]) for row in rows] == sorted(map(len, windows))
-    for batch in found:
-        assert len(batch.rows) <= size
-        assert batch.residues.shape[1] == batch.lengths.max()
-        own = [windows[row] for row in batch.rows.tolist()]
-        np.testing.assert_array_equal(batch.residues, encode(own))
-        np.testing.assert_array_equal(batch.lengths, [len(window) for window in own])
-
-
-def test_codes_are_batched_as_their_windows_are():
-    for ours, theirs in zip(batches(encode(WINDOWS), 2), batches(WINDOWS, 2), strict=True):
-        for one, other in zip(ours, theirs, strict=True):
-            np.testing.assert_array_equal(one, other)
-
-
-def test_equal_lengths_keep_their_order():
-    assert [b.rows.tolist() for b in batches(["AA", "C", "DD", "E"], 4)] == [[1, 3, 0, 2]]
-
-
-def test_no_windows_are_no_batches():
-    assert list(batches([], 4)) == []
 
 
 def test_decoded_windows_are_in_order():

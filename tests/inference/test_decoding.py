@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from peft_sp.biology.grammar import TYPES, grammar
-from peft_sp.inference import decoding
 from peft_sp.inference.decoding import CrfScores, Decoder
 from tests.support.brute_force import Case, cases, legal_paths, log_weight
 
@@ -87,14 +86,15 @@ def test_a_prediction_is_the_best_type_its_best_cut_and_the_best_path_with_it(se
     if not kind:
         assert decoded.sites[0] == 0
         return
-    shares: dict[int, float] = {}
+    site_probabilities: dict[int, float] = {}
     for path, p in zip(paths, probabilities, strict=True):
         if rules.type_of_state[path[0]] == kind:
-            shares[cut_of(path)] = shares.get(cut_of(path), 0.0) + p
-    assert 0 not in shares  # every path of a type with a signal peptide is cut
-    site = max(shares, key=lambda cut: shares[cut])
+            cut = cut_of(path)
+            site_probabilities[cut] = site_probabilities.get(cut, 0.0) + p
+    assert 0 not in site_probabilities  # every path of a type with a signal peptide is cut
+    site = max(site_probabilities, key=lambda cut: site_probabilities[cut])
     assert decoded.sites[0] == site
-    assert decoded.site_probabilities[0] == pytest.approx(shares[site], abs=1e-9)
+    assert decoded.site_probabilities[0] == pytest.approx(site_probabilities[site], abs=1e-9)
     own = [p for p in paths if rules.type_of_state[p[0]] == kind and cut_of(p) == site]
     best = max(own, key=lambda p: log_weight(p, case.emissions, *case.scores))
     assert tuple(decoded.paths[0, :6].tolist()) == best
@@ -132,8 +132,8 @@ def test_one_by_one_is_batched_is_shuffled():
     assert (together.types > 0).any()
     for row, length in enumerate(lengths):
         alone = decoder.decode(emissions[row : row + 1, :length], lengths[row : row + 1])
-        place = int(np.flatnonzero(order == row)[0])
-        for other, index in ((alone, 0), (shuffled, place)):
+        shuffled_row = int(np.flatnonzero(order == row)[0])
+        for other, index in ((alone, 0), (shuffled, shuffled_row)):
             assert together.types[row] == other.types[index]
             assert together.sites[row] == other.sites[index]
             np.testing.assert_allclose(
@@ -154,15 +154,15 @@ def test_a_sure_network_far_outside_of_float32_is_decoded():
     assert decoded.paths[0].tolist() == path
 
 
-def test_rescaling_every_few_residues_is_enough(monkeypatch):
+def test_rescaling_every_few_residues_is_enough():
     """Emissions ten times as far apart as those of trained networks; windows of all lengths."""
     rng = np.random.default_rng(4)
     lengths = np.arange(1, 71)
     emissions = rng.uniform(-75, 75, (len(lengths), 70, grammar().size))
     scores = CrfScores(*(rng.normal(size=shape) for shape in ((37, 37), (37,), (37,))))
     found = Decoder(grammar(), scores).decode(emissions, lengths, marginals=True)
-    monkeypatch.setattr(decoding, "RESCALED_EVERY", 1)
-    expected = Decoder(grammar(), scores).decode(emissions, lengths, marginals=True)
+    each = Decoder(grammar(), scores, rescaling_interval=1)
+    expected = each.decode(emissions, lengths, marginals=True)
     assert len(set(expected.types.tolist())) > 2
     for name in ("types", "sites", "paths"):
         assert np.array_equal(getattr(found, name), getattr(expected, name))
@@ -190,12 +190,12 @@ def test_a_temperature_makes_types_less_sure_and_changes_nothing_else():
     np.testing.assert_allclose(warm.type_probabilities, expected)
     for same in ("types", "sites", "paths"):
         assert np.array_equal(getattr(warm, same), getattr(plain, same))
-    # The site's probability is the same share of its type's.
+    # The site's probability is the same fraction of its type's.
     rows = np.flatnonzero(plain.sites)
-    share = [
+    fractions = [
         d.site_probabilities[rows] / d.type_probabilities.max(axis=1)[rows] for d in (plain, warm)
     ]
-    np.testing.assert_allclose(*share)
+    np.testing.assert_allclose(*fractions)
 
 
 @given(cases().map(rounded), st.integers(0, 3), st.sampled_from([1.0, 2.5]))
@@ -244,7 +244,7 @@ def test_decoded_marginals_agree_with_what_is_decoded():
         if site:
             assert cleavage.argmax() + 1 == site
             assert cleavage[site - 1] == decoded.site_probabilities[row]
-            share = decoded.type_probabilities[row, decoded.types[row]]
-            assert cleavage.sum() == pytest.approx(share)
+            type_probability = decoded.type_probabilities[row, decoded.types[row]]
+            assert cleavage.sum() == pytest.approx(type_probability)
         else:
             assert not cleavage.any()

@@ -6,7 +6,7 @@ import torch
 
 from peft_sp.biology.alphabet import encode
 from peft_sp.errors import OutputError
-from peft_sp.network.activation_cache import keep_activations, window_keys
+from peft_sp.network.activation_cache import cached_activations, window_keys
 from peft_sp.network.backbone import Backbone, load_encoder, token_ids
 from peft_sp.network.model import build_model
 from peft_sp.network.settings import ModelSettings
@@ -27,15 +27,15 @@ def windows():
 
 
 @pytest.mark.parametrize("depth", [1, 2])
-def test_kept_layers_give_what_running_them_gives(backbone, windows, tmp_path, depth):
-    kept = keep_activations(backbone, "f" * 64, windows, depth, tmp_path)
-    assert len(kept.keys) == len(SEQUENCES) - 1  # identical windows once
+def test_cached_layers_give_what_running_them_gives(backbone, windows, tmp_path, depth):
+    cache = cached_activations(backbone, "f" * 64, windows, depth, tmp_path)
+    assert len(cache.keys) == len(SEQUENCES) - 1  # identical windows once
     batch = torch.from_numpy(windows[[3, 1, 0, 4]][:, :63])
     with torch.no_grad():
         exact = backbone(batch)
-        found = kept.find(batch)
-        assert found.shape == (4, 65, 32)
-        backbone.kept = kept
+        states = cache.look_up(batch)
+        assert states.shape == (4, 65, 32)
+        backbone.activation_cache = cache
         fed = backbone(batch)
     inside = batch != 25
     assert not torch.equal(fed, exact)  # bfloat16: it was used
@@ -50,7 +50,9 @@ def test_a_backbone_in_bfloat16_takes_them_as_its_own(tiny_backbone, windows, tm
     batch = torch.from_numpy(windows[:4])
     with torch.no_grad():
         exact = model(batch).emissions
-        model.encoder.kept = keep_activations(model.encoder, "f" * 64, windows, depth, tmp_path)
+        model.encoder.activation_cache = cached_activations(
+            model.encoder, "f" * 64, windows, depth, tmp_path
+        )
         fed = model(batch).emissions
     inside = batch != 25
     torch.testing.assert_close(fed[inside], exact[inside], atol=0.1, rtol=0.1)
@@ -59,37 +61,37 @@ def test_a_backbone_in_bfloat16_takes_them_as_its_own(tiny_backbone, windows, tm
 
 
 def test_padding_of_a_batch_does_not_matter(backbone, windows, tmp_path):
-    backbone.kept = keep_activations(backbone, "f" * 64, windows, 1, tmp_path)
+    backbone.activation_cache = cached_activations(backbone, "f" * 64, windows, 1, tmp_path)
     with torch.no_grad():
         alone = backbone(torch.from_numpy(windows[1:2, :4]))
         among = backbone(torch.from_numpy(windows[:4, :63]))[1:2, :4]
     torch.testing.assert_close(alone, among)
 
 
-def test_windows_that_were_not_kept_are_computed(backbone, windows, tmp_path):
-    kept = keep_activations(backbone, "f" * 64, windows[:2], 1, tmp_path)
+def test_windows_that_are_not_cached_are_computed(backbone, windows, tmp_path):
+    cache = cached_activations(backbone, "f" * 64, windows[:2], 1, tmp_path)
     batch = torch.from_numpy(windows[1:3])
-    assert kept.find(batch) is None
+    assert cache.look_up(batch) is None
     with torch.no_grad():
         exact = backbone(batch)
-        backbone.kept = kept
+        backbone.activation_cache = cache
         assert torch.equal(backbone(batch), exact)
 
 
 def test_they_are_computed_one_time(backbone, windows, tmp_path, monkeypatch):
     log = []
-    keep_activations(backbone, "f" * 64, windows, 1, tmp_path, progress=lambda *a: log.append(a))
+    cached_activations(backbone, "f" * 64, windows, 1, tmp_path, progress=lambda *a: log.append(a))
     assert log == [(6, 6)]
-    again = keep_activations(
+    again = cached_activations(
         backbone, "f" * 64, windows[::-1], 1, tmp_path, progress=lambda *a: log.append(a)
     )
     assert len(log) == 1 and isinstance(again.values, np.memmap)
     # Other weights, other windows or another layer are another matter.
-    for fingerprint, some, depth in (("a" * 64, 7, 1), ("f" * 64, 3, 1), ("f" * 64, 7, 2)):
-        keep_activations(
+    for fingerprint, count, depth in (("a" * 64, 7, 1), ("f" * 64, 3, 1), ("f" * 64, 7, 2)):
+        cached_activations(
             backbone,
             fingerprint,
-            windows[:some],
+            windows[:count],
             depth,
             tmp_path,
             progress=lambda *a: log.append(a),
@@ -103,14 +105,14 @@ def test_a_computation_that_breaks_leaves_nothing(backbone, windows, tmp_path, m
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        keep_activations(backbone, "f" * 64, windows, 1, tmp_path, progress=broken)
+        cached_activations(backbone, "f" * 64, windows, 1, tmp_path, progress=broken)
     assert not [p for p in tmp_path.rglob("*") if p.is_file()]
 
 
-def test_a_folder_that_cannot_be_written(backbone, windows, tmp_path):
+def test_a_directory_that_cannot_be_written(backbone, windows, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot be written"):
-        keep_activations(backbone, "f" * 64, windows, 1, tmp_path / "file" / "below")
+        cached_activations(backbone, "f" * 64, windows, 1, tmp_path / "file" / "below")
 
 
 def test_keys_tell_windows_apart():
@@ -123,10 +125,10 @@ def test_keys_tell_windows_apart():
 def test_a_disk_too_small_and_a_file_that_is_half(backbone, windows, tmp_path, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=10))
     with pytest.raises(OutputError, match=r"are free; --activation-cache DIR keeps it elsewhere"):
-        keep_activations(backbone, "f" * 64, windows, 1, tmp_path)
+        cached_activations(backbone, "f" * 64, windows, 1, tmp_path)
     monkeypatch.undo()
-    keep_activations(backbone, "f" * 64, windows, 1, tmp_path)
+    cached_activations(backbone, "f" * 64, windows, 1, tmp_path)
     (file,) = tmp_path.rglob("*.npy")
     file.write_bytes(file.read_bytes()[:100])
-    with pytest.raises(OutputError, match="not readable"):
-        keep_activations(backbone, "f" * 64, windows, 1, tmp_path)
+    with pytest.raises(OutputError, match="cannot be read"):
+        cached_activations(backbone, "f" * 64, windows, 1, tmp_path)

@@ -56,7 +56,7 @@ def test_saved_is_loaded_the_same(model, settings, tmp_path):
     if settings.student is None:
         expected |= {"adapter_model.safetensors", "adapter_config.json"}
     else:
-        expected |= {"encoder.safetensors", "model.onnx"}
+        expected |= {"encoder.safetensors"}
     assert names - {"README.md"} == expected
 
 

@@ -121,8 +121,8 @@ def test_marginals_of_a_type_are_the_same_sum_at_every_residue():
     emissions = 3 * torch.randn(5, 70, rules.size)
     mask = torch.ones(5, 70, dtype=torch.bool)
     sums = crf.marginals(emissions, mask) @ crf.membership.double()
-    shares = crf.component_log_probabilities(emissions, mask).exp()
-    torch.testing.assert_close(sums, shares[:, None].expand_as(sums), atol=1e-6, rtol=1e-6)
+    probabilities = crf.component_log_probabilities(emissions, mask).exp()
+    torch.testing.assert_close(sums, probabilities[:, None].expand_as(sums), atol=1e-6, rtol=1e-6)
 
 
 def test_padding_and_batch_mates_change_nothing():
@@ -155,7 +155,7 @@ def test_an_impossible_label_set_has_likelihood_zero():
     [
         ((1, 3, 36), torch.ones(1, 3), "36 emissions a residue; the CRF has 37 states"),
         ((1, 3, 37), torch.ones(1, 4), "mask"),
-        ((1, 3, 37), torch.zeros(1, 3), "residue at its first place"),
+        ((1, 3, 37), torch.zeros(1, 3), "residue at its first position"),
     ],
 )
 def test_wrong_shapes_are_refused(shape, mask, problem):
@@ -180,21 +180,22 @@ def test_the_brute_force_itself_finds_what_can_be_counted_by_hand():
 
 @given(cases(), st.integers(0, 3), st.sampled_from([1.0, 3.0]))
 @settings(max_examples=60, deadline=None)
-def test_the_posterior_counts_states_and_moves_over_all_paths(case, pad, temperature):
+def test_the_posterior_counts_states_and_transitions_over_all_paths(case, pad, temperature):
     crf = crf_of(case)
     paths, probabilities = case.paths()
     kinds = np.array([case.rules.type_of_state[path[0]] for path in paths])
-    share = np.bincount(kinds, probabilities, case.rules.type_of_state.max() + 1)
-    cooler = share ** (1 / temperature)
-    weights = np.array(probabilities) * (cooler / cooler.sum())[kinds] / share[kinds]
+    of_types = np.bincount(kinds, probabilities, case.rules.type_of_state.max() + 1)
+    scaled = of_types ** (1 / temperature)
+    weights = np.array(probabilities) * (scaled / scaled.sum())[kinds] / of_types[kinds]
     emissions, mask = batch_of(case, pad)
-    states, moves = np.zeros(tuple(emissions.shape[1:])), np.zeros(case.rules.transitions.shape)
+    states = np.zeros(tuple(emissions.shape[1:]))
+    transition_counts = np.zeros(case.rules.transitions.shape)
     for path, weight in zip(paths, weights, strict=True):
         states[np.arange(len(path)), list(path)] += weight
-        np.add.at(moves, (list(path[:-1]), list(path[1:])), weight)
+        np.add.at(transition_counts, (list(path[:-1]), list(path[1:])), weight)
     found = crf.posterior(emissions, mask, temperature)
     np.testing.assert_allclose(found[0][0].numpy(), states, atol=1e-6)
-    np.testing.assert_allclose(found[1][0].numpy(), moves, atol=1e-6)
+    np.testing.assert_allclose(found[1][0].numpy(), transition_counts, atol=1e-6)
 
 
 @given(cases(), st.integers(0, 3), st.integers(0, 2**32 - 1))
@@ -225,8 +226,8 @@ def test_a_model_that_equals_the_other_has_no_gradient():
     crf = ConstrainedCRF(rules.transitions, rules.starts, rules.ends)
     emissions = (2 * torch.randn(3, 40, rules.size)).requires_grad_()
     mask = torch.arange(40) < torch.tensor([40, 25, 1])[:, None]
-    states, moves = crf.posterior(emissions, mask)
+    states, transition_counts = crf.posterior(emissions, mask)
     total = crf.forward_sweep(emissions, mask).log_partition.logsumexp(1)
-    crf.cross_entropy(emissions, total, mask, states, moves).sum().backward()
+    crf.cross_entropy(emissions, total, mask, states, transition_counts).sum().backward()
     for tensor in (emissions, crf.transitions, crf.starts, crf.ends):
         assert tensor.grad.abs().max() < 1e-5

@@ -251,7 +251,7 @@ def test_frozen_layers_are_computed_once_and_kept(
         torch.testing.assert_close(tensor, plain[name], atol=0.02, rtol=0.05)
     used = not torch.equal(states(first)["head.weight"], plain["head.weight"])
     assert used == bool(files)
-    assert first.model.encoder.kept is None
+    assert first.model.encoder.activation_cache is None
 
 
 @pytest.mark.integration

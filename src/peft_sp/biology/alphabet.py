@@ -1,8 +1,9 @@
-"""Amino acids as numbers: the one encoding that windows have on their way to a network."""
+"""Amino acids as numbers: how windows are encoded and batched on their way to a network."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,9 @@ from peft_sp.biology.grammar import WINDOW
 AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWY"
 UNKNOWN = "X"
 RESIDUES = AMINO_ACIDS + UNKNOWN + "BZUO"
-"""Letters a window may hold; a letter's code is its place here."""
+"""Letters a window may hold; a letter's code is its index here."""
 PAD = len(RESIDUES)
-"""Code of the places after a window's end."""
+"""Code of the positions behind a window's end."""
 
 KYTE_DOOLITTLE = dict(
     zip(
@@ -26,7 +27,7 @@ KYTE_DOOLITTLE = dict(
         strict=True,
     )
 )
-"""Hydropathy (Kyte and Doolittle 1982)."""
+"""Hydropathy, without unit (Kyte and Doolittle 1982)."""
 
 RESIDUE_VOLUME = dict(
     zip(
@@ -40,15 +41,15 @@ RESIDUE_VOLUME = dict(
 )
 """Volume in cubic angstrom (Zamyatnin 1972)."""
 
-STRETCH, NEAR = 9, 45
-"""Residues of a stretch whose hydropathy is of interest, and where it is looked for."""
+STRETCH, N_TERMINAL = 9, 45
+"""Residues of a hydrophobic stretch, and the first residues of a window that it lies in."""
 
 _CODE = np.full(256, RESIDUES.index(UNKNOWN), dtype=np.uint8)
 _CODE[np.frombuffer(RESIDUES.encode(), dtype=np.uint8)] = np.arange(len(RESIDUES))
 
 
 def properties() -> NDArray[np.float64]:
-    """What the 20 amino acids are like (20, 8), each property with mean 0 and variance 1.
+    """Eight properties of the 20 amino acids (20, 8), each with mean 0 and variance 1.
 
     Hydropathy, volume, charge, and whether polar, aromatic, small, branched at the beta carbon,
     or special to the backbone (glycine, proline). In the order of `AMINO_ACIDS`.
@@ -71,7 +72,7 @@ def properties() -> NDArray[np.float64]:
 def encode(windows: Sequence[str], width: int | None = None) -> NDArray[np.uint8]:
     """Codes (B, L) of upper-case windows, padded with `PAD` to `width` or to the longest.
 
-    A letter outside `RESIDUES` becomes the code of X; cleaning is the reader's work.
+    A letter outside `RESIDUES` becomes the code of X (`io/cleaning.py` warns of it).
     Raises ValueError if a window is longer than `WINDOW` or `width`.
     """
     lengths = np.fromiter((len(window) for window in windows), dtype=np.int64, count=len(windows))
@@ -85,16 +86,49 @@ def encode(windows: Sequence[str], width: int | None = None) -> NDArray[np.uint8
     return codes
 
 
+class Batch(NamedTuple):
+    """Some of N windows.
+
+    rows (B,): their numbers among the N, so that `result[rows] = values` puts what was computed
+    in the order of the input; residues (B, L): codes, padded to the longest; lengths (B,): their
+    residues.
+    """
+
+    rows: NDArray[np.int64]
+    residues: NDArray[np.uint8]
+    lengths: NDArray[np.int64]
+
+
+def batches(windows: Sequence[str] | NDArray[np.uint8], size: int) -> Iterator[Batch]:
+    """Batches of `size` windows, shortest first, so that they carry next to no padding.
+
+    windows: N strings, or codes (N, L), padded. Windows of one length keep their order.
+    """
+    if isinstance(windows, np.ndarray):
+        lengths = (windows != PAD).sum(1)
+    else:
+        lengths = np.fromiter(map(len, windows), dtype=np.int64, count=len(windows))
+    order = np.argsort(lengths, kind="stable")
+    for start in range(0, len(order), size):
+        rows = order[start : start + size]
+        if isinstance(windows, np.ndarray):
+            residues = windows[rows, : lengths[rows].max()]
+        else:
+            residues = encode([windows[row] for row in rows.tolist()])
+        yield Batch(rows, residues, lengths[rows])
+
+
 def hydropathy_peaks(codes: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """The most hydrophobic stretch near the start of each window.
 
-    codes (N, L) -> mean hydropathy (N,) of the best `STRETCH` residues among the first `NEAR`,
-    and its middle (N,), 0-based. Letters without a value, and what is behind a
+    codes (N, L) -> mean hydropathy (N,) of the best `STRETCH` residues among the first
+    `N_TERMINAL`, and its middle (N,), 0-based. Letters without a value, and positions behind a
     window's end, count as 0.
     """
     values = np.zeros(PAD + 1)
     values[: len(AMINO_ACIDS)] = [KYTE_DOOLITTLE[letter] for letter in AMINO_ACIDS]
-    sums = values[codes[:, :NEAR]].cumsum(axis=1)
+    # shape: (windows, length + 1)
+    sums = values[codes[:, :N_TERMINAL]].cumsum(axis=1)
     sums = np.pad(sums, ((0, 0), (1, max(STRETCH - codes.shape[1], 0))), mode="edge")
     sums[:, 0] = 0
     means = (sums[:, STRETCH:] - sums[:, :-STRETCH]) / STRETCH

@@ -29,7 +29,7 @@ _TOPOLOGY_STEPS = "I->M->O, O->M->I"
 
 @dataclass(frozen=True)
 class TypeDeclaration:
-    """All that is said of one type; everything else in this module is derived from it.
+    """All facts of one type; everything else in this module is derived from them.
 
     steps: arrows between its states; every state may also repeat, except those in `once`.
     cut_after: the state of the signal peptide's last residue, "" where nothing is cut.
@@ -99,14 +99,13 @@ class State:
 
 
 def _arrows(steps: str) -> list[tuple[str, str]]:
-    pairs: list[tuple[str, str]] = []
-    for chain in filter(None, (part.strip() for part in steps.split(","))):
-        names = chain.split("->")
-        pairs.extend(pairwise(names))
-    return pairs
+    """Transitions [from, to] of a declaration's steps: "A->B->C, D->A" has three."""
+    chains = [chain.strip() for chain in steps.split(",")]
+    return [arrow for chain in chains for arrow in pairwise(chain.split("->"))]
 
 
 def _names(declaration: TypeDeclaration) -> tuple[str, ...]:
+    """Names of a type's states, those of the topology last."""
     own = dict.fromkeys(name for arrow in _arrows(declaration.steps) for name in arrow)
     return (*(name for name in own if name not in TOPOLOGY), *TOPOLOGY)
 
@@ -175,7 +174,7 @@ def grammar() -> Grammar:
         starts[[number[name] for name in declaration.starts]] = True
         ends[[number[name] for name in TOPOLOGY]] = True
         if declaration.cut_after:
-            before_cut[_reaching(number[declaration.cut_after], transitions)] = True
+            before_cut[_leading_to(number[declaration.cut_after], transitions)] = True
     type_of_state = np.array([TYPES.index(state.type) for state in STATES])
     built = Grammar(transitions, starts, ends, type_of_state, before_cut, np.array(cuts))
     for array in vars(built).values():
@@ -183,11 +182,11 @@ def grammar() -> Grammar:
     return built
 
 
-def _reaching(target: int, transitions: NDArray[np.bool_]) -> list[int]:
-    """The states from which `target` can be reached, itself included."""
-    found = {target}
+def _leading_to(target: int, transitions: NDArray[np.bool_]) -> list[int]:
+    """The states from which paths lead to `target`, itself included."""
+    leading = {target}
     while True:
-        more = {int(s) for t in found for s in np.flatnonzero(transitions[:, t])} - found
-        if not more:
-            return sorted(found)
-        found |= more
+        before = {int(s) for t in leading for s in np.flatnonzero(transitions[:, t])}
+        if before <= leading:
+            return sorted(leading)
+        leading |= before

@@ -25,7 +25,7 @@ def cleavage_site(labels: str, type_name: str) -> int | None:
 
 
 def allowed_states(sequence: str, labels: str, type_name: str) -> NDArray[np.bool_]:
-    """Allowed states (L, S) of a labelled window of L residues.
+    """Allowed states (L, S) bool of a labelled window of L residues.
 
     Raises ValueError if the labels do not belong to the type or allow no path through the
     grammar (a signal peptide too short for its regions).
@@ -52,7 +52,11 @@ def allowed_states(sequence: str, labels: str, type_name: str) -> NDArray[np.boo
 def _allow_signal_peptide(
     allowed: NDArray[np.bool_], sequence: str, labels: str, type_name: str, last: int
 ) -> None:
-    """Fill in the rows of the signal peptide, and those after it that its type fixes."""
+    """Fill in the rows of the signal peptide, and those behind it that its type determines.
+
+    allowed (L, S) is changed in place; last: 0-based. Raises ValueError for a pilin without
+    residues labelled M.
+    """
 
     def allow(name: str, start: int, stop: int) -> None:
         allowed[max(start, 0) : stop, state(type_name, name)] = True
@@ -90,7 +94,7 @@ def _allow_signal_peptide(
 
 
 def hydrophobic_centre(signal_peptide: str) -> int:
-    """Centre of the most hydrophobic 7-residue stretch: start of the first best one, plus 4.
+    """0-based centre of the most hydrophobic 7 residues: start of the first best ones, plus 4.
 
     Kyte-Doolittle; letters without a value count as 0. Of a shorter peptide, its middle.
     """
@@ -103,7 +107,7 @@ def hydrophobic_centre(signal_peptide: str) -> int:
 
 
 def twin_arginine(sequence: str, peak: int) -> int:
-    """Start of the twin-arginine motif: the last one that leaves room for the h-region.
+    """0-based start of the twin-arginine motif: the last one that leaves room for the h-region.
 
     RR is preferred to KR, and KR to a single R with its neighbour; it must end before
     `peak` (0-based). Without any, the two residues after the first serve as the motif.

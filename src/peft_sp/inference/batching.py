@@ -1,50 +1,16 @@
-"""Windows in batches of like length: the one loop for all that runs a network over many."""
+"""Windows in batches of like length through a network and the decoder, in their order."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from peft_sp.biology.alphabet import PAD, encode
+from peft_sp.biology.alphabet import Batch, batches
 from peft_sp.biology.grammar import TYPES, grammar
 from peft_sp.inference.backends import Backend
 from peft_sp.inference.decoding import Decoded, Decoder
-
-
-class Batch(NamedTuple):
-    """Some of N windows.
-
-    rows (B,): their numbers among the N, so that `result[rows] = values` puts what was computed
-    in the order of the input; residues (B, L): codes, padded to the longest; lengths (B,): their
-    residues.
-    """
-
-    rows: NDArray[np.int64]
-    residues: NDArray[np.uint8]
-    lengths: NDArray[np.int64]
-
-
-def batches(windows: Sequence[str] | NDArray[np.uint8], size: int) -> Iterator[Batch]:
-    """Batches of `size` windows, shortest first, so that they carry next to no padding.
-
-    windows: N strings, or codes (N, L), padded. Windows of one length keep their order.
-    """
-    if isinstance(windows, np.ndarray):
-        lengths = (windows != PAD).sum(1)
-    else:
-        lengths = np.fromiter(map(len, windows), dtype=np.int64, count=len(windows))
-    order = np.argsort(lengths, kind="stable")
-    for start in range(0, len(order), size):
-        rows = order[start : start + size]
-        if isinstance(windows, np.ndarray):
-            residues = windows[rows, : lengths[rows].max()]
-        else:
-            residues = encode([windows[row] for row in rows.tolist()])
-        yield Batch(rows, residues, lengths[rows])
-
 
 Computed = tuple[Batch, NDArray[np.float32]]
 """A batch and its emissions (B, L, S)."""

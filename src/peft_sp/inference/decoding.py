@@ -8,6 +8,11 @@ A protein's type is the most probable one. Every path of a type with a signal pe
 exactly one cut, so P(cut after residue i, type) sums to P(type) over i; the cleavage site
 is its largest term, and the state path is the best one of that type with that cut. Type,
 site and regions of a prediction therefore always agree.
+
+Shapes: B windows, L residues, S states, K types; inside, arrays are (L, B, ...), time first.
+In the formulas e_t(j) is the emission of state j at residue t (0-based), T(i, j), s(j) and f(j)
+are exp(score) of a transition, a start and an end, 0 where forbidden, the last residue is n,
+and w_t(j) = exp(e_t(j) - the largest e_t of j's type).
 """
 
 from __future__ import annotations
@@ -19,7 +24,7 @@ from numpy.typing import NDArray
 
 from peft_sp.biology.grammar import Grammar
 
-RESCALED_EVERY = 4
+RESCALING_INTERVAL = 4
 """Residues between two rescalings. Between them a path's weight may fall to 1e-308 of its type's
 best emissions before it is lost: 177 nats a residue; the shipped networks differ by 18 at most."""
 
@@ -31,8 +36,8 @@ Ints = NDArray[np.int64]
 class CrfScores:
     """Scores of transitions (S, S), starts (S,) and ends (S,); forbidden ones are not read.
 
-    temperature: by which log probabilities of types are divided, so that they can be taken at
-    their word (Guo et al. 2017); it changes no predicted type, site or region.
+    temperature: by which log probabilities of types are divided, so that they are calibrated
+    (Guo et al. 2017); it changes no predicted type, site or region.
     """
 
     transitions: NDArray[np.floating]
@@ -48,8 +53,8 @@ class Decoded:
     type_probabilities (B, K); types (B,) index of the predicted type; sites (B,) 1-based
     last residue before the cut, 0 without one; site_probabilities (B,) P(type and cut there),
     0 without one; paths (B, L) state numbers, -1 behind the end and in windows whose type has
-    no cut. Where they were asked for: marginals (B, L, S) P(state at residue), zero behind the
-    end; cleavage (B, L) P(type and cut after residue), zero without one.
+    no cut. On request: marginals (B, L, S) P(state at residue), zero behind the end; cleavage
+    (B, L) P(type and cut after residue), zero in windows whose type has no cut.
     """
 
     type_probabilities: Floats
@@ -63,24 +68,45 @@ class Decoded:
 
 @dataclass(frozen=True)
 class _Sweep:
-    """Forward variables, time first: weights, state (L, B, S), scale (L, B, K), mostly 1."""
+    """The forward recursion of a batch, time first.
+
+    weights (L, B, S) w_t(j); alpha (L, B, S) forward variables, divided at some residues by
+    scale (L, B, K), which is 1 at the others; log_partition (B, K) log Z of each type, in nats.
+    """
 
     weights: Floats
-    state: Floats
+    alpha: Floats
     scale: Floats
     log_partition: Floats
 
+    def rows(self, windows: Ints) -> _Sweep:
+        """The sweep of some windows of the batch."""
+        return _Sweep(
+            self.weights[:, windows],
+            self.alpha[:, windows],
+            self.scale[:, windows],
+            self.log_partition[windows],
+        )
+
 
 class Decoder:
-    """Decodes emissions under a grammar whose states are grouped by type."""
+    """Decodes emissions under a grammar whose states are grouped by type.
 
-    def __init__(self, rules: Grammar, scores: CrfScores) -> None:
+    rescaling_interval: residues between two rescalings; 1 is the plain recursion.
+    Raises ValueError for a grammar whose states are not ordered by type.
+    """
+
+    def __init__(
+        self, rules: Grammar, scores: CrfScores, rescaling_interval: int = RESCALING_INTERVAL
+    ) -> None:
         if np.any(np.diff(rules.type_of_state) < 0):
             raise ValueError("states must be ordered by type")
         self.rules = rules
+        self.rescaling_interval = rescaling_interval
         self.type_starts = np.flatnonzero(np.diff(rules.type_of_state, prepend=-1))
-        kinds = np.arange(rules.type_of_state[-1] + 1)
-        self.membership = (rules.type_of_state[:, None] == kinds).astype(np.float64)
+        types = np.arange(rules.type_of_state[-1] + 1)
+        # shape: (states, types)
+        self.membership = (rules.type_of_state[:, None] == types).astype(np.float64)
         self.log_transitions = np.where(rules.transitions, scores.transitions, -np.inf)
         self.log_starts = np.where(rules.starts, scores.starts, -np.inf)
         self.log_ends = np.where(rules.ends, scores.ends, -np.inf)
@@ -100,10 +126,11 @@ class Decoder:
         """Predictions from emissions (B, L, S) of windows of `lengths` (B,), each at least 1.
 
         allowed_types (K,) or (B, K) bool: the posterior is restricted to these types exactly,
-        as if the others did not exist. marginals: whether to give them, which takes longer.
+        as if the others did not exist. marginals: whether to compute marginals and cleavage,
+        which takes longer.
         """
-        by_place = np.ascontiguousarray(emissions.transpose(1, 0, 2), dtype=np.float64)
-        sweep = self._forward(by_place, lengths)
+        time_first = _time_first(emissions)
+        sweep = self._forward(time_first, lengths)
         probabilities = self._type_probabilities(sweep, allowed_types)
         types = probabilities.argmax(axis=1)
         batch, length = emissions.shape[:2]
@@ -111,23 +138,18 @@ class Decoder:
         site_probabilities = np.zeros(batch)
         paths = np.full((batch, length), -1, dtype=np.int8)
         cleavage = np.zeros((batch, length)) if marginals else None
-        with_cut = np.isin(types, self.rules.type_of_state[self.rules.cuts[:, 0]])
-        if some := np.flatnonzero(with_cut).tolist():
-            chosen = types[some]
-            part = _Sweep(
-                sweep.weights[:, some],
-                sweep.state[:, some],
-                sweep.scale[:, some],
-                sweep.log_partition[some],
-            )
-            cuts = self._cuts(part, lengths[some], chosen)
-            best = cuts.argmax(axis=1)
-            sites[some] = best + 1
-            share = probabilities[some, chosen]
-            site_probabilities[some] = cuts[np.arange(len(some)), best] * share
-            paths[some] = self._best_paths(by_place[:, some], lengths[some], chosen, best)
+        is_cut = np.isin(types, self.rules.type_of_state[self.rules.cuts[:, 0]])
+        cut = np.flatnonzero(is_cut)
+        if len(cut):
+            # shape: (windows that are cut, length)
+            cuts = self._cuts(sweep.rows(cut), lengths[cut], types[cut])
+            last = cuts.argmax(axis=1)
+            type_probability = probabilities[cut, types[cut]]
+            sites[cut] = last + 1
+            site_probabilities[cut] = cuts[np.arange(len(cut)), last] * type_probability
+            paths[cut] = self._best_paths(time_first[:, cut], lengths[cut], types[cut], last)
             if cleavage is not None:
-                cleavage[some] = cuts * share[:, None]
+                cleavage[cut] = cuts * type_probability[:, None]
         states = self._marginals(sweep, lengths, probabilities) if marginals else None
         return Decoded(probabilities, types, sites, site_probabilities, paths, states, cleavage)
 
@@ -138,12 +160,11 @@ class Decoder:
         types: Ints,
         allowed_types: NDArray[np.bool_] | None = None,
     ) -> Floats:
-        """P(window is of its type in `types` (B,) and is cut after residue i + 1) (B, L)."""
-        by_place = np.ascontiguousarray(emissions.transpose(1, 0, 2), dtype=np.float64)
-        sweep = self._forward(by_place, lengths)
+        """P(window is of its type in `types` (B,) and is cut after residue t) (B, L), t 0-based."""
+        sweep = self._forward(_time_first(emissions), lengths)
         probabilities = self._type_probabilities(sweep, allowed_types)
-        share = probabilities[np.arange(len(types)), types]
-        return self._cuts(sweep, lengths, types) * share[:, None]
+        type_probability = probabilities[np.arange(len(types)), types]
+        return self._cuts(sweep, lengths, types) * type_probability[:, None]
 
     def marginals(
         self,
@@ -152,80 +173,104 @@ class Decoder:
         allowed_types: NDArray[np.bool_] | None = None,
     ) -> Floats:
         """P(state at residue | window) (B, L, S); zero behind the end."""
-        by_place = np.ascontiguousarray(emissions.transpose(1, 0, 2), dtype=np.float64)
-        sweep = self._forward(by_place, lengths)
+        sweep = self._forward(_time_first(emissions), lengths)
         return self._marginals(sweep, lengths, self._type_probabilities(sweep, allowed_types))
 
     def best_paths(self, emissions: NDArray[np.floating], lengths: Ints) -> NDArray[np.int8]:
-        """The best path (B, L) over all types (Viterbi); -1 behind the end."""
-        by_place = np.ascontiguousarray(emissions.transpose(1, 0, 2), dtype=np.float64)
-        return self._viterbi(by_place, lengths)
+        """The best path (B, L) over all types (Viterbi), state numbers; -1 behind the end."""
+        return self._viterbi(_time_first(emissions), lengths)
 
-    def _forward(self, by_place: Floats, lengths: Ints) -> _Sweep:
-        of_state = self.rules.type_of_state
-        length, batch, size = by_place.shape
-        peak = np.maximum.reduceat(by_place, self.type_starts, axis=2)  # (L, B, K)
-        weights = np.exp(by_place - peak[..., of_state])
-        states = np.empty((length, batch, size))
+    def _forward(self, emissions: Floats, lengths: Ints) -> _Sweep:
+        """The forward recursion over emissions (L, B, S).
+
+        `alpha_0(j) = w_0(j) s(j)`, `alpha_t(j) = w_t(j) sum_i alpha_{t-1}(i) T(i, j)` and
+        `Z_k = sum_{j of type k} alpha_n(j) f(j)`; the scales and the largest emissions are added
+        to log Z again.
+        """
+        length, batch, size = emissions.shape
+        # shape: (length, batch, types)
+        peak = np.maximum.reduceat(emissions, self.type_starts, axis=2)
+        # shape: (length, batch, states)
+        weights = np.exp(emissions - peak[..., self.rules.type_of_state])
+        alphas = np.empty((length, batch, size))
         scales = np.ones((length, batch, self.membership.shape[1]))
         shortest = lengths.min()
-        state = self.starts * weights[0]
-        for place in range(length):
-            if place:
-                state = state @ self.transitions
-                state *= weights[place]
-            if place % RESCALED_EVERY == 0:
-                scale = state @ self.membership
-                scale[scale == 0.0] = 1.0
-                state /= scale[:, of_state]
-                scales[place] = scale
-            if place >= shortest:
-                ended = lengths <= place
-                state[ended] = states[place - 1, ended]
-                scales[place, ended] = 1.0
-            states[place] = state
-        inside = np.arange(length)[:, None] < lengths  # (L, B)
+        # shape: (batch, states)
+        alpha = self.starts * weights[0]
+        for position in range(length):
+            if position:
+                alpha = alpha @ self.transitions
+                alpha *= weights[position]
+            if position % self.rescaling_interval == 0:
+                scales[position] = self._rescale(alpha)
+            if position >= shortest:
+                ended = lengths <= position
+                alpha[ended] = alphas[position - 1, ended]
+                scales[position, ended] = 1.0
+            alphas[position] = alpha
+        # shape: (length, batch)
+        inside = np.arange(length)[:, None] < lengths
         with np.errstate(divide="ignore"):
-            ending = np.log((state * self.ends) @ self.membership)
+            log_ending = np.log((alpha * self.ends) @ self.membership)
         log_scale = (np.log(scales) + peak * inside[..., None]).sum(axis=0)
-        return _Sweep(weights, states, scales, ending + log_scale)
+        return _Sweep(weights, alphas, scales, log_ending + log_scale)
+
+    def _rescale(self, variables: Floats) -> Floats:
+        """Let variables (B, S) of each type sum to 1, in place; the sums (B, K), 1 where 0."""
+        scale: Floats = variables @ self.membership
+        scale[scale == 0.0] = 1.0
+        variables /= scale[:, self.rules.type_of_state]
+        return scale
 
     def _type_probabilities(self, sweep: _Sweep, allowed_types: NDArray[np.bool_] | None) -> Floats:
+        """`P(k) = Z_k^(1/temperature) / sum_l Z_l^(1/temperature)` over allowed types (B, K)."""
         logs = sweep.log_partition / self.temperature
         if allowed_types is not None:
             logs = np.where(allowed_types, logs, -np.inf)
         weights = np.exp(logs - logs.max(axis=1, keepdims=True))
-        shares: Floats = weights / weights.sum(axis=1, keepdims=True)
-        return shares
+        probabilities: Floats = weights / weights.sum(axis=1, keepdims=True)
+        return probabilities
 
     def _backward(self, weights: Floats, lengths: Ints) -> Floats:
-        """Backward variables (L, B, S), but for a factor of each residue, window and type."""
-        states = np.empty_like(weights)
+        """Backward variables (L, B, S), but for a factor of each residue, window and type.
+
+        `beta_n(i) = f(i)`, `beta_t(i) = sum_j T(i, j) w_{t+1}(j) beta_{t+1}(j)`.
+        """
+        betas = np.empty_like(weights)
         shortest = lengths.min()
-        state = np.broadcast_to(self.ends, weights.shape[1:])
-        for place in range(len(weights) - 1, -1, -1):
-            if place + 1 < len(weights):
-                state = (state * weights[place + 1]) @ self.transitions.T
-                if place % RESCALED_EVERY == 0:
-                    scale = state @ self.membership
-                    scale[scale == 0.0] = 1.0
-                    state /= scale[:, self.rules.type_of_state]
-                if place + 1 >= shortest:
-                    state[lengths <= place + 1] = self.ends
-            states[place] = state
-        return states
+        # shape: (batch, states)
+        beta = np.broadcast_to(self.ends, weights.shape[1:])
+        betas[-1] = beta
+        for position in range(len(weights) - 2, -1, -1):
+            beta = (beta * weights[position + 1]) @ self.transitions.T
+            if position % self.rescaling_interval == 0:
+                self._rescale(beta)
+            if position + 1 >= shortest:
+                beta[lengths <= position + 1] = self.ends
+            betas[position] = beta
+        return betas
 
     def _marginals(self, sweep: _Sweep, lengths: Ints, probabilities: Floats) -> Floats:
-        """P(state at residue) (B, L, S), whose sum over a type is its share in (B, K)."""
-        joint = sweep.state * self._backward(sweep.weights, lengths)
+        """P(state at residue) (B, L, S), which sum over type k to P(k) of `probabilities` (B, K).
+
+        `P(y_t = j) = P(k) alpha_t(j) beta_t(j) / sum_{i of type k} alpha_t(i) beta_t(i)`.
+        """
+        # shape: (length, batch, states)
+        joint = sweep.alpha * self._backward(sweep.weights, lengths)
+        # shape: (length, batch, types)
         total = joint @ self.membership
-        share = probabilities / np.where(total > 0, total, 1.0)
-        joint *= share[..., self.rules.type_of_state]
+        factor = probabilities / np.where(total > 0, total, 1.0)
+        joint *= factor[..., self.rules.type_of_state]
         inside = np.arange(len(joint))[:, None] < lengths
         return np.ascontiguousarray((joint * inside[..., None]).transpose(1, 0, 2))
 
     def _cuts(self, sweep: _Sweep, lengths: Ints, types: Ints) -> Floats:
-        """P(cut after residue i | the type in `types` (B,)) (B, L), from pairwise marginals."""
+        """P(cut after residue t | the type k in `types` (B,)) (B, L), from pairwise marginals.
+
+        `P(cut after t | k) = sum_{(i, j) in cuts of k} alpha_t(i) T(i, j) w_{t+1}(j)
+        beta_{t+1}(j) / (c_{t+1} sum_{l of type k} alpha_{t+1}(l) beta_{t+1}(l))`, where c is the
+        scale by which alpha_{t+1} was divided and alpha_t was not.
+        """
         length, batch, _ = sweep.weights.shape
         backward = self._backward(sweep.weights, lengths)
         posterior = np.zeros((batch, length))
@@ -234,11 +279,12 @@ class Decoder:
             rows = np.flatnonzero(types == kind)
             if not len(rows) or length < 2:
                 continue
-            ahead, behind = sweep.state[:-1, rows, source], backward[1:, rows, target]
-            pair = ahead * self.transitions[source, target]
-            pair *= sweep.weights[1:, rows, target] * behind
+            # shape: (length - 1, windows of this type)
+            before, after = sweep.alpha[:-1, rows, source], backward[1:, rows, target]
+            pair = before * self.transitions[source, target]
+            pair *= sweep.weights[1:, rows, target] * after
             own = self.membership[:, kind] > 0
-            total = (sweep.state[1:, rows][..., own] * backward[1:, rows][..., own]).sum(axis=2)
+            total = (sweep.alpha[1:, rows][..., own] * backward[1:, rows][..., own]).sum(axis=2)
             total *= sweep.scale[1:, rows, kind]
             pair = np.divide(pair, total, out=np.zeros_like(pair), where=total > 0)
             pair[np.arange(1, length)[:, None] >= lengths[rows]] = 0.0
@@ -246,38 +292,55 @@ class Decoder:
         return posterior
 
     def _best_paths(
-        self, by_place: Floats, lengths: Ints, types: Ints, last: Ints
+        self, emissions: Floats, lengths: Ints, types: Ints, last: Ints
     ) -> NDArray[np.int8]:
-        """Best paths (B, L) of the given types that are cut after the 0-based residue `last`."""
-        inside = np.arange(len(by_place))[:, None] <= last  # (L, B)
-        own = self.rules.type_of_state == types[:, None]  # (B, S)
-        fits = own & (self.rules.before_cut == inside[..., None])
-        return self._viterbi(np.where(fits, by_place, -np.inf), lengths)
+        """Best paths (B, L) of the given types that are cut after the 0-based residue `last`.
 
-    def _viterbi(self, by_place: Floats, lengths: Ints) -> NDArray[np.int8]:
-        length, batch, size = by_place.shape
+        emissions (L, B, S); states of the signal peptide are confined to residues 0 to `last`,
+        the others of the type to those behind it.
+        """
+        # shape: (length, batch)
+        inside = np.arange(len(emissions))[:, None] <= last
+        # shape: (batch, states)
+        own = self.rules.type_of_state == types[:, None]
+        fits = own & (self.rules.before_cut == inside[..., None])
+        return self._viterbi(np.where(fits, emissions, -np.inf), lengths)
+
+    def _viterbi(self, emissions: Floats, lengths: Ints) -> NDArray[np.int8]:
+        """Best paths (B, L) for emissions (L, B, S), of the highest score in nats.
+
+        `v_0(j) = log s(j) + e_0(j)`, `v_t(j) = e_t(j) + max_i (v_{t-1}(i) + log T(i, j))`; the
+        path ends in the j with the largest `v_n(j) + log f(j)` and is read backwards.
+        """
+        length, batch, size = emissions.shape
         states = np.arange(size)
         origins = np.empty((length, batch, size), dtype=np.int8)
-        score = self.log_starts + by_place[0]
-        for place in range(1, length):
+        # shape: (batch, states)
+        score = self.log_starts + emissions[0]
+        for position in range(1, length):
             best, origin = np.full((batch, size), -np.inf), np.zeros((batch, size), np.int8)
-            for choice in self.predecessors:  # (S,): at most a handful of arrows enter a state
-                candidate = score[:, choice] + self.log_transitions[choice, states]
+            for source in self.predecessors:  # (S,): at most a handful of arrows enter a state
+                candidate = score[:, source] + self.log_transitions[source, states]
                 better = candidate > best
                 np.copyto(best, candidate, where=better)
-                np.copyto(origin, choice.astype(np.int8), where=better)
-            best += by_place[place]
-            ended = lengths <= place
+                np.copyto(origin, source.astype(np.int8), where=better)
+            best += emissions[position]
+            ended = lengths <= position
             if ended.any():
                 best[ended], origin[ended] = score[ended], states.astype(np.int8)
-            origins[place], score = origin, best
+            origins[position], score = origin, best
         rows = np.arange(batch)
         state = (score + self.log_ends).argmax(axis=1).astype(np.int8)
         paths = np.full((batch, length), -1, dtype=np.int8)
-        for place in range(length - 1, -1, -1):
-            paths[:, place] = np.where(place < lengths, state, -1)
-            state = origins[place, rows, state] if place else state
+        for position in range(length - 1, -1, -1):
+            paths[:, position] = np.where(position < lengths, state, -1)
+            state = origins[position, rows, state] if position else state
         return paths
+
+
+def _time_first(emissions: NDArray[np.floating]) -> Floats:
+    """Emissions (B, L, S) as (L, B, S), whose rows the recursions read one after the other."""
+    return np.ascontiguousarray(emissions.transpose(1, 0, 2), dtype=np.float64)
 
 
 def _predecessors(transitions: NDArray[np.bool_]) -> list[Ints]:

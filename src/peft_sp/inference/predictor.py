@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from peft_sp.biology.alphabet import Batch, batches
 from peft_sp.biology.grammar import TYPES, grammar
 from peft_sp.biology.organism import BY_HEADER, Organism, OrganismChoice, parse_choice
 from peft_sp.biology.prediction import (
@@ -26,7 +27,6 @@ from peft_sp.biology.prediction import (
 )
 from peft_sp.inference import records
 from peft_sp.inference.backends import Backend, positive_integer
-from peft_sp.inference.batching import Batch, batches
 from peft_sp.inference.cache import Key, Result, WindowCache
 from peft_sp.inference.decoding import Decoded, Decoder
 from peft_sp.inference.records import Records

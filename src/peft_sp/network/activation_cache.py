@@ -1,9 +1,9 @@
-"""Frozen layers computed once: what comes out of them, kept on disk for every later pass.
+"""The activation cache: what frozen layers compute, on disk for every later pass.
 
-Where only the last layers or the head are trained, the layers below give the same for a
-window in each epoch, fold, method and trial. Their output is kept in bfloat16, memory-mapped,
-in a folder named by the backbone's weights and the windows, so that whoever trains on the same
-data with the same backbone finds it again.
+Where only the last layers or the head are trained, the layers below compute the same for a
+window in each epoch, fold, method and trial. Their output is stored in bfloat16, memory-mapped,
+in a directory named by hashes of the backbone's weights and of the windows, so that every run
+on the same data with the same backbone finds it.
 """
 
 from __future__ import annotations
@@ -20,20 +20,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from peft_sp.biology.alphabet import PAD
+from peft_sp.biology.alphabet import PAD, batches
 from peft_sp.biology.grammar import WINDOW
 from peft_sp.errors import OutputError
 from peft_sp.network.backbone import Backbone
 
-BATCH = 64
-MEND = "--activation-cache DIR keeps it elsewhere, --activation-cache none nowhere"
+BATCH_SIZE = 64
+REMEDY = "--activation-cache DIR keeps it elsewhere, --activation-cache none nowhere"
+
+Progress = Callable[[int, int], None]
+"""Called with windows done, and their number in all."""
 
 
-class KeptActivations:
-    """What the first `depth` layers give for known windows.
+class ActivationCache:
+    """Hidden states behind the first `depth` layers for N distinct windows.
 
-    keys (N,): the windows as fixed-width bytes, sorted; starts (N,): where the tokens of each
-    begin in `values` (tokens, D), bfloat16 seen as uint16.
+    keys (N,): windows as fixed-width bytes, sorted; starts (N,): row of `values` at which the
+    tokens of each begin; values (tokens, D): bfloat16 numbers, seen as uint16.
     """
 
     def __init__(
@@ -45,17 +48,17 @@ class KeptActivations:
     ) -> None:
         self.depth, self.keys, self.starts, self.values = depth, keys, starts, values
 
-    def find(self, residues: Tensor) -> Tensor | None:
-        """Kept states (B, L + 2, D) float32 of residues (B, L), None if any row is not known."""
+    def look_up(self, residues: Tensor) -> Tensor | None:
+        """Hidden states (B, L + 2, D) float32 of residues (B, L); None if any row is missing."""
         keys = window_keys(residues.cpu().numpy())
         rows = np.searchsorted(self.keys, keys).clip(max=len(self.keys) - 1)
         if not np.array_equal(self.keys[rows], keys):
             return None
         lengths = (residues != PAD).sum(1).cpu().numpy() + 2
-        places = np.arange(residues.shape[1] + 2)
-        # Behind a window's end stands its last token; the mask hides it.
-        found = self.values[self.starts[rows][:, None] + np.minimum(places, lengths[:, None] - 1)]
-        states = torch.from_numpy(found).view(torch.bfloat16).float()
+        positions = np.arange(residues.shape[1] + 2)
+        # Behind a window's end its last token is repeated; the mask hides it.
+        tokens = self.starts[rows][:, None] + np.minimum(positions, lengths[:, None] - 1)
+        states = torch.from_numpy(self.values[tokens]).view(torch.bfloat16).float()
         return states.to(residues.device)
 
 
@@ -67,59 +70,72 @@ def window_keys(residues: NDArray[np.uint8]) -> NDArray[np.bytes_]:
     return full.view(f"S{WINDOW}")[:, 0]
 
 
-def keep_activations(
+def cached_activations(
     backbone: Backbone,
     fingerprint: str,
     residues: NDArray[np.uint8],
     depth: int,
-    folder: str | os.PathLike[str],
+    directory: str | os.PathLike[str],
     *,
-    progress: Callable[[int, int], None] | None = None,
-) -> KeptActivations:
-    """The first `depth` layers' output for windows `residues` (N, L), from `folder` or computed.
+    progress: Progress | None = None,
+) -> ActivationCache:
+    """Hidden states of windows `residues` (N, L) behind the first `depth` layers.
 
-    fingerprint: hash of the backbone's weights. progress: windows done, of how many. Needs
-    twice the backbone's width in bytes a token on disk. Raises OutputError where that cannot be
-    written or read.
+    Read from `directory`, or computed and written there, whole or not at all. fingerprint: hash
+    of the backbone's weights. Takes twice the backbone's width in bytes a token on disk. Raises
+    OutputError where that cannot be written or read.
     """
     keys, first = np.unique(window_keys(residues), return_index=True)
     windows = residues[first]
-    lengths, starts = _layout(windows)
+    _, starts = _layout(windows)
     data = hashlib.sha256(keys.tobytes()).hexdigest()
     precision = str(backbone.precision).removeprefix("torch.")
-    place = Path(folder, f"{fingerprint[:16]}-{precision}-{data[:16]}")
-    file = place / f"layer-{depth}.npy"
+    file = Path(directory, f"{fingerprint[:16]}-{precision}-{data[:16]}", f"layer-{depth}.npy")
     if not file.exists():
-        beside = file.with_name(f"{file.name}.{os.getpid()}.part")
-        shape = (int(lengths.sum()), backbone.width)
-        try:
-            place.mkdir(parents=True, exist_ok=True)
-            free, wanted = shutil.disk_usage(place).free, 2 * shape[0] * shape[1]
-            # A full disk would end the process when a page of the mapped file is written.
-            if free < wanted:
-                raise OutputError(
-                    f"{place}: what frozen layers compute takes {wanted / 1e9:.1f} GB, but "
-                    f"{free / 1e9:.1f} GB are free; {MEND}"
-                )
-            values = np.lib.format.open_memmap(beside, mode="w+", dtype=np.uint16, shape=shape)
-            _compute(backbone, windows, depth, values, progress)
-            values.flush()
-            beside.replace(file)
-        except OSError as error:
-            raise OutputError(f"{file}: cannot be written ({error.strerror}); {MEND}") from None
-        finally:
-            with contextlib.suppress(OSError):
-                beside.unlink(missing_ok=True)
+        _write(backbone, windows, depth, file, progress)
     try:
-        return KeptActivations(depth, keys, starts, np.load(file, mmap_mode="r"))
+        return ActivationCache(depth, keys, starts, np.load(file, mmap_mode="r"))
     except (OSError, ValueError) as error:
-        raise OutputError(f"{file}: not readable ({error}); remove it to have it anew") from None
+        raise OutputError(
+            f"{file}: cannot be read ({error}); remove it, and it is computed again"
+        ) from None
 
 
 def _layout(windows: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Tokens of each window, and where they begin when all stand one after the other."""
+    """Tokens (N,) of each window (N, L), and the row (N,) at which its first one is stored."""
     lengths = (windows != PAD).sum(1) + 2
     return lengths, np.concatenate([[0], np.cumsum(lengths)[:-1]])
+
+
+def _write(
+    backbone: Backbone,
+    windows: NDArray[np.uint8],
+    depth: int,
+    file: Path,
+    progress: Progress | None,
+) -> None:
+    """Compute the hidden states of distinct windows (N, L) into a file. Raises OutputError."""
+    partial = file.with_name(f"{file.name}.{os.getpid()}.part")
+    lengths, _ = _layout(windows)
+    shape = (int(lengths.sum()), backbone.width)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        free, needed = shutil.disk_usage(file.parent).free, 2 * shape[0] * shape[1]
+        # A full disk would end the process when a page of the mapped file is written.
+        if free < needed:
+            raise OutputError(
+                f"{file.parent}: the output of frozen layers takes {needed / 1e9:.1f} GB, but "
+                f"{free / 1e9:.1f} GB are free; {REMEDY}"
+            )
+        values = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint16, shape=shape)
+        _compute(backbone, windows, depth, values, progress)
+        values.flush()
+        partial.replace(file)
+    except OSError as error:
+        raise OutputError(f"{file}: cannot be written ({error.strerror}); {REMEDY}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 @torch.inference_mode()
@@ -128,21 +144,22 @@ def _compute(
     windows: NDArray[np.uint8],
     depth: int,
     values: NDArray[np.uint16],
-    progress: Callable[[int, int], None] | None,
+    progress: Progress | None,
 ) -> None:
-    lengths, starts = _layout(windows)
+    """Fill `values` (tokens, D) with bfloat16 hidden states of windows (N, L)."""
+    _, starts = _layout(windows)
     training, device = backbone.training, backbone.lookup.device
     backbone.eval()
-    order = np.argsort(-lengths, kind="stable")  # alike lengths together: little padding
-    for begin in range(0, len(order), BATCH):
-        rows = order[begin : begin + BATCH]
-        longest = int(lengths[rows].max())
-        batch = torch.from_numpy(windows[rows][:, : longest - 2]).to(device)
-        states = backbone.lower(batch, depth).to(torch.bfloat16).cpu()
-        places = np.arange(longest)
-        inside = places < lengths[rows][:, None]
-        into = (starts[rows][:, None] + places)[inside]
-        values[into] = states[torch.from_numpy(inside)].view(torch.uint16).numpy()
+    done = 0
+    for batch in batches(windows, BATCH_SIZE):
+        residues = torch.from_numpy(batch.residues).to(device)
+        # shape: (batch, length + 2, width)
+        states = backbone.lower(residues, depth).to(torch.bfloat16).cpu()
+        positions = np.arange(states.shape[1])
+        inside = positions < batch.lengths[:, None] + 2
+        tokens = (starts[batch.rows][:, None] + positions)[inside]
+        values[tokens] = states[torch.from_numpy(inside)].view(torch.uint16).numpy()
+        done += len(batch.rows)
         if progress is not None:
-            progress(min(begin + BATCH, len(order)), len(order))
+            progress(done, len(windows))
     backbone.train(training)

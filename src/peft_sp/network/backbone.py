@@ -55,9 +55,8 @@ def _aliases(hub: str) -> tuple[str, str]:
 
 def read_config(name: str) -> EsmConfig:
     """A backbone's configuration, without its weights. Raises ModelError."""
-    place = locate(name)
     try:
-        config = AutoConfig.from_pretrained(place)
+        config = AutoConfig.from_pretrained(locate(name))
     except (OSError, ValueError) as error:
         raise ModelError(f"backbone '{name}' cannot be read: {_first_line(error)}") from None
     if not isinstance(config, EsmConfig):
@@ -67,12 +66,11 @@ def read_config(name: str) -> EsmConfig:
 
 def load_encoder(name: str) -> EsmModel:
     """The backbone's encoder in float32 with SDPA attention. Raises ModelError."""
-    place = locate(name)
     read_config(name)
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         encoder = EsmModel.from_pretrained(
-            place, add_pooling_layer=False, attn_implementation="sdpa", dtype=torch.float32
+            locate(name), add_pooling_layer=False, attn_implementation="sdpa", dtype=torch.float32
         )
     except (OSError, ValueError) as error:
         raise ModelError(f"backbone '{name}' cannot be read: {_first_line(error)}") from None
@@ -89,10 +87,10 @@ def token_ids(name: str) -> dict[str, int]:
     except (OSError, ValueError, TypeError) as error:
         raise ModelError(f"tokenizer of '{name}' cannot be read: {_first_line(error)}") from None
     vocabulary = tokenizer.get_vocab()
-    wanted = (*RESIDUES, "<cls>", "<eos>", "<pad>")
-    if missing := [token for token in wanted if token not in vocabulary]:
+    tokens = (*RESIDUES, "<cls>", "<eos>", "<pad>")
+    if missing := [token for token in tokens if token not in vocabulary]:
         raise ModelError(f"tokenizer of '{name}' lacks {', '.join(missing)}; is it an ESM-2?")
-    return {token: vocabulary[token] for token in wanted}
+    return {token: vocabulary[token] for token in tokens}
 
 
 def weights_hash(encoder: nn.Module) -> str:
@@ -113,10 +111,10 @@ def weights_hash(encoder: nn.Module) -> str:
 
 
 class Backbones:
-    """Encoders that were read, kept so that several networks share the tensors of one."""
+    """Encoders in memory, so that several networks share the tensors of one."""
 
     def __init__(self) -> None:
-        self._read: dict[tuple[str, str], tuple[EsmModel, str]] = {}
+        self._loaded: dict[tuple[str, str], tuple[EsmModel, str]] = {}
 
     def take(self, name: str, precision: str = "float32") -> tuple[EsmModel, str]:
         """A frozen encoder, and the hash of its weights as they were read.
@@ -125,19 +123,19 @@ class Backbones:
         other one of this name and precision, not to be written to. Raises ModelError.
         """
         key = locate(name), precision
-        if key not in self._read:
+        if key not in self._loaded:
             encoder = load_encoder(name)
             fingerprint = weights_hash(encoder)
             if precision == "bfloat16":
                 encoder.bfloat16()
-            self._read[key] = encoder.requires_grad_(False), fingerprint
-        encoder, fingerprint = self._read[key]
-        # What is known to `deepcopy` already is not copied.
+            self._loaded[key] = encoder.requires_grad_(False), fingerprint
+        encoder, fingerprint = self._loaded[key]
+        # `deepcopy` does not copy what its memo holds already.
         shared: dict[int, Any] = {id(t): t for t in (*encoder.parameters(), *encoder.buffers())}
         return copy.deepcopy(encoder, shared), fingerprint
 
 
-class Prepended(Protocol):
+class PrependedVectors(Protocol):
     """Vectors before the tokens of some layers, such as prompts."""
 
     def at(self, layer: int) -> Tensor | None:
@@ -145,13 +143,13 @@ class Prepended(Protocol):
         ...
 
 
-class Known(Protocol):
-    """What the first `depth` layers give for windows that were seen before."""
+class StoredActivations(Protocol):
+    """Hidden states behind the first `depth` layers of windows that were computed before."""
 
     depth: int
 
-    def find(self, residues: Tensor) -> Tensor | None:
-        """States (B, L + 2, D) of residues (B, L), None if any row is not known."""
+    def look_up(self, residues: Tensor) -> Tensor | None:
+        """Hidden states (B, L + 2, D) of residues (B, L); None if any row is missing."""
         ...
 
 
@@ -162,8 +160,8 @@ class Backbone(nn.Module):
     each sequence and takes away whatever is not a residue at the end, so that padding changes
     nothing.
 
-    prompts: vectors to be set before the tokens of some layers. kept: what the first layers
-    compute for windows that were seen before (see `activation_cache.py`).
+    prompts: vectors to be set before the tokens of some layers. activation_cache: output of the
+    first layers for windows that were computed before (see `activation_cache.py`).
     """
 
     lookup: Tensor
@@ -171,8 +169,8 @@ class Backbone(nn.Module):
     def __init__(self, encoder: EsmModel, tokens: dict[str, int]) -> None:
         super().__init__()
         self.encoder: EsmModel | PeftModel = encoder
-        self.prompts: Prepended | None = None
-        self.kept: Known | None = None
+        self.prompts: PrependedVectors | None = None
+        self.activation_cache: StoredActivations | None = None
         self.width = int(encoder.config.hidden_size)
         self.depth = int(encoder.config.num_hidden_layers)
         self.cls, self.eos, self.pad = (tokens[name] for name in ("<cls>", "<eos>", "<pad>"))
@@ -184,8 +182,8 @@ class Backbone(nn.Module):
     def esm(self) -> EsmModel:
         """The encoder itself, inside whatever `peft` wraps it in."""
         wrapper: Any = self.encoder
-        found: EsmModel = wrapper.get_base_model() if hasattr(wrapper, "peft_config") else wrapper
-        return found
+        esm: EsmModel = wrapper.get_base_model() if hasattr(wrapper, "peft_config") else wrapper
+        return esm
 
     @property
     def precision(self) -> torch.dtype:
@@ -196,10 +194,10 @@ class Backbone(nn.Module):
         """Residues (B, L) int codes, `PAD` behind the end -> (B, L, D)."""
         length = residues.shape[1]
         inside = self._inside(residues)
-        hidden = None if self.kept is None else self.kept.find(residues)
-        if self.kept is not None and hidden is not None:
-            hidden = hidden.to(self.precision)
-            hidden = self._layers(hidden, inside, self.kept.depth, self.depth)
+        cache = self.activation_cache
+        cached = None if cache is None else cache.look_up(residues)
+        if cache is not None and cached is not None:
+            hidden = self._layers(cached.to(self.precision), inside, cache.depth, self.depth)
         else:
             hidden = self._layers(self._embedded(residues, inside), inside, 0, self.depth)
         hidden = cast("Tensor", self.esm.encoder.emb_layer_norm_after(hidden))
@@ -207,7 +205,7 @@ class Backbone(nn.Module):
         return hidden[:, -length - 1 : -1]
 
     def lower(self, residues: Tensor, depth: int) -> Tensor:
-        """What comes out of the first `depth` layers (B, L + 2, D), <cls> and <eos> included."""
+        """Output of the first `depth` layers (B, L + 2, D), <cls> and <eos> included."""
         inside = self._inside(residues)
         return self._layers(self._embedded(residues, inside), inside, 0, depth)
 
@@ -227,32 +225,38 @@ class Backbone(nn.Module):
         return embedded
 
     def _layers(self, hidden: Tensor, inside: Tensor, start: int, stop: int) -> Tensor:
-        """Run hidden states (B, T, D) through some layers; prompts, once there, stay in front."""
-        surroundings, plain = None, inside.shape[1]
+        """Hidden states (B, T, D) behind layers `start` to `stop`; prompts stay in front.
+
+        inside (B, L + 2) bool: true on tokens that are not padding.
+        """
+        arguments, sequence = None, inside.shape[1]
         for number in range(start, stop):
             vectors = None if self.prompts is None else self.prompts.at(number)
             if vectors is not None:
                 count = len(vectors)
                 front = vectors.to(hidden.dtype).expand(len(hidden), -1, -1)
-                hidden = torch.cat([front, hidden[:, -plain:]], dim=1)
-                if inside.shape[1] == plain:
+                hidden = torch.cat([front, hidden[:, -sequence:]], dim=1)
+                if inside.shape[1] == sequence:
                     inside = torch.cat([inside.new_ones(len(inside), count), inside], dim=1)
-                    surroundings = None
-            if surroundings is None:
-                surroundings = self._surroundings(hidden, inside)
-            hidden = self.esm.encoder.layer[number](hidden, **surroundings)
+                    arguments = None
+            if arguments is None:
+                arguments = self._layer_arguments(hidden, inside)
+            hidden = self.esm.encoder.layer[number](hidden, **arguments)
         return hidden
 
-    def _surroundings(self, hidden: Tensor, inside: Tensor) -> dict[str, Any]:
-        """What each layer needs beside the hidden states: who may be seen, and where it is."""
+    def _layer_arguments(self, hidden: Tensor, inside: Tensor) -> dict[str, Any]:
+        """Attention mask and rotary embeddings of each layer for hidden states (B, T, D).
+
+        inside (B, T) bool: true on prompts and on tokens that are not padding.
+        """
         mask = create_bidirectional_mask(
             config=self.esm.config, inputs_embeds=hidden, attention_mask=inside.long()
         )
-        places = torch.arange(hidden.shape[1], device=hidden.device)[None]
+        positions = torch.arange(hidden.shape[1], device=hidden.device)[None]
         assert self.esm.rotary_embeddings is not None
         return {
             "attention_mask": mask,
-            "position_embeddings": self.esm.rotary_embeddings(hidden, places),
+            "position_embeddings": self.esm.rotary_embeddings(hidden, positions),
         }
 
 
@@ -270,5 +274,5 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-# Tokenizers fork-safety chatter is of no use to a user of a command-line tool.
+# The tokenizers' warning about forks is of no use to a user of a command-line tool.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

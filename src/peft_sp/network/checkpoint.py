@@ -18,10 +18,9 @@ from peft_sp.biology.alphabet import RESIDUES
 from peft_sp.biology.grammar import WINDOW
 from peft_sp.errors import ModelError
 from peft_sp.io.atomic import grant_permissions, write_text
-from peft_sp.io.registry.checksums import CONFIG, ONNX
+from peft_sp.io.registry.checksums import CONFIG
 from peft_sp.io.registry.model_config import Backbone, ModelConfig
 from peft_sp.network.model import SignalPeptideModel, build_model
-from peft_sp.network.onnx.graph import export_onnx
 from peft_sp.network.settings import ModelSettings
 
 if TYPE_CHECKING:
@@ -45,32 +44,30 @@ def save_checkpoint(
 
     A tuned backbone leaves `adapter_model.safetensors` (LoRA and IA3 with
     `adapter_config.json`, so that `peft` reads them too; a frozen backbone leaves none). What
-    was trained whole leaves `encoder.safetensors`: a student, which adds `model.onnx` for
-    prediction without torch, and a fully fine-tuned backbone. All leave `head.safetensors`
-    (head and CRF) and, last, `config.json`: a directory without it is no model. config: what
-    the settings file says beside the network's settings and its backbone's hash; card: the text
-    of its README.md.
+    was trained whole, a student or a fully fine-tuned backbone, leaves `encoder.safetensors`.
+    All leave `head.safetensors` (head and CRF) and, last, `config.json`: a directory without it
+    is no model. config: all of `config.json` but the network's settings and its backbone's hash;
+    card: the text of its README.md.
     """
-    place = Path(directory)
-    place.mkdir(parents=True, exist_ok=True)
-    (place / CONFIG).unlink(missing_ok=True)
+    path = Path(directory)
+    path.mkdir(parents=True, exist_ok=True)
+    (path / CONFIG).unlink(missing_ok=True)
     state = model.trainable_state()
-    save_file(_contiguous(state, ("head.", "crf.")), place / HEAD)
+    save_file(_contiguous(state, ("head.", "crf.")), path / HEAD)
     encoder = _contiguous(state, ("encoder.",))
     if settings.tuning is None:
-        save_file(encoder, place / ENCODER)
-        export_onnx(model, place / ONNX)
+        save_file(encoder, path / ENCODER)
     elif (tuned := _peft_model(model)) is not None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            tuned.save_pretrained(str(place), save_embedding_layers=False)
-        _sort_keys(place / "adapter_config.json")
+            tuned.save_pretrained(str(path), save_embedding_layers=False)
+        _sort_keys(path / "adapter_config.json")
     elif encoder:
-        save_file(encoder, place / _encoder_file(settings))
-    for file in place.glob("*.safetensors"):
+        save_file(encoder, path / _encoder_file(settings))
+    for file in path.glob("*.safetensors"):
         grant_permissions(file)  # safetensors leaves them to their owner alone
     # After peft, which would put a card of its own there.
-    write_text(place / "README.md", card)
+    write_text(path / "README.md", card)
     backbone = None
     if model.backbone_hash is not None:
         backbone = Backbone(str(settings.backbone), model.backbone_hash)
@@ -80,7 +77,7 @@ def save_checkpoint(
         backbone=backbone,
         residues=RESIDUES,
         window=WINDOW,
-    ).write(place)
+    ).write(path)
 
 
 def load_checkpoint(
@@ -95,8 +92,8 @@ def load_checkpoint(
     model, tensors that do not fit, or a backbone whose weights are not those that the model
     was trained on.
     """
-    place = Path(directory)
-    config = ModelConfig.read(place)
+    path = Path(directory)
+    config = ModelConfig.read(path)
     try:
         settings = ModelSettings.model_validate(config.settings)
         if backbone is not None:
@@ -105,22 +102,22 @@ def load_checkpoint(
         expected = None if config.backbone is None else config.backbone.sha256
         if expected != model.backbone_hash:
             raise ModelError(
-                f"{place}: was trained on a backbone with the hash {str(expected)[:12]}..., but "
+                f"{path}: was trained on a backbone with the hash {str(expected)[:12]}..., but "
                 f"'{settings.backbone}' has {str(model.backbone_hash)[:12]}...; point "
                 "--backbone to the right one"
             )
-        state = load_file(place / HEAD)
+        state = load_file(path / HEAD)
         if (tuned := _peft_model(model)) is not None:
             from peft import get_peft_model_state_dict, set_peft_model_state_dict
 
-            adapter = load_file(place / ADAPTER)
+            adapter = load_file(path / ADAPTER)
             expected_keys = set(get_peft_model_state_dict(tuned, save_embedding_layers=False))
             if wrong := expected_keys ^ set(adapter):
                 raise KeyError(f"tensors that do not match: {sorted(wrong)[:4]}")
             set_peft_model_state_dict(tuned, adapter)
             state.update(_contiguous(model.trainable_state(), ("encoder.",)))
         elif model.parameter_groups()[0]:
-            state.update(load_file(place / _encoder_file(settings)))
+            state.update(load_file(path / _encoder_file(settings)))
         model.load_trainable_state(state)
     except ModelError as error:
         if backbone is None and config.backbone is not None:
@@ -128,7 +125,7 @@ def load_checkpoint(
         raise
     except (KeyError, OSError, RuntimeError, SafetensorError, ValidationError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise ModelError(f"{place}: not a whole model ({reason})") from None
+        raise ModelError(f"{path}: not a whole model ({reason})") from None
     return model.eval()
 
 

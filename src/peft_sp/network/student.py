@@ -27,7 +27,8 @@ class Student(nn.Module):
         self.width = 2 * settings.hidden
         self.residue_dropout = settings.residue_dropout
         self.unknown = len(AMINO_ACIDS)
-        lookup = [*range(len(AMINO_ACIDS)), *[self.unknown] * (len(RESIDUES) + 1 - 20)]
+        others = len(RESIDUES) + 1 - len(AMINO_ACIDS)  # X, B, Z, U, O and padding
+        lookup = [*range(len(AMINO_ACIDS)), *[self.unknown] * others]
         self.register_buffer("lookup", torch.tensor(lookup), persistent=False)
         assert RESIDUES[self.unknown] == UNKNOWN and len(lookup) == PAD + 1
         self.letters = nn.Embedding(self.unknown + 1, settings.width)
@@ -54,41 +55,55 @@ class Student(nn.Module):
     def forward(self, residues: Tensor) -> Tensor:
         """Residues (B, L) int codes, `PAD` behind the end -> (B, L, D)."""
         residues = residues.long()
-        mask = residues != PAD  # (B, L)
+        # shape: (batch, length)
+        mask = residues != PAD
         letters = self.lookup[residues]
         if self.training and self.residue_dropout:
-            unseen = torch.rand(letters.shape, device=letters.device) < self.residue_dropout
-            letters = letters.masked_fill(unseen, self.unknown)
-        places = torch.arange(residues.shape[1], device=residues.device)
-        real = mask[..., None].to(self.letters.weight.dtype)
-        state = (self.letters(letters) + self.places(places)) * real
+            dropped = torch.rand(letters.shape, device=letters.device) < self.residue_dropout
+            letters = letters.masked_fill(dropped, self.unknown)
+        positions = torch.arange(residues.shape[1], device=residues.device)
+        # shape: (batch, length, 1)
+        inside = mask[..., None].to(self.letters.weight.dtype)
+        # shape: (batch, length, channels)
+        state = (self.letters(letters) + self.places(positions)) * inside
         for block in self.blocks:
-            state = block(state, real) * real
+            state = block(state, inside) * inside
         state = self.dropout(state)
-        ahead = _recurrent(self.forwards, state)
-        last = mask.sum(1, keepdim=True) - 1  # (B, 1)
-        turned = torch.where(places <= last, last - places, places)[..., None]  # (B, L, 1)
-        back = _recurrent(self.backwards, state.gather(1, turned.expand(-1, -1, state.shape[2])))
-        back = back.gather(1, turned.expand(-1, -1, back.shape[2]))
-        hidden: Tensor = self.norm(torch.cat([ahead, back], dim=2))
+        # shape: (batch, length, LSTM units)
+        forward = lstm_outputs(self.forwards, state)
+        last = mask.sum(1, keepdim=True) - 1
+        # Each sequence reversed in its own length; padding stays where it is.
+        # shape: (batch, length, 1)
+        mirrored = torch.where(positions <= last, last - positions, positions)[..., None]
+        backward = lstm_outputs(
+            self.backwards, state.gather(1, mirrored.expand(-1, -1, state.shape[2]))
+        )
+        backward = backward.gather(1, mirrored.expand(-1, -1, backward.shape[2]))
+        hidden: Tensor = self.norm(torch.cat([forward, backward], dim=2))
         return hidden
 
 
 @cache
-def _has_bfloat16_lstm() -> bool:
-    """Whether this processor has instructions for bfloat16, without which there is no such LSTM."""
+def has_bfloat16_lstm() -> bool:
+    """Whether this processor has the bfloat16 instructions that torch's LSTM needs on it."""
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
-def _recurrent(lstm: nn.LSTM, states: Tensor) -> Tensor:
-    """Outputs (B, L, H) of an LSTM for states (B, L, C), whatever autocast asks for."""
-    lowered = torch.is_autocast_enabled(states.device.type)
-    if not lowered or states.device.type != "cpu" or _has_bfloat16_lstm():
+def lstm_outputs(lstm: nn.LSTM, states: Tensor, bfloat16: bool | None = None) -> Tensor:
+    """Outputs (B, L, H) of an LSTM for states (B, L, C).
+
+    bfloat16: whether the device has an LSTM in bfloat16; by default found out. Where it has none,
+    the LSTM computes in float32, even under autocast to bfloat16.
+    """
+    device = states.device.type
+    if bfloat16 is None:
+        bfloat16 = device != "cpu" or has_bfloat16_lstm()
+    if bfloat16 or not torch.is_autocast_enabled(device):
         output: Tensor = lstm(states)[0]
-        return output
-    with torch.autocast("cpu", enabled=False):
-        output = lstm(states.float())[0]
-        return output
+    else:
+        with torch.autocast(device, enabled=False):
+            output = lstm(states.float())[0]
+    return output
 
 
 class ConvolutionBlock(nn.Module):
@@ -103,10 +118,10 @@ class ConvolutionBlock(nn.Module):
         self.activation = nn.ReLU()
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, state: Tensor, real: Tensor) -> Tensor:
-        """State (B, L, C) -> (B, L, C); real (B, L, 1) is 1 at residues and 0 at padding."""
+    def forward(self, state: Tensor, inside: Tensor) -> Tensor:
+        """State (B, L, C) -> (B, L, C); inside (B, L, 1) is 1 at residues and 0 at padding."""
         # The norm's bias would otherwise reach residues from the padding beside them.
-        normed = self.norm(state) * real
+        normed = self.norm(state) * inside
         mixed = self.depthwise(normed.transpose(1, 2)).transpose(1, 2)
         mixed = self.contract(self.activation(self.expand(mixed)))
         output: Tensor = state + self.dropout(mixed)

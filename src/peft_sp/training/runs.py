@@ -20,7 +20,7 @@ from peft_sp.inference.backends import EnsembleBackend
 from peft_sp.inference.loading import load
 from peft_sp.io.atomic import write_text
 from peft_sp.io.labelled import data_hash, read_labelled
-from peft_sp.io.registry.lookup import CONFIG, locate
+from peft_sp.io.registry.lookup import CONFIG, ONNX, locate
 from peft_sp.io.registry.migrations import with_current_names
 from peft_sp.io.registry.model_config import (
     Calibration,
@@ -32,6 +32,7 @@ from peft_sp.io.registry.model_config import (
 )
 from peft_sp.network.backbone import load_encoder, weights_hash
 from peft_sp.network.checkpoint import save_checkpoint
+from peft_sp.network.onnx.graph import export_onnx
 from peft_sp.training.distillation import teachers
 from peft_sp.training.evaluation.calibration import fit_temperature
 from peft_sp.training.evaluation.evaluate import examine
@@ -72,6 +73,9 @@ def run(
         learned = sum(p.numel() for group in model.parameter_groups() for p in group)
         parameters = Parameters(learned, sum(p.numel() for p in model.parameters()))
         content = about(recipe, trained, measured, parameters)
+        if recipe.student is not None:
+            # For prediction without torch. Before `config.json`, which makes a directory a model.
+            export_onnx(model, place / ONNX)
         save_checkpoint(place, model, recipe, content, _card(recipe, trained, measured))
         shutil.rmtree(place / CHECKPOINTS)
     return trained

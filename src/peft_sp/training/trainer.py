@@ -22,7 +22,7 @@ from peft_sp.errors import InputError, OutputError
 from peft_sp.inference.backends import TorchBackend
 from peft_sp.io.atomic import write_text
 from peft_sp.io.labelled import LabelledProtein, data_hash, partition, read_labelled
-from peft_sp.network.activation_cache import keep_activations
+from peft_sp.network.activation_cache import cached_activations
 from peft_sp.network.backbone import Backbone
 from peft_sp.network.model import SignalPeptideModel, build_model, seed_everything
 from peft_sp.network.region_loss import region_term
@@ -93,7 +93,9 @@ def train(
         trainer.average.exchange(model)
     model.eval()
     if isinstance(model.encoder, Backbone):
-        model.encoder.kept = None  # what counts in the end is the whole network, unrounded
+        model.encoder.activation_cache = (
+            None  # what counts in the end is the whole network, unrounded
+        )
     backend = TorchBackend(model)
     return Trained(
         model,
@@ -161,7 +163,9 @@ def _keep_frozen_layers(
         if torch.cuda.is_available():
             backbone.to(f"cuda:{os.environ.get('LOCAL_RANK', '0')}")
         windows = encode([p.sequence for p in proteins], WINDOW)
-        backbone.kept = keep_activations(backbone, model.backbone_hash, windows, depth, folder)
+        backbone.activation_cache = cached_activations(
+            backbone, model.backbone_hash, windows, depth, folder
+        )
 
 
 class SignalPeptideTrainer(Trainer):

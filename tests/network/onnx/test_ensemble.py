@@ -46,21 +46,21 @@ def stored(model):
     return sum(numpy_helper.to_array(t).nbytes for t in model.graph.initializer)
 
 
-@pytest.mark.parametrize(("shared", "tolerance"), [(False, 1e-5), (True, 5e-3)])
-def test_outputs_are_means(shared, tolerance):
+@pytest.mark.parametrize(("low_rank", "tolerance"), [(False, 1e-5), (True, 5e-3)])
+def test_outputs_are_means(low_rank, tolerance):
     bias = np.ones(UNITS, np.float32)
     parts = [graph(BASE, bias), graph(changed(2), bias), graph(changed(3), 4 * bias)]
     expected = np.mean([run(part) for part in parts], axis=0)
-    np.testing.assert_allclose(run(joined(parts, shared)), expected, atol=tolerance)
+    np.testing.assert_allclose(run(joined(parts, low_rank)), expected, atol=tolerance)
 
 
 def test_equal_tensors_are_stored_once_and_thin_differences_thin():
     bias = np.ones(UNITS, np.float32)
     alone = stored(graph(BASE, bias))
     parts = [graph(BASE, bias), graph(changed(2), bias)]
-    assert stored(joined([parts[0], parts[0]], shared=False)) == alone
-    assert stored(joined(parts, shared=False)) == alone + BASE.nbytes
-    assert stored(joined(parts, shared=True)) == alone + 2 * 2 * (WIDTH + UNITS)
+    assert stored(joined([parts[0], parts[0]], low_rank=False)) == alone
+    assert stored(joined(parts, low_rank=False)) == alone + BASE.nbytes
+    assert stored(joined(parts, low_rank=True)) == alone + 2 * 2 * (WIDTH + UNITS)
 
 
 def test_what_differs_in_everything_is_stored_whole():
@@ -82,4 +82,4 @@ def test_graphs_inside_nodes_are_refused():
         helper.make_node("If", ["inputs"], ["never"], then_branch=inner, else_branch=inner)
     )
     with pytest.raises(ValueError, match="holds a graph of its own"):
-        joined([made, made], shared=True)
+        joined([made, made], low_rank=True)

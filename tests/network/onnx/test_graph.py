@@ -15,8 +15,13 @@ from peft_sp.biology.alphabet import PAD, encode
 from peft_sp.errors import ModelError
 from peft_sp.inference.backends import OnnxBackend
 from peft_sp.network.model import build_model
-from peft_sp.network.onnx import graph, plain_esm
-from peft_sp.network.onnx.graph import export_onnx
+from peft_sp.network.onnx.graph import (
+    TOLERANCE,
+    export_onnx,
+    largest_difference,
+    reference_emissions,
+)
+from peft_sp.network.onnx.plain_esm import PlainBackbone
 from peft_sp.network.settings import ModelSettings
 from peft_sp.network.tuning import Frozen, Full, LoRA
 from tests.support.networks import PROMPTS, UNCHANGED, model_of, name_of, perturb
@@ -75,27 +80,36 @@ def test_weights_are_merged_and_the_graph_has_no_more_products(tiny_backbone, tm
 def test_another_kind_of_esm_is_refused(tiny_backbone, tmp_path):
     config = EsmConfig.from_pretrained(tiny_backbone)
     config.position_embedding_type = "absolute"
-    place = tmp_path / "esm1b"
-    EsmModel(config, add_pooling_layer=False).save_pretrained(place)
+    directory = tmp_path / "esm1b"
+    EsmModel(config, add_pooling_layer=False).save_pretrained(directory)
     for file in Path(tiny_backbone).iterdir():
         if "token" in file.name or "vocab" in file.name:
-            shutil.copy(file, place)
-    model = build_model(ModelSettings(backbone=str(place), tuning=Frozen())).eval()
+            shutil.copy(file, directory)
+    model = build_model(ModelSettings(backbone=str(directory), tuning=Frozen())).eval()
     with pytest.raises(ModelError, match="absolute positions cannot be exported"):
         export_onnx(model, tmp_path / "model.onnx")
     assert not (tmp_path / "model.onnx").exists()
 
 
-def test_what_does_not_fit_one_file_is_refused(tiny_backbone, tmp_path, monkeypatch):
-    monkeypatch.setattr(graph, "LARGEST", 10_000)
+def test_a_network_too_large_for_one_file_is_refused(tiny_backbone, tmp_path):
+    model = model_of(tiny_backbone, Frozen())
     with pytest.raises(ModelError, match="cannot be exported, since an ONNX file holds 2 GB"):
-        export_onnx(model_of(tiny_backbone, Frozen()), tmp_path / "model.onnx")
+        export_onnx(model, tmp_path / "model.onnx", size_limit=10_000)
 
 
-def test_a_graph_that_differs_is_refused(tiny_backbone, tmp_path, monkeypatch):
-    """The comparison looks at padded windows, too."""
-    monkeypatch.setattr(plain_esm, "MASKED", 0.0)
+def test_an_export_that_differs_is_refused(tiny_backbone, tmp_path):
+    model = model_of(tiny_backbone, Full())
+    perturb(model)
+    with pytest.raises(ModelError, match="exported network is off by"):
+        export_onnx(model, tmp_path / "model.onnx", tolerance=0.0)
+
+
+def test_the_comparison_sees_attention_to_padding(tiny_backbone, tmp_path):
     model = model_of(tiny_backbone, Full())
     perturb(model)  # before, attention hardly matters to so small random weights
-    with pytest.raises(ModelError, match="exported network is off by"):
-        export_onnx(model, tmp_path / "model.onnx")
+    expected = reference_emissions(model)
+    model.encoder = PlainBackbone(model.encoder, mask_bias=0.0)
+    model.backbone_hash = None  # it is exported as it stands
+    export_onnx(model, tmp_path / "model.onnx")
+    difference, largest = largest_difference(expected, tmp_path / "model.onnx")
+    assert difference > TOLERANCE * max(1.0, largest)

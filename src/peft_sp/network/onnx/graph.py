@@ -39,56 +39,91 @@ OPSET = 17
 """The first with LayerNormalization; read by every ONNX Runtime that the package allows."""
 TOLERANCE = 1e-4
 """Largest difference of an emission between an exported network in float32 and its original."""
-LARGEST = 2**31
+SIZE_LIMIT = 2**31
 """Bytes that one ONNX file can hold."""
+
+Example = tuple[NDArray[np.uint8], NDArray[np.float32]]
+"""Residues (B, L) and a network's emissions (B, L, S) for them."""
 
 
 def export_onnx(
     model: SignalPeptideModel | Sequence[SignalPeptideModel],
     path: str | os.PathLike[str],
     precision: Precision = "float32",
+    *,
+    tolerance: float = TOLERANCE,
+    size_limit: int = SIZE_LIMIT,
 ) -> float:
     """Write `model.onnx`: residues (B, L) uint8 -> emissions (B, L, S), and the CRF's scores.
 
-    Any B, and L up to the window; padding changes nothing. Weights are inside the file. Of several
-    networks the file gives the means. Returns the largest difference of an emission from the
-    original's. Raises ModelError for a network that cannot be exported, or, in float32, one that
+    Any B, and L up to the window; padding changes nothing. Weights are inside the file. Several
+    networks become one that gives the means of theirs. Returns the largest difference of an
+    emission from the original's. tolerance: the largest difference in float32, as a fraction of
+    the largest emission where that is above 1; size_limit: bytes of float32 weights.
+
+    Raises ModelError for a network that is too large or cannot be exported, or that in float32
     does not equal the original.
     """
-    place = Path(path)
+    file = Path(path)
     networks = [model] if isinstance(model, SignalPeptideModel) else list(model)
     size = sum(4 * p.numel() for network in networks for p in network.parameters())
-    if size >= LARGEST:
+    if size >= size_limit:
         raise ModelError(
             f"a network of {size / 1e9:.1f} GB cannot be exported, since an ONNX file holds 2 GB "
             "at most; predict with it on torch"
         )
-    expected: list[Example] = []
-    graphs = []
-    for number, network in enumerate(networks):
+    references, graphs = [], []
+    for network in networks:
         # What lower precisions approximate is the network in float32, whatever it was kept in.
         own = copy.deepcopy(network).cpu().float().eval()
         _refuse_positions(own)
-        found = _emissions(own)  # before the network is rebuilt from its own parts
-        graphs.append(_graph(own, place))
-        share = np.float32(1 / (number + 1))
-        expected = [
-            (residues, before + (said - before) * share)
-            for (residues, said), (_, before) in zip(found, expected or found, strict=True)
-        ]
-    graph = graphs[0] if len(graphs) == 1 else joined(graphs, shared=precision != "float32")
+        references.append(reference_emissions(own))  # before it is rebuilt from its own parts
+        graphs.append(_graph(own, file))
+    examples = [
+        (alike[0][0], np.mean([emissions for _, emissions in alike], axis=0))
+        for alike in zip(*references, strict=True)
+    ]
+    graph = graphs[0]
+    if len(graphs) > 1:
+        graph = joined(graphs, low_rank=precision != "float32")
     if precision == "int8" and all(network.backbone_hash is None for network in networks):
         compute_in_integers(graph)
     elif precision != "float32":
         store(graph, precision)
-    onnx.save(graph, place)
-    off, scale = _difference(expected, place)
-    if precision == "float32" and not off <= TOLERANCE * max(1.0, scale):
-        raise ModelError(f"{place}: the exported network is off by {off:.1e}")
-    return off
+    onnx.save(graph, file)
+    difference, largest = largest_difference(examples, file)
+    if precision == "float32" and not difference <= tolerance * max(1.0, largest):
+        raise ModelError(f"{file}: the exported network is off by {difference:.1e}")
+    return difference
+
+
+def reference_emissions(model: SignalPeptideModel) -> list[Example]:
+    """Emissions of a network on the CPU for made-up windows of several lengths, some padded."""
+    examples = []
+    for lengths in ((1,), (WINDOW,) * 5, (33, 32), (1, WINDOW, 2, 17, 69)):
+        residues = _made_up_windows(lengths)
+        with torch.no_grad():
+            examples.append((residues, model(torch.from_numpy(residues)).emissions.numpy()))
+    return examples
+
+
+def largest_difference(examples: Sequence[Example], file: Path) -> tuple[float, float]:
+    """Largest difference of an exported network's emissions at residues, and largest emission."""
+    runtime: Any = importlib.import_module("onnxruntime")
+    options = runtime.SessionOptions()
+    options.log_severity_level = 3
+    session = runtime.InferenceSession(os.fspath(file), options, ["CPUExecutionProvider"])
+    difference = largest = 0.0
+    for residues, expected in examples:
+        (emissions,) = session.run(["emissions"], {"residues": residues})
+        inside = residues != PAD
+        difference = max(difference, float(np.abs(emissions - expected)[inside].max()))
+        largest = max(largest, float(np.abs(expected[inside]).max()))
+    return difference, largest
 
 
 def _refuse_positions(model: SignalPeptideModel) -> None:
+    """Raise ModelError for a backbone whose positions are not rotary."""
     if model.backbone_hash is not None:
         positions = cast("Backbone", model.encoder).esm.config.position_embedding_type
         if positions != "rotary":
@@ -98,9 +133,13 @@ def _refuse_positions(model: SignalPeptideModel) -> None:
             )
 
 
-def _graph(model: SignalPeptideModel, place: Path) -> onnx.ModelProto:
-    """The graph of a network, which is taken apart for it; `place` is written on the way."""
-    network = plain_network(model)
+def _graph(model: SignalPeptideModel, file: Path) -> onnx.ModelProto:
+    """The graph of a network on the CPU, which is taken apart for it; `file` is overwritten.
+
+    Residues (B, L) -> emissions (B, L, S), transitions (S, S), starts (S,), ends (S,).
+    """
+    if model.backbone_hash is not None:
+        model.encoder = PlainBackbone(cast("Backbone", model.encoder))
     free = {0: "batch", 1: "length"}
     # The newer exporter fixes the length of an LSTM from its second call in a process on. A
     # backbone it exports well, with the same products, but takes ten times as long and one
@@ -108,29 +147,19 @@ def _graph(model: SignalPeptideModel, place: Path) -> onnx.ModelProto:
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            network,
-            (torch.from_numpy(_windows((21, 40, 3))),),
-            os.fspath(place),
+            _EmissionsAndScores(model).eval(),
+            (torch.from_numpy(_made_up_windows((21, 40, 3))),),
+            os.fspath(file),
             dynamo=False,
             opset_version=OPSET,
             input_names=["residues"],
             output_names=["emissions", "transitions", "starts", "ends"],
             dynamic_axes={"residues": free, "emissions": free},
         )
-    return onnx.load(place)
+    return onnx.load(file)
 
 
-def plain_network(model: SignalPeptideModel) -> nn.Module:
-    """What is exported of a network on the CPU, which it may change.
-
-    Residues (B, L) -> emissions (B, L, S), transitions (S, S), starts (S,), ends (S,).
-    """
-    if model.backbone_hash is not None:
-        model.encoder = PlainBackbone(cast("Backbone", model.encoder))
-    return _Scored(model).eval()
-
-
-class _Scored(nn.Module):
+class _EmissionsAndScores(nn.Module):
     """What `model.onnx` computes: emissions, and the CRF's scores as constants."""
 
     def __init__(self, model: SignalPeptideModel) -> None:
@@ -143,35 +172,7 @@ class _Scored(nn.Module):
         return emissions, crf.transitions.clone(), crf.starts.clone(), crf.ends.clone()
 
 
-Example = tuple[NDArray[np.uint8], NDArray[np.float32]]
-
-
-def _emissions(model: SignalPeptideModel) -> list[Example]:
-    """Windows of several lengths, alone and padded, and what the model says of them."""
-    found = []
-    for lengths in ((1,), (WINDOW,) * 5, (33, 32), (1, WINDOW, 2, 17, 69)):
-        residues = _windows(lengths)
-        with torch.no_grad():
-            found.append((residues, model(torch.from_numpy(residues)).emissions.numpy()))
-    return found
-
-
-def _difference(examples: list[Example], path: Path) -> tuple[float, float]:
-    """Largest difference of an emission of a residue, and the largest emission."""
-    runtime: Any = importlib.import_module("onnxruntime")
-    options = runtime.SessionOptions()
-    options.log_severity_level = 3
-    session = runtime.InferenceSession(os.fspath(path), options, ["CPUExecutionProvider"])
-    off = largest = 0.0
-    for residues, expected in examples:
-        (found,) = session.run(["emissions"], {"residues": residues})
-        real = residues != PAD
-        off = max(off, float(np.abs(found - expected)[real].max()))
-        largest = max(largest, float(np.abs(expected[real]).max()))
-    return off, largest
-
-
-def _windows(lengths: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Windows that are made up, padded."""
+def _made_up_windows(lengths: Sequence[int]) -> NDArray[np.uint8]:
+    """Codes (B, L) of windows of given lengths (B,) that hold every letter, padded."""
     letters = (AMINO_ACIDS[3:] + "X" + AMINO_ACIDS[::-1] + "BZUO" + AMINO_ACIDS) * 3
     return encode([letters[5 * n : 5 * n + size] for n, size in enumerate(lengths)])

@@ -1,14 +1,18 @@
 """Products of an exported student in integers: a fifth of its time less.
 
-The factors of a product are rounded to whole steps, its sums are exact. How far a factor
-reaches is measured once, on made-up proteins, and stands in the file; were it measured in each
-batch, a prediction would depend on its neighbours. Weights have 7 bits: with 8 the sums of
-processors without VNNI overflow, and predictions would depend on the machine.
+Both factors of a product are rounded to whole steps, and their sums are exact:
+`y[b, e] = scale[e] * step * sum_d (X[b, d] - zero) * W[d, e]`, where X (uint8) are the rounded
+activations and W (int8) the rounded weights.
+
+The range of the activations is measured once, on made-up proteins, and stands in the file; were
+it measured in each batch, a prediction would depend on its neighbours. Weights have 7 bits: with
+8 the sums of processors without VNNI overflow, and predictions would depend on the machine.
 """
 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,97 +23,109 @@ from onnx import helper, numpy_helper
 from peft_sp.biology.alphabet import AMINO_ACIDS, encode
 from peft_sp.biology.grammar import WINDOW, grammar
 
-RUNTIME = "com.microsoft"
+RUNTIME_DOMAIN = "com.microsoft"
 """ONNX Runtime's own operators: one of them multiplies integers and gives float32."""
 WEIGHT_STEPS = 63
-"""From 0 to the largest weight of a unit."""
-STEPS = 255
-"""From the smallest to the largest value of the other factor."""
+"""Steps from 0 to the largest weight of a unit: 7 bits with the sign."""
+ACTIVATION_STEPS = 255
+"""Steps from the smallest to the largest activation: 8 bits."""
 MARGIN = 1.5
-"""What is measured on made-up proteins is widened so much; beyond, values are cut off."""
+"""Factor by which ranges measured on made-up proteins are widened; beyond, values are clipped."""
+
+Range = tuple[float, float]
+"""The smallest and the largest value of a tensor, 0 among them."""
 
 
 def compute_in_integers(model: onnx.ModelProto) -> None:
-    """Rewrite the products with constant weights, in place; not those that give emissions."""
+    """Rewrite the constant products of a graph in place, but not those that give emissions."""
     graph = model.graph
-    weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    products = [
-        node
-        for node in graph.node
-        if node.op_type == "MatMul"
-        and weights.get(node.input[1], np.empty(0)).ndim == 2
-        and weights[node.input[1]].shape[1] != grammar().size
-    ]
+    products = constant_products(model)
     if not products:
         return
-    model.opset_import.append(helper.make_opsetid(RUNTIME, 1))
-    reach = _reach(model, [node.input[0] for node in products])
-    replaced = {node.output[0]: _product(node, weights, reach) for node in products}
+    ranges = measured_ranges(model, [node.input[0] for node in products], made_up_proteins())
+    weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    model.opset_import.append(helper.make_opsetid(RUNTIME_DOMAIN, 1))
+    integer = {
+        node.output[0]: _integer_product(node, weights[node.input[1]], ranges[node.input[0]])
+        for node in products
+    }
     nodes: list[onnx.NodeProto] = []
     for node in graph.node:
-        tensors, own = replaced.get(node.output[0], ([], [node]))
+        tensors, replacement = integer.get(node.output[0], ([], [node]))
         graph.initializer.extend(tensors)
-        nodes += own
+        nodes += replacement
     del graph.node[:]
     graph.node.extend(nodes)
-    used = {name for node in nodes for name in node.input}
-    kept = [tensor for tensor in graph.initializer if tensor.name in used]
+    read = {name for node in nodes for name in node.input}
+    still_read = [tensor for tensor in graph.initializer if tensor.name in read]
     del graph.initializer[:]
-    graph.initializer.extend(kept)
+    graph.initializer.extend(still_read)
+
+
+def constant_products(model: onnx.ModelProto) -> list[onnx.NodeProto]:
+    """The products with a constant matrix (D, E), but for those that give emissions."""
+    shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+    return [
+        node
+        for node in model.graph.node
+        if node.op_type == "MatMul"
+        and len(shape := shapes.get(node.input[1], ())) == 2
+        and shape[1] != grammar().size
+    ]
 
 
 def made_up_proteins() -> NDArray[np.uint8]:
-    """Windows (N, WINDOW): a methionine and chance, from several compositions."""
-    chance = np.random.default_rng(1)
-    found = []
-    for kind in ("", "LLLAAVIFG", "KRRKDEEND", "GSTNPQ", "CCWWHH"):
-        letters = np.array(list(AMINO_ACIDS + kind * 4))
-        found += ["M" + "".join(row) for row in chance.choice(letters, (128, WINDOW - 1))]
-    return encode(found, WINDOW)
+    """Windows (N, WINDOW) of random residues behind a methionine, of several compositions."""
+    random = np.random.default_rng(1)
+    windows: list[str] = []
+    for frequent in ("", "LLLAAVIFG", "KRRKDEEND", "GSTNPQ", "CCWWHH"):
+        letters = np.array(list(AMINO_ACIDS + frequent * 4))
+        windows += ["M" + "".join(row) for row in random.choice(letters, (128, WINDOW - 1))]
+    return encode(windows, WINDOW)
 
 
-def _reach(model: onnx.ModelProto, names: list[str]) -> dict[str, tuple[float, float]]:
-    """The smallest and the largest value of some tensors, 0 among them."""
-    spied = onnx.ModelProto()
-    spied.CopyFrom(model)
-    spied.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in names)
+def measured_ranges(
+    model: onnx.ModelProto, names: Sequence[str], residues: NDArray[np.uint8]
+) -> dict[str, Range]:
+    """Ranges of a graph's tensors for residues (N, L), widened by `MARGIN`."""
+    observed = onnx.ModelProto()
+    observed.CopyFrom(model)
+    observed.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in names)
     runtime: Any = importlib.import_module("onnxruntime")
     session = runtime.InferenceSession(
-        spied.SerializeToString(), providers=["CPUExecutionProvider"]
+        observed.SerializeToString(), providers=["CPUExecutionProvider"]
     )
-    values = session.run(names, {"residues": made_up_proteins()})
+    values = session.run(names, {"residues": residues})
     return {
         name: (min(0.0, MARGIN * float(value.min())), max(0.0, MARGIN * float(value.max())))
         for name, value in zip(names, values, strict=True)
     }
 
 
-def _product(
-    node: onnx.NodeProto,
-    weights: dict[str, NDArray[np.float32]],
-    reach: dict[str, tuple[float, float]],
+def _integer_product(
+    node: onnx.NodeProto, weights: NDArray[np.float32], activations: Range
 ) -> tuple[list[onnx.TensorProto], list[onnx.NodeProto]]:
-    """What one product becomes: its tensors, and nodes of the same result."""
-    name, (source, factor) = node.output[0], node.input
-    low, high = reach[source]
-    step = np.float32((high - low) / STEPS or 1.0)
-    scales = np.abs(weights[factor]).max(axis=0) / np.float32(WEIGHT_STEPS)
+    """Tensors and nodes in place of one product with weights (D, E)."""
+    source, name = node.input[0], node.output[0]
+    low, high = activations
+    step = np.float32((high - low) / ACTIVATION_STEPS or 1.0)
+    scales = np.abs(weights).max(axis=0) / np.float32(WEIGHT_STEPS)  # (E,)
     scales[scales == 0] = 1
-    tensors = {
-        f"{name}.integers": np.rint(weights[factor] / scales).astype(np.int8),
+    arrays = {
+        f"{name}.integers": np.rint(weights / scales).astype(np.int8),
         f"{name}.step": step,
         f"{name}.scales": scales.astype(np.float32),
         f"{name}.zero": np.uint8(round(-low / step)),
     }
-    kept = [numpy_helper.from_array(np.asarray(v), key) for key, v in tensors.items()]
-    integers, step_of, scales_of, zero = tensors
+    tensors = [numpy_helper.from_array(np.asarray(array), key) for key, array in arrays.items()]
+    integers, step_name, scales_name, zero = arrays
     rounded = f"{name}.rounded"
-    return kept, [
-        helper.make_node("QuantizeLinear", [source, step_of, zero], [rounded]),
+    return tensors, [
+        helper.make_node("QuantizeLinear", [source, step_name, zero], [rounded]),
         helper.make_node(
             "MatMulIntegerToFloat",
-            [rounded, integers, step_of, scales_of, zero],
+            [rounded, integers, step_name, scales_name, zero],
             [name],
-            domain=RUNTIME,
+            domain=RUNTIME_DOMAIN,
         ),
     ]
