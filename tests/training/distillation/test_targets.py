@@ -13,15 +13,17 @@ from peft_sp.errors import RecipeError
 from peft_sp.inference.decoding import Decoder
 from peft_sp.inference.loading import load
 from peft_sp.io.labelled import partition
+from peft_sp.io.registry.lookup import bundled
 from peft_sp.io.registry.model_config import ModelConfig, UsedPartitions
 from peft_sp.network.model import build_model
 from peft_sp.training.crossval import crossvalidate, read_figures
 from peft_sp.training.distillation import targets
 from peft_sp.training.distillation.dataset import distilled_windows
-from peft_sp.training.distillation.teachers import teachers
+from peft_sp.training.distillation.teachers import teachers, teachers_hash
 from peft_sp.training.recipe import Recipe
 from peft_sp.training.runs import run
 from peft_sp.training.trainer import train
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.integration
 SMALL = {"width": 16, "hidden": 8, "convolutions": 1}
@@ -266,3 +268,10 @@ def test_students_come_close_to_their_teachers(recipe, labelled, tmp_path):
 
     trained = train(settings, tmp_path / "run", kept=tmp_path).model
     assert distance(trained) < 0.5 * distance(build_model(settings))
+
+
+def test_the_hash_of_a_teacher_is_the_one_that_its_student_recorded():
+    """A change of it would make every finished student that of other teachers."""
+    (recorded,) = ModelConfig.read(bundled()["fast"]).made.distillation.teachers
+    teacher = ROOT / "docs" / "results" / recorded.name / "models" / "all"
+    assert teachers_hash([teacher]) == recorded.sha256
