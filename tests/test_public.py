@@ -111,3 +111,15 @@ def test_a_notebook_shows_pictures(ecoli):
         assert plain.protein.window in [text.text for text in picture.iter(f"{SVG}text")]
     curves = [len(list(picture.iter(f"{SVG}polyline"))) for picture in pictures]
     assert curves[0] < curves[1]
+
+
+def test_a_prediction_is_plotted_on_the_axes_of_the_user(ecoli):
+    pytest.importorskip("matplotlib")
+    from matplotlib.figure import Figure
+
+    predictor = peft_sp.load("fast", threads=1)
+    plain, full = (next(predictor.predict(ecoli, marginals=m)) for m in (False, True))
+    axes = Figure().subplots(1, 2)
+    assert [one.plot(ax) for one, ax in zip((plain, full), axes, strict=True)] == list(axes)
+    assert all(full.id in ax.get_title(loc="left") for ax in axes)
+    assert len(axes[1].lines) > len(axes[0].lines)

@@ -123,7 +123,13 @@ def _svg(prediction: Prediction) -> str:
     return svg.picture(prediction)
 
 
-drawing.register(drawing.Drawing(_svg))
+def _plot(prediction: Prediction, ax: Any) -> Any:
+    from peft_sp.io.plotting import axes
+
+    return axes.plot(prediction, ax)
+
+
+drawing.register(drawing.Drawing(_svg, _plot))
 
 
 def __getattr__(name: str) -> Any:

@@ -18,9 +18,11 @@ def own(monkeypatch):
 
 
 def test_a_prediction_is_drawn_by_what_is_registered(own):
-    drawing.register(drawing.Drawing(lambda p: f"<svg>{p.id}</svg>"))
+    drawing.register(drawing.Drawing(lambda p: f"<svg>{p.id}</svg>", lambda p, ax: (p.id, ax)))
     assert PREDICTION._repr_svg_() == "<svg>p</svg>"
-    drawing.register(drawing.Drawing(lambda p: "other"))
+    axes = object()
+    assert PREDICTION.plot() == ("p", None) and PREDICTION.plot(ax=axes) == ("p", axes)
+    drawing.register(drawing.Drawing(lambda p: "other", lambda p, ax: None))
     assert PREDICTION._repr_svg_() == "other"
 
 

@@ -13,10 +13,12 @@ from typing import Any, NamedTuple
 class Drawing(NamedTuple):
     """What draws predictions.
 
-    svg: a prediction -> the text of an SVG picture.
+    svg: a prediction -> the text of an SVG picture. plot: a prediction and an Axes, or None
+    for a new one -> the Axes it was drawn on.
     """
 
     svg: Callable[[Any], str]
+    plot: Callable[[Any, Any], Any]
 
 
 _registered: list[Drawing] = []

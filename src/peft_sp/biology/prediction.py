@@ -176,6 +176,14 @@ class Prediction:
         own = [part for part in self.regions if part.name in parts]
         return Region(region, own[0].start, own[-1].end) if own else None
 
+    def plot(self, ax: Any = None) -> Any:
+        """Draw it with matplotlib, on this Axes or on a new figure; the Axes.
+
+        With marginals, curves show the probabilities at each residue; without, residues and
+        predicted regions are drawn alone. Raises MissingExtraError without matplotlib.
+        """
+        return drawing.registered().plot(self, ax)
+
     def _repr_svg_(self) -> str:
         """The picture in a notebook; without marginals, residues and predicted regions alone."""
         return drawing.registered().svg(self)
