@@ -93,11 +93,13 @@ def test_the_examples_run(monkeypatch):
 
 
 @pytest.mark.integration
-def test_the_examples_of_the_manual_run(monkeypatch):
+def test_the_examples_of_the_manual_run(monkeypatch, tmp_path):
     pytest.importorskip("pandas")
     monkeypatch.chdir(ROOT)
     blocks = re.findall(r"^```python\n(.*?)^```", MANUAL.read_text(), re.MULTILINE | re.DOTALL)
-    test = doctest.DocTestParser().get_doctest("\n".join(blocks), {}, "manual", str(MANUAL), 0)
+    test = doctest.DocTestParser().get_doctest(
+        "\n".join(blocks), {"directory": tmp_path / "results"}, "manual", str(MANUAL), 0
+    )
     found = doctest.DocTestRunner().run(test)
     assert found.attempted > 20 and not found.failed
 

@@ -43,6 +43,7 @@ from peft_sp.version import __version__
 
 if TYPE_CHECKING:
     from peft_sp.biology.grammar import TYPES
+    from peft_sp.biology.organism import Organism
     from peft_sp.biology.prediction import Marginals, Prediction, Protein, Region
     from peft_sp.errors import (
         InputError,
@@ -68,6 +69,7 @@ __all__ = [
     "Model",
     "ModelError",
     "OptionError",
+    "Organism",
     "OutputError",
     "PeftSpError",
     "Prediction",
@@ -88,6 +90,7 @@ __all__ = [
 # Where each name stands: the imports above, for `__getattr__`. A test holds the two together.
 _HOMES = {
     "biology.grammar": ("TYPES",),
+    "biology.organism": ("Organism",),
     "biology.prediction": ("Marginals", "Prediction", "Protein", "Region"),
     "errors": (
         *("InputError", "MissingExtraError", "ModelError", "OptionError", "OutputError"),

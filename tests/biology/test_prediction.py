@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from peft_sp.biology.grammar import TYPES
+from peft_sp.biology.organism import Organism
 from peft_sp.biology.prediction import (
     MARGINAL_COLUMNS,
     REGIONS,
@@ -34,7 +35,7 @@ TATLIPO = Prediction(
         Region("lipobox", 13, 15),
         Region("lipid-modified cysteine", 16, 16),
     ),
-    organism="other",
+    organism=Organism.OTHER,
 )
 NONE = Prediction(Protein("none", "MSTW"), "NO_SP", by_type(0.9, 0.1))
 
@@ -82,6 +83,7 @@ def test_a_dictionary_is_what_json_holds():
     assert found["probabilities"] == dict(TATLIPO.probabilities)
     assert found["regions"][1] == {"name": "twin-arginine motif", "start": 4, "end": 5}
     assert (found["cleavage_site"], found["cleavage_probability"]) == (15, 0.7)
+    assert type(found["organism"]) is str and found["organism"] == "other"
     bare = NONE.to_dict()
     assert bare["cleavage_site"] is None and bare["regions"] == []
     # A copy: what is done to it leaves the prediction alone.

@@ -195,7 +195,7 @@ class Prediction:
             "header": self.protein.header,
             "sequence": self.protein.sequence,
             "warnings": list(self.protein.warnings),
-            "organism": self.organism,
+            "organism": str(self.organism),
             "undecided": self.undecided,
             "type": self.type,
             "probabilities": dict(self.probabilities),

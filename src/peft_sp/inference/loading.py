@@ -43,9 +43,10 @@ def load(
     `Predictor`.
 
     Raises ModelError where the model cannot be found, read or run so, MissingExtraError, and
-    OptionError where `threads` is no positive whole number.
+    OptionError where `threads` or `chunk` is no positive whole number.
     """
     positive_integer("threads", threads)
+    positive_integer("chunk", chunk)
     directory = lookup.locate(model)
     config = ModelConfig.read(directory)
     if backbone is not None and config.backbone is None:

@@ -57,7 +57,7 @@ FIELDS = (
     *(Field(name.replace("-", "_"), Region, methodcaller("span", name)) for name in _REGIONS),
     Field("motif", str, _motifs),
     Field("length", int, lambda prediction: len(prediction.protein.sequence)),
-    Field("organism", str, attrgetter("organism"), in_file=False),
+    Field("organism", str, lambda prediction: str(prediction.organism), in_file=False),
     Field("warnings", str, lambda prediction: "; ".join(prediction.protein.warnings)),
 )
 COLUMNS = tuple(field.name for field in FIELDS if field.in_file)
