@@ -83,8 +83,8 @@ def test_files_that_are_no_recipe(tmp_path):
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ("optimisation.learning_rate=1e-4", 'of which method = "frozen" trains nothing'),
-        ("optimisation.gradient_checkpointing=true", "a backbone that is trained; there is none"),
+        ("optimisation.learning_rate=1e-4", 'no effect with method = "frozen"'),
+        ("optimisation.gradient_checkpointing=true", "this recipe trains no layers of a backbone"),
         ("optimisation.rare_class_size=5", "give class_balance as well"),
     ],
 )

@@ -100,8 +100,8 @@ def test_variants_differ_in_what_they_say(recipe, tmp_path):
 @pytest.mark.parametrize(
     ("variants", "problem"),
     [
-        ([{}, {}, {}], "3 variants are more than members, of which there are 2"),
-        ([{"partitions.test": 1}], "cannot have its own partitions.test"),
+        ([{}, {}, {}], "there are 3 variants but only 2 members"),
+        ([{"partitions.test": 1}], "cannot change partitions.test"),
         ([{"optimisation.epoch": 1}], "variant 1: unknown option optimisation.epoch"),
         ([{}, {"optimisation.rare_class_size": 9}], "variant 2: .*give class_balance as well"),
     ],

@@ -25,43 +25,41 @@ NOT_SEARCHED = (
     *("name", "description", "licence", "data", "seed", "members", "variants", "partitions"),
     "search",
 )
-"""They name a run or say how it is judged, which a search must not choose."""
+"""Options that name a run or decide how it is evaluated: a search must not vary them."""
 SHARED = tuple({*NOT_SEARCHED, "backbone", "student", "distillation"} - {"seed"})
-"""What the members of an ensemble have in common."""
-
-
+"""Options that all members of an ensemble have in common."""
 WHERE: Any = {
     "data": True,
     "partitions": True,
     "search": True,
     "distillation": {"teachers", "teacher_backbone", "unlabelled"},
 }
-"""What a recipe is not remembered by: where things lie, which are known by their hashes, and what
-it is tested on."""
+"""Options that `model_dump` leaves out where a recipe is recorded: paths, in place of which hashes
+are recorded, and partitions."""
 
 
 class Recipe(ModelSettings):
     """Everything that decides a training run.
 
-    search: what `peft-sp tune` varies, by option, e.g. "optimisation.learning_rate". It decides
-    nothing of a single run, so it is left out wherever a recipe is written down.
+    search: candidates of the options that `peft-sp tune` varies, by option, e.g.
+    "optimisation.learning_rate". It has no effect on a single run, so `model_dump` leaves it out.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
     description: str = ""
     licence: str = "MIT"
     data: str = Field(description="labelled proteins, three-line format")
-    seed: int = Field(default=1, ge=0)
+    seed: int = Field(default=1, ge=0, description="seed of all random numbers")
     members: int = Field(
         default=1,
         ge=1,
         le=50,
-        description="networks trained alike from one seed after the other, which predict together",
+        description="number of networks, trained from consecutive seeds, which predict together",
     )
     variants: tuple[dict[str, Value], ...] = Field(
         default=(),
-        description="what the members have other than the recipe, in turn, e.g. "
-        '{"optimisation.class_balance" = 0.4}; networks that err apart are better together',
+        description="options that differ between the members, one table for each in turn, e.g. "
+        '{"optimisation.class_balance" = 0.4}',
     )
     partitions: Partitions = Partitions()
     optimisation: Optimisation = Optimisation()
@@ -70,18 +68,18 @@ class Recipe(ModelSettings):
 
     @model_validator(mode="after")
     def _no_idle_options(self) -> Recipe:
-        """Options of what is not trained would do nothing."""
+        """Refuse options of parts that are not trained, which would have no effect."""
         frozen = self.tuning is not None and self.tuning.method == "frozen"
         rate = Optimisation.model_fields["learning_rate"].default
         if frozen and self.optimisation.learning_rate != rate:
             raise ValueError(
-                'optimisation.learning_rate is of the encoder, of which method = "frozen" trains '
-                "nothing; head_learning_rate is the head's"
+                'optimisation.learning_rate has no effect with method = "frozen", which does not '
+                "train the encoder; head_learning_rate is the learning rate of the head"
             )
         if self.optimisation.gradient_checkpointing and (frozen or self.student is not None):
             raise ValueError(
-                "optimisation.gradient_checkpointing saves memory of the layers of a backbone that "
-                "is trained; there is none"
+                "optimisation.gradient_checkpointing has no effect, since this recipe trains no "
+                "layers of a backbone"
             )
         return self
 
@@ -90,13 +88,12 @@ class Recipe(ModelSettings):
         """Each variant must be a recipe."""
         if len(self.variants) > self.members:
             raise ValueError(
-                f"{len(self.variants)} variants are more than members, of which there are "
-                f"{self.members}"
+                f"there are {len(self.variants)} variants but only {self.members} members"
             )
         for variant in self.variants:
             for key in variant:
                 if key.split(".")[0] in SHARED:
-                    raise ValueError(f"a variant cannot have its own {key}; members share it")
+                    raise ValueError(f"a variant cannot change {key}, which all members share")
         for number in range(len(self.variants)):
             try:
                 self.member(number)
@@ -126,7 +123,7 @@ class Recipe(ModelSettings):
     @model_validator(mode="wrap")
     @classmethod
     def _searchable(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """Check what [search] names by trying it, and tell it along with other mistakes."""
+        """Check [search] by trying its values, and report its mistakes with all others."""
         if not isinstance(values, dict) or not isinstance(values.get("search"), dict):
             return handler(values)
         values = {**values, "search": _flat(values["search"])}
@@ -141,9 +138,9 @@ class Recipe(ModelSettings):
 
 
 def changed(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
-    """A recipe with other values of some options, as {"optimisation.epochs": 2}, and no [search].
+    """A recipe with other values of some options, as {"optimisation.epochs": 2}, without [search].
 
-    Raises RecipeError where they do not go together.
+    Raises RecipeError where the values are invalid or contradict each other.
     """
     table = recipe.model_dump()
     for key, value in values.items():
@@ -211,13 +208,13 @@ def _flat(table: dict[str, Any], above: str = "") -> dict[str, Any]:
 
 
 def _search_problems(values: dict[str, Any]) -> list[InitErrorDetails]:
-    """What is wrong with the keys of [search], and with the values that they would get."""
+    """Errors in the keys of [search] and in their values."""
     plain = {key: value for key, value in values.items() if key != "search"}
     known = [item["loc"] for item in _errors(plain)]
-    found: dict[tuple[str, str], InitErrorDetails] = {}
+    problems: dict[tuple[str, str], InitErrorDetails] = {}
 
     def report(key: str, problem: str) -> None:
-        found.setdefault((key, problem), _error(("search", key), "search", problem))
+        problems.setdefault((key, problem), _error(("search", key), "search", problem))
 
     for key, entry in values["search"].items():
         if key.split(".")[0] in NOT_SEARCHED:
@@ -231,17 +228,17 @@ def _search_problems(values: dict[str, Any]) -> list[InitErrorDetails]:
             for item in _errors(table):
                 if item["loc"] in known:
                     continue
-                # The latter is of [tuning] where the recipe has none.
+                # "union_tag_not_found" is the error for [tuning] where the recipe has none.
                 if item["type"] in ("extra_forbidden", "union_tag_not_found"):
                     new = RENAMED_OPTIONS.get(key)
                     report(key, f"is called {new} now" if new else "names no option of the recipe")
                 else:
                     report(key, f"{item['msg'].removeprefix('Value error, ')} (it is {value!r})")
-    return list(found.values())
+    return list(problems.values())
 
 
 def _samples(entry: Any) -> list[Any]:
-    """Values that an entry of [search] would give its option, as far as it can be read."""
+    """Values that an entry of [search] would give its option, where the entry is valid."""
     if isinstance(entry, Candidates):
         return list(entry.extremes())
     if not isinstance(entry, dict):
@@ -259,20 +256,20 @@ def _errors(values: dict[str, Any]) -> list[Any]:
     return []
 
 
-def _error(place: tuple[int | str, ...], kind: str, message: str) -> InitErrorDetails:
-    # As a template of its own, so that braces in a message stay what they are.
+def _error(location: tuple[int | str, ...], kind: str, message: str) -> InitErrorDetails:
+    # Not as the template itself, so that braces in a message stay what they are.
     problem = PydanticCustomError(kind, "{message}", {"message": message})
-    return InitErrorDetails(type=problem, loc=place, input=None)
+    return InitErrorDetails(type=problem, loc=location, input=None)
 
 
 def _sentence(item: Any) -> str:
-    # pydantic names the chosen method inside a location; a reader of TOML does not know it.
+    # In [tuning] a location has the method as its second part, which no TOML file has.
     parts = [str(part) for part in item["loc"]]
-    place = ".".join(parts[:1] + parts[2:] if parts[:1] == ["tuning"] else parts)
+    option = ".".join(parts[:1] + parts[2:] if parts[:1] == ["tuning"] else parts)
     if item["type"] == "extra_forbidden":
-        new = RENAMED_OPTIONS.get(place)
-        return f"unknown option {place}" + (f"; it is called {new} now" if new else "")
+        new = RENAMED_OPTIONS.get(option)
+        return f"unknown option {option}" + (f"; it is called {new} now" if new else "")
     if item["type"] == "missing":
-        return f"{place} is missing"
+        return f"{option} is missing"
     message = item["msg"].removeprefix("Value error, ")
-    return f"{place}: {message}" if place else message
+    return f"{option}: {message}" if option else message
