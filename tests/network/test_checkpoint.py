@@ -127,6 +127,6 @@ def test_a_backbone_that_moved_is_asked_for(tiny_backbone, tmp_path):
     settings = ModelSettings(backbone=str(tmp_path / "backbone"), tuning=LoRA())
     save_checkpoint(tmp_path / "model", build_model(settings), settings, ModelConfig())
     (tmp_path / "backbone").rename(tmp_path / "elsewhere")
-    with pytest.raises(ModelError, match="--backbone says where"):
+    with pytest.raises(ModelError, match="give this model's backbone with --backbone"):
         load_checkpoint(tmp_path / "model")
     load_checkpoint(tmp_path / "model", str(tmp_path / "elsewhere"))

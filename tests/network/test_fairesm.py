@@ -113,7 +113,7 @@ def test_nothing_in_the_file_is_run(tmp_path, monkeypatch):
     (tmp_path / "old.pt").write_bytes(pickle.dumps(Trap()))
     for name in ("trap.pt", "old.pt"):
         with pytest.raises(
-            ModelError, match=rf"{name}: cannot be read \((only by running what is in it|no file)"
+            ModelError, match=rf"{name}: cannot be read \((it would run code|no file)"
         ) as caught:
             import_backbone(name, "out")
         assert "\n" not in str(caught.value)
@@ -148,6 +148,6 @@ def test_what_is_there_already_stays(state, tmp_path):
     file = save(tmp_path / "esm2.pt", state)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "notes.txt").write_text("mine")
-    with pytest.raises(OutputError, match="holds something already"):
+    with pytest.raises(OutputError, match="is not an empty directory"):
         import_backbone(file, tmp_path / "out")
     assert names(tmp_path / "out") == ["notes.txt"]

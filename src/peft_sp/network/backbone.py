@@ -1,4 +1,4 @@
-"""ESM-2 backbones: found by name, hub id or directory, and fed with residue codes."""
+"""ESM-2 backbones: located by name, hub id or directory, and run on residue codes."""
 
 from __future__ import annotations
 

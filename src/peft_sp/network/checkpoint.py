@@ -121,7 +121,7 @@ def load_checkpoint(
         model.load_trainable_state(state)
     except ModelError as error:
         if backbone is None and config.backbone is not None:
-            raise ModelError(f"{error}; --backbone says where this model's backbone is") from None
+            raise ModelError(f"{error}; give this model's backbone with --backbone") from None
         raise
     except (KeyError, OSError, RuntimeError, SafetensorError, ValidationError) as error:
         reason = str(error).strip().splitlines()[0]

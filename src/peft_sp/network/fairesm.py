@@ -1,8 +1,8 @@
 """ESM-2 backbones in the `.pt` files of the package fair-esm, made into transformers directories.
 
-Names of tensors: fair-esm 2.0 (`esm/model/esm2.py`, MIT) on one side, transformers' `EsmModel` on
-the other. Only these files: what the published PEFT-SP checkpoints hold is written nowhere, and
-their states are numbered otherwise than in this program's grammar.
+Tensors are renamed from fair-esm 2.0 (`esm/model/esm2.py`, MIT) to transformers' `EsmModel`. Only
+backbones are imported: the contents of the published PEFT-SP checkpoints are not documented, and
+their states have other numbers than in this program's grammar.
 """
 
 from __future__ import annotations
@@ -58,13 +58,13 @@ def import_backbone(file: str | os.PathLike[str], directory: str | os.PathLike[s
     ModelError for a file that is no ESM-2 of fair-esm, OutputError where the directory holds
     something already or cannot be written.
     """
-    place = Path(directory)
+    target = Path(directory)
     state, settings = _read(Path(file))
     config, renamed = _convert(Path(file), state, settings)
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    with staging(place) as folder:
-        if place.exists() and (not place.is_dir() or any(place.iterdir())):
-            raise OutputError(f"{place}: holds something already; give another directory")
+    with staging(target) as folder:
+        if target.exists() and (not target.is_dir() or any(target.iterdir())):
+            raise OutputError(f"{target}: is not an empty directory; give another one")
         with torch.device("meta"):
             model = EsmModel(config, add_pooling_layer=False)
         # What the file lacks are tables that are computed anew when the directory is read.
@@ -73,7 +73,7 @@ def import_backbone(file: str | os.PathLike[str], directory: str | os.PathLike[s
         (folder / "vocab.txt").write_text("\n".join(VOCABULARY) + "\n", encoding="utf-8")
         tokenizer: Any = EsmTokenizer
         tokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
-        publish(folder, place)
+        publish(folder, target)
     return config
 
 
@@ -86,9 +86,9 @@ def _read(file: Path) -> tuple[dict[str, Tensor], Any]:
             warnings.simplefilter("ignore")
             content = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        found = re.search(r"GLOBAL (\S+)", str(error))
-        what = f"only by running what is in it, {found[1]}" if found else "no file of torch.save"
-        raise ModelError(f"{file}: cannot be read ({what})") from None
+        code = re.search(r"GLOBAL (\S+)", str(error))
+        reason = f"it would run code, {code[1]}" if code else "no file of torch.save"
+        raise ModelError(f"{file}: cannot be read ({reason})") from None
     except (OSError, EOFError, RuntimeError, ValueError) as error:
         reason = (str(error).strip().splitlines() or ["it is cut off"])[0]
         raise ModelError(f"{file}: cannot be read ({reason})") from None
@@ -164,6 +164,6 @@ def _check_shapes(file: Path, config: EsmConfig, renamed: dict[str, Tensor]) -> 
         if not key.endswith(("position_ids", "inv_freq", "position_embeddings.weight"))
         and not key.startswith("contact_head.")
     }
-    found = {key: tensor.shape for key, tensor in renamed.items()}
-    if wrong := sorted(k for k in shapes.keys() | found.keys() if shapes.get(k) != found.get(k)):
+    given = {key: tensor.shape for key, tensor in renamed.items()}
+    if wrong := sorted(k for k in shapes.keys() | given.keys() if shapes.get(k) != given.get(k)):
         raise ModelError(f"{file}: not a whole ESM-2 (tensor '{wrong[0]}')")

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Output:
-    """What the network says of a batch.
+    """What the network computes for a batch.
 
-    emissions (B, L, S) float; mask (B, L) bool, true on residues. Where allowed states were
-    given also log_likelihood (B,) of staying in them, marginals (B, L, S) and log_partition (B,).
+    emissions (B, L, S) float, in nats; mask (B, L) bool, true on residues. Where allowed states
+    were given also log_likelihood (B,), in nats, of staying in them, marginals (B, L, S) and
+    log_partition (B,), in nats.
     """
 
     emissions: Tensor
@@ -85,10 +86,9 @@ class SignalPeptideModel(nn.Module):
 def build_model(settings: ModelSettings, backbones: Backbones | None = None) -> SignalPeptideModel:
     """The network that settings describe, ready to be trained.
 
-    backbones: those that were read before; networks on the same one share its frozen tensors.
-
-    Raises RecipeError where the tuning does not fit the backbone, ModelError where the
-    backbone cannot be had.
+    backbones: those in memory; networks on the same one share its frozen tensors. Raises
+    RecipeError where the tuning does not fit the backbone, ModelError where the backbone cannot
+    be read.
     """
     if settings.student is not None:
         from peft_sp.network.student import Student

@@ -27,7 +27,7 @@ class StudentSettings(Settings):
     hidden: int = Field(default=96, ge=8, description="LSTM units a direction")
     dropout: float = Field(default=0.2, ge=0, lt=1)
     residue_dropout: float = Field(
-        default=0.05, ge=0, lt=1, description="share of residues hidden while training"
+        default=0.05, ge=0, lt=1, description="fraction of residues that are masked in training"
     )
 
     @model_validator(mode="after")

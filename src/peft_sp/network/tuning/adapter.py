@@ -28,14 +28,14 @@ class Adapter(LastLayersMethod):
     )
 
     def problems(self, config: EsmConfig) -> list[str]:
-        """Layers that are not there, or a bottleneck that is none."""
-        found = super().problems(config)
+        """Layers that the backbone does not have, or a bottleneck as wide as the backbone."""
+        problems = super().problems(config)
         if self.bottleneck is not None and self.bottleneck >= config.hidden_size:
-            found.append(
+            problems.append(
                 f"tuning.bottleneck is {self.bottleneck}, no narrower than the backbone's width "
                 f"of {config.hidden_size}"
             )
-        return found
+        return problems
 
     def apply(self, backbone: Backbone) -> None:
         """Put the bottlenecks behind the two output projections of each layer."""

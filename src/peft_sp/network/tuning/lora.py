@@ -32,14 +32,14 @@ class LoRA(LastLayersMethod):
     rslora: bool = False
 
     def problems(self, config: EsmConfig) -> list[str]:
-        """Layers that are not there, or a rank that saves nothing."""
-        found = super().problems(config)
+        """Layers that the backbone does not have, or a rank above the backbone's width."""
+        problems = super().problems(config)
         if self.rank > config.hidden_size:
-            found.append(
+            problems.append(
                 f"tuning.rank is {self.rank}, more than the backbone's width of "
                 f"{config.hidden_size}, where a low rank saves nothing"
             )
-        return found
+        return problems
 
     def apply(self, backbone: Backbone) -> None:
         """Wrap the encoder by `peft`, which adds the low-rank updates."""

@@ -18,7 +18,7 @@ class Method(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     def problems(self, config: EsmConfig) -> list[str]:
-        """What of these settings the backbone cannot have, one sentence each."""
+        """Which of these settings do not fit a backbone, one sentence each."""
         return []
 
     def apply(self, backbone: Backbone) -> None:
@@ -26,9 +26,9 @@ class Method(BaseModel):
         raise NotImplementedError
 
     def untouched(self, depth: int) -> int:
-        """How many of the first of `depth` layers compute what they did before, for good.
+        """How many of the first of `depth` layers training does not change.
 
-        What they compute for a window is the same in every epoch, so it can be kept.
+        Their output for a window is the same in every epoch, so it can be cached.
         """
         return 0
 

@@ -21,7 +21,7 @@ class Prompt(Method):
 
     position: "first" puts them before the first layer, from where they go through the whole
     network like tokens; "last" before the last layer; "all" before every layer and "topmost"
-    before each of the last `layers`, where the vectors of one layer replace what became of
+    before each of the last `layers`, where the vectors of one layer replace the output for
     those of the layer below.
     """
 
@@ -81,10 +81,10 @@ class Prompts(nn.Module):
 
     def at(self, layer: int) -> Tensor | None:
         """The vectors (P, D) that are set before a layer, None where it has none."""
-        place = layer - self.first
-        if not 0 <= place < len(self.vectors):
+        index = layer - self.first
+        if not 0 <= index < len(self.vectors):
             return None
-        vectors = self.vectors[place]
+        vectors = self.vectors[index]
         return vectors if self.mlp is None else vectors + self.mlp(vectors)
 
 
