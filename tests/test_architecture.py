@@ -1,0 +1,391 @@
+"""docs/architecture.md: its picture is current, what it names is there, its changes can be made.
+
+Each change that the page describes is made in a copy of the package, whose programs then run.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from scripts.architecture import SOURCE, picture, read_house
+
+from tests.support.commands import rows
+from tests.support.paths import ROOT
+
+PAGE = ROOT / "docs" / "architecture.md"
+PICTURE = ROOT / "docs" / "images" / "architecture.svg"
+
+
+def test_the_picture_is_of_the_present_house():
+    assert PICTURE.read_text() == picture(read_house()), "run python scripts/architecture.py"
+    assert f"images/{PICTURE.name}" in PAGE.read_text()
+
+
+def quoted() -> set[str]:
+    """What stands between single backticks, code blocks aside."""
+    text = re.sub(r"^```.*?^```", "", PAGE.read_text(), flags=re.MULTILINE | re.DOTALL)
+    return set(re.findall(r"`([^`\n]+)`", text))
+
+
+def test_every_file_that_the_page_names_is_there():
+    paths = {name for name in quoted() if re.fullmatch(r"[\w./-]+\.(py|md|toml|css|js|svg)", name)}
+    assert len(paths) > 30
+    bases = (SOURCE, ROOT)
+    assert not [name for name in paths if not any((base / name).exists() for base in bases)]
+
+
+def names_in(tree: ast.AST) -> dict[str, ast.AST]:
+    """Functions, classes, constants and annotated fields that a body defines."""
+    found: dict[str, ast.AST] = {}
+    for node in getattr(tree, "body", []):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found[node.name] = node
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            found[node.target.id] = node
+        elif isinstance(node, ast.Assign):
+            found |= {target.id: node for target in node.targets if isinstance(target, ast.Name)}
+    return found
+
+
+def test_every_function_that_the_page_names_is_there():
+    """`module.name` or `module.Class.method`; the module is a file of the package."""
+    files: dict[str, list[ast.AST]] = {}
+    for module in read_house().values():
+        files.setdefault(module.name.split("/")[-1], []).append(module.tree)
+    checked = 0
+    for name in quoted():
+        module, *inner = name.removesuffix("()").split(".")
+        endings = ("py", "md", "toml", "css", "js", "svg", "tsv", "json", "onnx", "safetensors")
+        if module not in files or not inner or inner[-1] in endings:
+            continue
+        checked += 1
+        trees = files[module]
+        for part in inner:
+            trees = [names_in(tree)[part] for tree in trees if part in names_in(tree)]
+        assert trees, f"there is no {name}"
+    assert checked > 20
+
+
+class Copy:
+    """A copy of the package that can be changed, and programs that run with it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.package = folder / "src" / "peft_sp"
+        shutil.copytree(SOURCE, self.package, ignore=shutil.ignore_patterns("__pycache__"))
+
+    def edit(self, name: str, *changes: tuple[str, str]) -> None:
+        path = self.package / name
+        text = path.read_text()
+        for old, new in changes:
+            assert old in text, f"{name} has no {old!r}"
+            text = text.replace(old, new)
+        path.write_text(text)
+
+    def add(self, name: str, text: str) -> None:
+        (self.package / name).write_text(text)
+
+    def run(self, code: str) -> str:
+        """What some code prints that uses the copy."""
+        search = os.pathsep.join([str(self.package.parent), str(ROOT)])
+        run = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "PYTHONPATH": search, "PYTHONSAFEPATH": "1"},
+        )
+        assert run.returncode == 0, run.stderr
+        return run.stdout
+
+
+@pytest.fixture
+def copy(tmp_path):
+    return Copy(tmp_path / "copy")
+
+
+PREDICT = """
+import sys
+from peft_sp.cli.main import main
+sys.argv = ["peft-sp", *{arguments!r}]
+main()
+"""
+
+
+BITFIT = '''
+"""Trained biases (Ben Zaken et al. 2022)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from peft_sp.network.tuning.method import LastLayersMethod
+
+if TYPE_CHECKING:
+    from peft_sp.network.backbone import Backbone
+
+
+class BitFit(LastLayersMethod):
+    """The biases of the last N layers are trained."""
+
+    method: Literal["bitfit"] = "bitfit"
+
+    def apply(self, backbone: Backbone) -> None:
+        """Unfreeze the biases."""
+        for number in self.numbers(backbone.depth):
+            for name, parameter in backbone.esm.encoder.layer[number].named_parameters():
+                parameter.requires_grad_(name.endswith("bias"))
+'''
+
+
+@pytest.mark.integration
+def test_a_tuning_method_is_a_file_and_a_line(copy, tiny_backbone, labelled_file, tmp_path):
+    copy.add("network/tuning/bitfit.py", BITFIT)
+    copy.edit(
+        "network/tuning/__init__.py",
+        (
+            "from peft_sp.network.tuning.lora",
+            "from peft_sp.network.tuning.bitfit import BitFit\nfrom peft_sp.network.tuning.lora",
+        ),
+        ("Tuning = LoRA | ", "Tuning = BitFit | LoRA | "),
+    )
+    recipe = tmp_path / "bitfit.toml"
+    recipe.write_text(
+        f'name = "bitfit"\ndata = "{labelled_file}"\nbackbone = "{tiny_backbone}"\n'
+        '[tuning]\nmethod = "bitfit"\nlayers = 1\n[optimisation]\nepochs = 0.1\n'
+    )
+    code = f"""
+import sys
+from pathlib import Path
+import numpy as np
+import torch
+from peft_sp.biology.alphabet import encode
+from peft_sp.inference.loading import load
+from peft_sp.network.checkpoint import load_checkpoint
+from peft_sp.training.export import export
+from peft_sp.training.recipe import read_recipe
+from peft_sp.training.runs import run
+from peft_sp.network.tuning import BitFit
+
+place = Path({str(tmp_path / "model")!r})
+recipe = read_recipe({str(recipe)!r})
+assert recipe.tuning == BitFit(layers=1)
+run(recipe, place)
+names = [n for n, p in load_checkpoint(place).encoder.named_parameters() if p.requires_grad]
+assert names and all("layer.1." in name and name.endswith("bias") for name in names)
+trained = load(place).backend
+export(place, place.parent / "exported")
+exported = load(place.parent / "exported").backend
+residues = encode(["MKKTAIAIAVALAGFATVAQA"])
+off = np.abs(trained.emissions(residues) - exported.emissions(residues)).max()
+assert off < 1e-4, off
+print("done", sorted(path.name for path in place.iterdir()))
+"""
+    output = copy.run(code)
+    assert "done" in output and "adapter_model.safetensors" in output
+
+
+HEAD = '''
+class Head(nn.Linear):
+    """A layer of hidden units, if there are any, before the emissions."""
+
+    def __init__(self, width: int, hidden: int, size: int) -> None:
+        super().__init__(hidden or width, size)
+        self.inner = nn.Linear(width, hidden) if hidden else None
+
+    def forward(self, states: Tensor) -> Tensor:
+        """States (B, L, D) -> emissions (B, L, S)."""
+        if self.inner is not None:
+            states = torch.relu(self.inner(states))
+        return super().forward(states)
+
+
+'''
+
+
+@pytest.mark.integration
+def test_a_head_is_an_option_and_a_module(copy, tiny_backbone, tmp_path):
+    copy.edit(
+        "network/settings.py",
+        (
+            '    """Hidden states -> emissions."""\n',
+            '    """Hidden states -> emissions."""\n\n'
+            '    hidden: int = Field(default=0, ge=0, description="units of a layer before it")\n',
+        ),
+    )
+    copy.edit(
+        "network/model.py",
+        (
+            "self.head = nn.Linear(width, rules.size)\n",
+            "self.head = Head(width, head.hidden, rules.size)\n",
+        ),
+        ("dropout: float, backbone_hash", "head: HeadSettings, backbone_hash"),
+        ("nn.Dropout(dropout)", "nn.Dropout(head.dropout)"),
+        ("settings.head.dropout", "settings.head"),
+        ("import ModelSettings", "import HeadSettings, ModelSettings"),
+        ("class SignalPeptideModel(", HEAD + "class SignalPeptideModel("),
+    )
+    code = f"""
+from pathlib import Path
+import numpy as np
+import torch
+from peft_sp.biology.alphabet import encode
+from peft_sp.inference.backends import OnnxBackend, TorchBackend
+from peft_sp.io.registry.model_config import ModelConfig
+from peft_sp.network.checkpoint import load_checkpoint, save_checkpoint
+from peft_sp.network.model import build_model
+from peft_sp.network.onnx.graph import export_onnx
+from peft_sp.network.settings import HeadSettings, ModelSettings
+from peft_sp.network.tuning import LoRA
+
+settings = ModelSettings(
+    backbone={tiny_backbone!r}, tuning=LoRA(rank=2), head=HeadSettings(hidden=12)
+)
+model = build_model(settings).eval()
+assert model.head.inner.weight.shape == (12, 32)
+place = Path({str(tmp_path / "model")!r})
+save_checkpoint(place, model, settings, ModelConfig(name="x"))
+residues = encode(["MKKTAIAIAVALAGFATVAQA"])
+expected = TorchBackend(model).emissions(residues)
+assert np.array_equal(TorchBackend(load_checkpoint(place)).emissions(residues), expected)
+export_onnx(model, place / "model.onnx")
+assert np.abs(OnnxBackend(place / "model.onnx").emissions(residues) - expected).max() < 1e-4
+print("done")
+"""
+    assert "done" in copy.run(code)
+
+
+def test_a_backbone_gets_a_short_name_in_one_line(copy):
+    copy.edit(
+        "network/backbone.py",
+        ("    for layers, size in (\n", '    for layers, size in (\n        (3, "1M"),\n'),
+    )
+    code = "from peft_sp.network.backbone import locate\nprint(locate('esm2-1M'))"
+    assert copy.run(code) == "facebook/esm2_t3_1M_UR50D\n"
+
+
+def test_a_column_of_the_table_is_one_field(copy, good, tmp_path):
+    copy.edit(
+        "io/tables.py",
+        (
+            '    Field("length", int,',
+            '    Field("first_residue", str, lambda prediction: prediction.protein.sequence[:1]),\n'
+            '    Field("length", int,',
+        ),
+    )
+    copy.run(PREDICT.format(arguments=["predict", str(good), "-o", str(tmp_path / "out")]))
+    lines = (tmp_path / "out" / "predictions.tsv").read_text().splitlines()
+    head, first, _ = (line.split("\t") for line in lines)
+    assert head[-3:] == ["first_residue", "length", "warnings"] and first[-3] == "M"
+
+
+@pytest.mark.integration
+def test_a_type_is_one_declaration(copy, good, tmp_path):
+    """Its states, its columns, its features and the label of its residues follow from that."""
+    copy.edit(
+        "biology/grammar.py",
+        (
+            "\n)\n\nTYPES",
+            "\n    TypeDeclaration(\n"
+            '        *("SPX", "SPX", "Sec/SPX", "X", "N->H->C->O", "C", ("N",)),\n'
+            '        title="Another signal peptide (Sec/SPX)",\n'
+            '        note="Note=SPX",\n'
+            "    ),\n)\n\nTYPES",
+        ),
+    )
+    code = f"""
+import torch
+from peft_sp.biology.alphabet import encode
+from peft_sp.biology.grammar import STATES, TYPES, grammar, state
+from peft_sp.biology.prediction import MARGINAL_COLUMNS
+from peft_sp.biology.tagging import allowed_states
+from peft_sp.io.registry.model_config import ModelConfig
+from peft_sp.network.checkpoint import save_checkpoint
+from peft_sp.network.model import build_model
+from peft_sp.network.onnx.graph import export_onnx
+from peft_sp.network.settings import ModelSettings, StudentSettings
+
+assert len(STATES) == 37 + 6 and TYPES[-1] == "SPX"
+assert grammar().cuts[-1].tolist() == [state("SPX", "C"), state("SPX", "O")]
+assert MARGINAL_COLUMNS[-3:] == ("Sec/SPX n", "Sec/SPX h", "Sec/SPX c")
+sequence = "MKKTAIAIAVALAGFATVAQAAPKDNT"
+allowed = allowed_states(sequence, "X" * 21 + "O" * 6, "SPX")
+assert allowed[5, state("SPX", "N")] and allowed[25, state("SPX", "O")]
+
+settings = ModelSettings(student=StudentSettings(width=8, hidden=8, convolutions=0))
+model = build_model(settings)
+with torch.no_grad():  # a network that prefers the new type whatever the residues
+    model.head.bias[state("SPX", "N") :] += 9
+save_checkpoint({str(tmp_path / "model")!r}, model, settings, ModelConfig(name="seven"))
+export_onnx(model, {str(tmp_path / "model" / "model.onnx")!r})
+"""
+    copy.run(code)
+    out = tmp_path / "out"
+    arguments = ["predict", str(good), "-m", str(tmp_path / "model"), "-o", str(out), "--summary"]
+    copy.run(PREDICT.format(arguments=[*arguments, "--plots", "svg"]))
+    table = rows(out / "predictions.tsv")
+    assert [row["type"] for row in table] == ["SPX", "SPX"] and float(table[0]["p_spx"]) > 0.9
+    head = (out / "prediction_results.txt").read_text().splitlines()[1].split("\t")
+    assert head[-2:] == ["SPX(Sec/SPX)", "CS Position"]
+    assert "\tNote=SPX" in (out / "output.gff3").read_text()
+    assert "Another signal peptide (Sec/SPX)" in (out / "output.json").read_text()
+    assert "SPX" in (out / "summary.html").read_text()
+    assert "Sec/SPX" in (out / "plots" / "a.svg").read_text()
+
+
+BED = '''
+"""Signal peptides as BED: name, start (0-based) and end."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from peft_sp.biology.prediction import Prediction
+
+FILE = "signal_peptides.bed"
+
+
+class BedWriter:
+    """Writes a line for each signal peptide."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, prediction: Prediction) -> None:
+        """Add one prediction."""
+        if prediction.cleavage_site:
+            self._file.write(f"{prediction.id}\\t0\\t{prediction.cleavage_site}\\n")
+'''
+
+
+@pytest.mark.integration
+def test_an_output_format_is_a_writer_and_its_place_in_a_run(copy, good, tmp_path):
+    copy.add("io/bed.py", BED.replace("\\\\", "\\"))
+    copy.edit(
+        "inference/run_options.py",
+        ("import signalp6, tables", "import bed, signalp6, tables"),
+        ("return (*table, ", "return (*table, bed.FILE, "),
+    )
+    copy.edit(
+        "inference/run.py",
+        ("import signalp6, tables", "import bed, signalp6, tables"),
+        (
+            "        self._compatible = signalp6.SignalP6Writer(files, info)\n",
+            "        self._compatible = signalp6.SignalP6Writer(files, info)\n"
+            "        self._bed = bed.BedWriter(files.open(bed.FILE))\n",
+        ),
+        (
+            "        self._compatible.write(prediction)\n",
+            "        self._compatible.write(prediction)\n"
+            "        self._bed.write(prediction)\n",
+        ),
+    )
+    output = copy.run(PREDICT.format(arguments=["predict", str(good), "-o", str(tmp_path / "out")]))
+    assert "signal_peptides.bed" in output
+    assert (tmp_path / "out" / "signal_peptides.bed").read_text() == "a\t0\t21\n"
