@@ -24,47 +24,56 @@ def add_to(app: typer.Typer) -> None:
     app.command()(export)
 
 
+Model = Annotated[str, typer.Argument(help="A trained model's directory.")]
+Output = Annotated[
+    str,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="DIR|FILE.onnx",
+        help="A new directory, for predict --model; or a file for the bare network.",
+    ),
+]
+PrecisionOption = Annotated[
+    Precision,
+    typer.Option(
+        help="Of the stored weights: 4, 2 or 1 bytes each. A small network in int8 also "
+        "multiplies in integers, which is faster; all else is computed in float32."
+    ),
+]
+Check = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LABELLED",
+        help="Labelled proteins on which the result is compared with the model; a result "
+        "that differs too much is not written.",
+    ),
+]
+CheckPartitions = Annotated[
+    list[int] | None,
+    typer.Option("--partition", help="Check on this partition; may be given more than once."),
+]
+BackbonePath = Annotated[
+    str | None,
+    typer.Option(help="Where the model's backbone is, if not where it was when trained."),
+]
+Licence = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEXT",
+        help="Of the result, which holds the backbone's weights; by default both are named.",
+    ),
+]
+
+
 def export(
-    model: Annotated[str, typer.Argument(help="A trained model's directory.")],
-    output: Annotated[
-        str,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="DIR|FILE.onnx",
-            help="A new directory, for predict --model; or a file for the bare network.",
-        ),
-    ],
-    precision: Annotated[
-        Precision,
-        typer.Option(
-            help="Of the stored weights: 4, 2 or 1 bytes each. A small network in int8 also "
-            "multiplies in integers, which is faster; all else is computed in float32."
-        ),
-    ] = Precision.float32,
-    check: Annotated[
-        str | None,
-        typer.Option(
-            metavar="LABELLED",
-            help="Labelled proteins on which the result is compared with the model; a result "
-            "that differs too much is not written.",
-        ),
-    ] = None,
-    partitions: Annotated[
-        list[int] | None,
-        typer.Option("--partition", help="Check on this partition; may be given more than once."),
-    ] = None,
-    backbone: Annotated[
-        str | None,
-        typer.Option(help="Where the model's backbone is, if not where it was when trained."),
-    ] = None,
-    licence: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TEXT",
-            help="Of the result, which holds the backbone's weights; by default both are named.",
-        ),
-    ] = None,
+    model: Model,
+    output: Output,
+    precision: PrecisionOption = Precision.float32,
+    check: Check = None,
+    partitions: CheckPartitions = None,
+    backbone: BackbonePath = None,
+    licence: Licence = None,
 ) -> None:
     """Export a trained model: it then predicts without torch and backbone.
 

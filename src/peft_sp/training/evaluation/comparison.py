@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from peft_sp.training.evaluation.model_card import as_text
-from peft_sp.training.evaluation.report import SUMMARY, _with_deviation
+from peft_sp.training.evaluation.report import SUMMARY, with_deviation
 
 
 def comparison(contents: Sequence[dict[str, Any]]) -> str:
@@ -31,7 +31,7 @@ def comparison(contents: Sequence[dict[str, Any]]) -> str:
         cells = [
             content["recipe"]["name"],
             f"{trained:,} ({trained / whole:.1%})",
-            *(_with_deviation(means[key]) for key in SUMMARY),
+            *(with_deviation(means[key]) for key in SUMMARY),
         ]
         for key in (("EUKARYA", "SP"), ("NEGATIVE", "LIPO"), ("NEGATIVE", "TAT")):
             cells.append(as_text(of[key]["mcc2"]["mean"]) if key in of else "–")

@@ -124,12 +124,12 @@ def _beside(content: dict[str, Any]) -> list[str]:
     for c in means["classes"]:
         key = (c["organism"], c["type"])
         rows.append(
-            f"| {key[0]} | {key[1]} | {as_text(pooled[key])} | {_with_deviation(c['mcc2'])} "
+            f"| {key[0]} | {key[1]} | {as_text(pooled[key])} | {with_deviation(c['mcc2'])} "
             f"| {as_text(SIGNALP6_MCC2.get(key))} | {as_text(LORA_3B_MCC2.get(key))} |"
         )
     mean = content["pooled"]["mean_mcc2"]
     rows.append(
-        f"| **mean** | | **{as_text(mean)}** | {_with_deviation(means['mean_mcc2'])} "
+        f"| **mean** | | **{as_text(mean)}** | {with_deviation(means['mean_mcc2'])} "
         f"| {as_text(MEAN_MCC2['SignalP 6.0'])} | {as_text(MEAN_MCC2['LoRA'])} |"
     )
     return rows
@@ -172,7 +172,8 @@ def _mean(values: Sequence[float | None]) -> dict[str, Any]:
     }
 
 
-def _with_deviation(found: dict[str, Any]) -> str:
+def with_deviation(found: dict[str, Any]) -> str:
+    """A mean over models with its standard deviation in brackets, where there is one."""
     deviation = found["deviation"]
     return as_text(found["mean"]) + ("" if deviation is None else f" ({deviation:.3f})")
 
