@@ -23,10 +23,7 @@ ARROWS = arrows(HOUSE_FILES)
 DRAWERS = {"io/plotting/matplotlib_backend": {"matplotlib"}}
 # (rule, subject): why it may violate the rule for now.
 EXCUSED: dict[tuple[str, str], str] = {
-    ("functions_are_short", "cli/export:export"): "is being split",
     ("functions_are_short", "cli/train:crossvalidate"): "is being split",
-    ("private_names_stay_in_their_file", "training/evaluation/comparison"): "is being renamed",
-    ("every_file_has_its_tests", "cli/export"): "its tests are being written",
     ("every_file_has_its_tests", "training/distillation/dataset"): "its tests are being written",
     ("every_file_has_its_tests", "training/distillation/teachers"): "its tests are being written",
     (
