@@ -123,7 +123,7 @@ def accuracy(networks: dict[str, Any], proteins: Sequence[LabelledProtein]) -> N
     for name, check in compare(backends.pop("torch"), backends, proteins):
         print(
             f"| {name} | {check.types_changed} | {check.sites_changed} of {check.sites:,} "
-            f"({check.share_changed:.2%}) | {check.mean_mcc2:.4f} "
+            f"({check.fraction_changed:.2%}) | {check.mean_mcc2:.4f} "
             f"({check.mean_mcc2_change:+.4f}) |",
             flush=True,
         )

@@ -38,30 +38,30 @@ def accuracy():
     return pooled["mean_mcc2"], classes["EUKARYA", "SP"]
 
 
-def make_pack(place, name, licence="MIT"):
+def make_pack(pack, name, licence="MIT"):
     """The template's files with another name, as an author makes them."""
     module = f"peft_sp_{name.replace('-', '_')}"
-    shutil.copytree(ROOT / "packs" / "template", place)
-    (place / "src" / "peft_sp_my_model").rename(place / "src" / module)
+    shutil.copytree(ROOT / "packs" / "template", pack)
+    (pack / "src" / "peft_sp_my_model").rename(pack / "src" / module)
     for file in ("pyproject.toml", "README.md"):
-        text = (place / file).read_text().replace("my-model", name)
+        text = (pack / file).read_text().replace("my-model", name)
         text = text.replace("peft_sp_my_model", module).replace('"MIT"', f'"{licence}"')
-        (place / file).write_text(text)
-    return place / "src" / module
+        (pack / file).write_text(text)
+    return pack / "src" / module
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     """A pack of the bundled model's files, and what building it said."""
     pytest.importorskip("setuptools", minversion="77", reason="needs setuptools to build packs")
-    place = tmp_path_factory.mktemp("author") / "pack"
-    make_pack(place, "tiny-model", "GPL-3.0-or-later")
-    command = [sys.executable, ROOT / "packs" / "build.py", bundled()["fast"], place]
+    pack = tmp_path_factory.mktemp("author") / "pack"
+    make_pack(pack, "tiny-model", "GPL-3.0-or-later")
+    command = [sys.executable, ROOT / "packs" / "build.py", bundled()["fast"], pack]
     run = subprocess.run(
         [*command, "--no-build-isolation"], capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stderr
-    return place, run.stdout
+    return pack, run.stdout
 
 
 @pytest.fixture(scope="module")
@@ -77,18 +77,18 @@ def installed(built, tmp_path_factory):
 
 
 def test_an_author_builds_a_pack(built):
-    place, output = built
+    pack, output = built
     assert "licence: GPL-3.0-or-later, the pack's, in place of MIT" in output
-    assert {p.name for p in place.iterdir()} == {
+    assert {p.name for p in pack.iterdir()} == {
         *("LICENSE", "README.md", "dist", "pyproject.toml", "src")
     }
-    (wheel,) = (place / "dist").glob("peft_sp_tiny_model-0.1.0-py3-none-any.whl")
-    card = (place / "README.md").read_text()
+    (wheel,) = (pack / "dist").glob("peft_sp_tiny_model-0.1.0-py3-none-any.whl")
+    card = (pack / "README.md").read_text()
     assert (
         f"Mean MCC2 over the 16 classes: **{accuracy()[0]:.3f}**" in card
         and card.count("<!-- model -->") == 1
     )
-    folder = place / "src" / "peft_sp_tiny_model"
+    folder = pack / "src" / "peft_sp_tiny_model"
     assert (folder / "README.md").read_text() == card
     config, original = ModelConfig.read(folder), ModelConfig.read(bundled()["fast"])
     changed = ("name", "licence", "origin", "citation")
@@ -99,16 +99,16 @@ def test_an_author_builds_a_pack(built):
 
 
 def test_a_pack_is_built_again_in_place(built):
-    place, _ = built
-    card = (place / "README.md").read_text()
-    command = [sys.executable, ROOT / "packs" / "build.py", bundled()["fast"], place, "--no-wheel"]
+    pack, _ = built
+    card = (pack / "README.md").read_text()
+    command = [sys.executable, ROOT / "packs" / "build.py", bundled()["fast"], pack, "--no-wheel"]
     subprocess.run(command, check=True, capture_output=True)
-    assert (place / "README.md").read_text() == card
+    assert (pack / "README.md").read_text() == card
 
 
 def test_what_an_author_gets_wrong_is_one_line(tmp_path):
-    place = tmp_path / "pack"
-    make_pack(place, "tiny-model")
+    pack = tmp_path / "pack"
+    make_pack(pack, "tiny-model")
     model = tmp_path / "model"
     shutil.copytree(bundled()["fast"], model)
     tensors = ROOT / "docs/results/lora-8M/models/test-0"
@@ -121,20 +121,20 @@ def test_what_an_author_gets_wrong_is_one_line(tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()
     cases = [
-        ((tmp_path / "none", place), "no trained model is here"),
-        ((tensors, place), "has no model.onnx; make one with peft-sp export"),
-        ((unmeasured, place), "has no metrics"),
-        ((cardless, place), "has no card"),
+        ((tmp_path / "none", pack), "no trained model is here"),
+        ((tensors, pack), "has no model.onnx; make one with peft-sp export"),
+        ((unmeasured, pack), "has no metrics"),
+        ((cardless, pack), "has no card"),
         ((model, empty), "pyproject.toml: cannot be read"),
-        ((model, place, "--name", "other"), "choose one of its models with --name: tiny-model"),
+        ((model, pack, "--name", "other"), "choose one of its models with --name: tiny-model"),
     ]
-    before = sorted(place.rglob("*"))
+    before = sorted(pack.rglob("*"))
     for arguments, problem in cases:
         command = [sys.executable, ROOT / "packs" / "build.py", *arguments]
         run = subprocess.run(command, capture_output=True, text=True, check=False)
         assert run.returncode == 2 and problem in run.stderr, run.stderr
         assert run.stderr.count("\n") == 1
-    assert sorted(place.rglob("*")) == before
+    assert sorted(pack.rglob("*")) == before
 
 
 def test_an_installed_pack_is_listed_and_predicts(installed, ecoli, tmp_path):

@@ -29,7 +29,7 @@ from peft_sp.version import __version__
 MCC2_LIMIT = 0.002
 """Largest change of a mean MCC2 that an exported model may show."""
 SITES_LIMIT = 0.005
-"""Largest share of predicted cleavage sites that may change."""
+"""Largest fraction of predicted cleavage sites that may change."""
 BATCH_SIZE = 16
 """Windows a batch for a backbone: few enough that what a layer computes stays in the cache."""
 
@@ -54,7 +54,7 @@ class Check:
     largest_probability_change: float
 
     @property
-    def share_changed(self) -> float:
+    def fraction_changed(self) -> float:
         """Of the predicted cleavage sites, those that changed."""
         return self.sites_changed / max(self.sites, 1)
 
@@ -64,12 +64,12 @@ class Check:
         changes = (self.mean_mcc2_change, self.big_classes_mcc2_change)
         # A class that the data do not hold has no MCC.
         worst = max((abs(x) for x in changes if not np.isnan(x)), default=0.0)
-        return worst <= MCC2_LIMIT and self.share_changed <= SITES_LIMIT
+        return worst <= MCC2_LIMIT and self.fraction_changed <= SITES_LIMIT
 
     def __str__(self) -> str:
         """One line: what changed."""
         return (
-            f"{self.sites_changed} of {self.sites:,} cleavage sites ({self.share_changed:.2%}) "
+            f"{self.sites_changed} of {self.sites:,} cleavage sites ({self.fraction_changed:.2%}) "
             f"and {self.types_changed} of {self.proteins:,} types changed; mean MCC2 "
             f"{self.mean_mcc2:.4f} ({self.mean_mcc2_change:+.4f})"
         )
@@ -241,7 +241,7 @@ def _name_of(backbone: str) -> str:
 
 
 def _section(config: ModelConfig, networks: int, result: _Result) -> str:
-    """What a card says of the export."""
+    """The text of a card on the export."""
     where = "`model.onnx` holds the whole network"
     if networks > 1:
         where = f"`model.onnx` holds all {networks} networks and gives their mean"
