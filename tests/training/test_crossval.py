@@ -8,8 +8,9 @@ from peft_sp.inference.loading import load
 from peft_sp.io.registry.model_config import ModelConfig
 from peft_sp.training.crossval import crossvalidate, folds, read_figures
 from peft_sp.training.evaluation.calibration import fit_temperature
-from peft_sp.training.evaluation.evaluate import Examination, read_examination
+from peft_sp.training.evaluation.evaluate import Evaluation, read_evaluation
 from peft_sp.training.evaluation.metrics import Outcomes
+from peft_sp.training.inputs import read_inputs
 from peft_sp.training.recipe import Recipe
 from peft_sp.training.runs import run
 
@@ -48,7 +49,8 @@ def test_every_protein_is_predicted_once_by_a_model_that_never_saw_it(
     labelled, labelled_file, tmp_path
 ):
     recipe = recipe_of(labelled_file)
-    result = crossvalidate(recipe, tmp_path / "cv")
+    inputs = read_inputs(recipe)
+    result = crossvalidate(recipe, tmp_path / "cv", inputs)
     assert result.pooled.count == len(labelled)
     rows = table_of(tmp_path / "cv")[1:]
     expected = [
@@ -67,7 +69,7 @@ def test_every_protein_is_predicted_once_by_a_model_that_never_saw_it(
     with pytest.raises(OutputError, match="holds a model of another recipe"):
         crossvalidate(recipe_of(labelled_file, seed=2), tmp_path / "cv")
 
-    measured = read_figures(tmp_path / "cv", recipe)
+    measured = read_figures(tmp_path / "cv", recipe, inputs)
     run(recipe, tmp_path / "model", measured=measured)
     config = json.loads((tmp_path / "model" / "config.json").read_text())
     assert config["metrics"]["cross_validation"]["pooled"] == measured["pooled"]
@@ -76,15 +78,15 @@ def test_every_protein_is_predicted_once_by_a_model_that_never_saw_it(
     assert load(tmp_path / "model").backend.scores.temperature == pooled
     assert "protocol 'deployed'" in (tmp_path / "model" / "README.md").read_text()
     with pytest.raises(OutputError, match="was made with other settings"):
-        read_figures(tmp_path / "cv", recipe_of(labelled_file, seed=2))
+        read_figures(tmp_path / "cv", recipe_of(labelled_file, seed=2), inputs)
     with pytest.raises(OutputError, match="no figures of a cross-validation"):
-        read_figures(tmp_path, recipe)
+        read_figures(tmp_path, recipe, inputs)
 
 
 @pytest.mark.integration
 def test_a_fold_is_calibrated_by_the_others(labelled_file, tmp_path):
     result = crossvalidate(recipe_of(labelled_file), tmp_path)
-    kept = {name: read_examination(tmp_path / name / "examination.npz") for name in names(tmp_path)}
+    kept = {name: read_evaluation(tmp_path / name / "evaluation.npz") for name in names(tmp_path)}
     for name in kept:
         others = Outcomes.concatenate([e.outcomes for n, e in kept.items() if n != name])
         expected = fit_temperature(others.probabilities, others.true_type)
@@ -93,12 +95,12 @@ def test_a_fold_is_calibrated_by_the_others(labelled_file, tmp_path):
     found = result.content["calibration"]
     assert found["before"] != found["after"]
 
-    # An examination that was lost is made again, and says the same.
-    (tmp_path / "test-1" / "examination.npz").unlink()
+    # An evaluation that was lost is computed again, with the same result.
+    (tmp_path / "test-1" / "evaluation.npz").unlink()
     again = crossvalidate(recipe_of(labelled_file), tmp_path)
     assert again.content == result.content
 
-    (tmp_path / "test-1" / "examination.npz").write_bytes(b"half")
+    (tmp_path / "test-1" / "evaluation.npz").write_bytes(b"half")
     with pytest.raises(OutputError, match="not readable"):
         crossvalidate(recipe_of(labelled_file), tmp_path)
 
@@ -136,10 +138,10 @@ def test_the_report_stands_on_its_own(labelled_file, tmp_path):
     assert "nan" not in text and "None" not in text
 
 
-def test_an_examination_is_kept_as_it_is(labelled_file, tmp_path):
+def test_an_evaluation_is_stored_as_it_is(labelled_file, tmp_path):
     crossvalidate(recipe_of(labelled_file), tmp_path)
-    found = read_examination(tmp_path / "test-0" / "examination.npz")
-    together = Examination.concatenate([found, found])
+    found = read_evaluation(tmp_path / "test-0" / "evaluation.npz")
+    together = Evaluation.concatenate([found, found])
     size = len(found.lengths)
     assert together.viterbi.take(slice(size, None)).site.tolist() == found.viterbi.site.tolist()
     # A posterior's type and the best path's agree more often than not; both have sites.

@@ -171,3 +171,17 @@ def test_it_builds_on_a_backbone_of_its_depth(name, tiny_backbone_of):
     assert output.log_likelihood is not None
     (output.emissions.float().sum() + output.marginals[..., 3].sum()).backward()
     assert all(p.grad is not None for p in model.parameter_groups()[0])
+
+
+def test_augmentation_of_a_student_needs_windows_to_augment():
+    student = {"name": "pupil", "data": "d", "student": {"width": 16}}
+    varied = {**student, "optimisation": {"chimera_probability": 0.5}}
+    teachers = {"teachers": ["t"]}
+    for values in (
+        {**varied, "distillation": teachers},
+        {**student, "distillation": {**teachers, "augmented_copies": 1}},
+    ):
+        with pytest.raises(ValueError, match="give some of both or none"):
+            Recipe.model_validate(values)
+    both = Recipe.model_validate({**varied, "distillation": {**teachers, "augmented_copies": 1}})
+    assert both.distillation.augmented_copies == 1

@@ -5,7 +5,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from peft_sp.errors import InputError, OutputError, RecipeError
+from peft_sp.errors import OutputError, RecipeError
 from peft_sp.inference.backends import TorchBackend
 from peft_sp.inference.loading import load
 from peft_sp.io.labelled import partition, read_labelled
@@ -13,6 +13,7 @@ from peft_sp.network.model import build_model, seed_everything
 from peft_sp.training.evaluation.calibration import fit_temperature, temper
 from peft_sp.training.evaluation.metrics import Outcomes, score
 from peft_sp.training.evaluation.model_card import figures
+from peft_sp.training.inputs import read_inputs
 from peft_sp.training.recipe import Recipe
 from peft_sp.training.runs import run
 from peft_sp.training.trainer import train
@@ -45,6 +46,11 @@ def changed(recipe, **values):
     return Recipe.model_validate({**recipe.model_dump(), **values})
 
 
+def fit(recipe, directory, **options):
+    """Train a recipe on the split that it names."""
+    return train(recipe, read_inputs(recipe).split(recipe.partitions), directory, **options)
+
+
 def states(trained):
     return trained.model.trainable_state()
 
@@ -71,11 +77,11 @@ def assert_equal(first, second):
 
 @pytest.mark.integration
 def test_a_killed_run_ends_as_one_that_was_not(recipe, tmp_path):
-    whole = train(recipe, tmp_path / "whole")
+    whole = fit(recipe, tmp_path / "whole")
     steps = json.loads((tmp_path / "whole" / "recipe.json").read_text())  # it was written
     assert steps["name"] == "tiny"
     with pytest.raises(KilledError):
-        train(recipe, tmp_path / "killed", progress=kill_at(40))
+        fit(recipe, tmp_path / "killed", progress=kill_at(40))
     (checkpoint,) = (tmp_path / "killed").glob("checkpoint-*")
     kept = load_file(checkpoint / "model.safetensors")
     assert checkpoint.name == "checkpoint-29"
@@ -84,20 +90,20 @@ def test_a_killed_run_ends_as_one_that_was_not(recipe, tmp_path):
     half = tmp_path / "killed" / "checkpoint-58"
     half.mkdir()
     (half / "optimizer.pt").write_bytes(b"half")
-    resumed = train(recipe, tmp_path / "killed")
+    resumed = fit(recipe, tmp_path / "killed")
     assert_equal(states(whole), states(resumed))
     # A kill between the last epoch and the writing of the model loses nothing either.
-    assert_equal(states(whole), states(train(recipe, tmp_path / "whole")))
+    assert_equal(states(whole), states(fit(recipe, tmp_path / "whole")))
 
 
 @pytest.mark.integration
 def test_the_epoch_is_chosen_by_validation(recipe, tmp_path):
     recipe = changed(recipe, partitions={"train": [1], "validation": 2, "test": 0})
     log = []
-    trained = train(recipe, tmp_path, progress=log.append)
-    judged = [entry["eval_selection"] for entry in log if "eval_selection" in entry]
-    assert len(judged) == 2
-    assert trained.validation.scores.selection == pytest.approx(max(judged))
+    trained = fit(recipe, tmp_path, progress=log.append)
+    selections = [entry["eval_selection"] for entry in log if "eval_selection" in entry]
+    assert len(selections) == 2
+    assert trained.validation.scores.selection == pytest.approx(max(selections))
 
 
 @pytest.mark.integration
@@ -116,7 +122,7 @@ def test_the_optimiser_is_the_one_asked_for(recipe, tmp_path):
     seed_everything(one.seed)
     before = build_model(one).trainable_state()
     before = {name: tensor.clone() for name, tensor in before.items()}
-    after = states(train(one, tmp_path))
+    after = states(fit(one, tmp_path))
     moved = (after["head.weight"] - before["head.weight"]).abs()
     assert moved.max().item() == pytest.approx(2e-3, rel=1e-2)
     moved = (after["encoder.norm.weight"] - before["encoder.norm.weight"]).abs()
@@ -153,21 +159,16 @@ def test_lora_run_from_recipe_to_prediction(tiny_backbone, labelled, labelled_fi
 
 def test_a_directory_of_another_recipe_is_refused(recipe, tmp_path):
     with pytest.raises(KilledError):
-        train(recipe, tmp_path, progress=kill_at(1))
+        fit(recipe, tmp_path, progress=kill_at(1))
     with pytest.raises(OutputError, match="holds a run of another recipe"):
-        train(changed(recipe, seed=2), tmp_path)
-
-
-def test_data_without_the_wanted_partition(recipe, tmp_path, labelled):
-    with pytest.raises(InputError, match="no test proteins"):
-        train(recipe, tmp_path, partition(labelled, [1, 2]))
+        fit(changed(recipe, seed=2), tmp_path)
 
 
 def test_a_method_that_does_not_fit_its_backbone(recipe, tmp_path, tiny_backbone):
     values = {"student": None, "backbone": tiny_backbone}
     broken = changed(recipe, **values, tuning={"method": "lora", "layers": 7})
     with pytest.raises(RecipeError, match="layers is 7"):
-        train(broken, tmp_path)
+        fit(broken, tmp_path)
 
 
 @pytest.mark.slow
@@ -181,7 +182,7 @@ def test_lora_on_the_real_backbone_learns(shared, tmp_path):
         partitions={"train": [2], "test": 0},
         optimisation={"epochs": 0.5, "batch_size": 32, "warmup_fraction": 0.3},
     )
-    trained = train(recipe, tmp_path)
+    trained = fit(recipe, tmp_path)
     assert next(c.mcc2 for c in trained.test.scores.per_class if c.organism == "EUKARYA") > 0.85
 
 
@@ -198,7 +199,7 @@ def test_bfloat16_trains_the_network_and_leaves_the_crf_in_full_precision(
         optimisation={"epochs": 1, "batch_size": 32, "precision": "bfloat16"},
     )
     log = []
-    trained = train(recipe, tmp_path, progress=log.append)
+    trained = fit(recipe, tmp_path, progress=log.append)
     assert all(torch.isfinite(t).all() for t in states(trained).values())
     assert all(t.dtype == torch.float32 for t in states(trained).values())
     # What is said of it in the end is what it says as anyone will load it.
@@ -237,16 +238,16 @@ def test_frozen_layers_are_computed_once_and_kept(
     tiny_backbone, labelled_file, tmp_path, method, files
 ):
     recipe = tuned(tiny_backbone, labelled_file, method)
-    first = train(recipe, tmp_path / "first", kept=tmp_path / "kept")
+    first = fit(recipe, tmp_path / "first", activation_cache=tmp_path / "kept")
     found = list((tmp_path / "kept").rglob("*.npy"))
     assert [p.name for p in found] == files
     # All of the windows, and found again by the next run, which ends the same.
     before = [p.stat().st_mtime_ns for p in found]
-    second = train(recipe, tmp_path / "second", kept=tmp_path / "kept")
+    second = fit(recipe, tmp_path / "second", activation_cache=tmp_path / "kept")
     assert [p.stat().st_mtime_ns for p in found] == before
     assert_equal(states(first), states(second))
     # Rounding to bfloat16 is all that differs from a run without it.
-    plain = states(train(recipe, tmp_path / "plain"))
+    plain = states(fit(recipe, tmp_path / "plain"))
     for name, tensor in states(first).items():
         torch.testing.assert_close(tensor, plain[name], atol=0.02, rtol=0.05)
     used = not torch.equal(states(first)["head.weight"], plain["head.weight"])
@@ -260,16 +261,16 @@ def test_frozen_layers_are_computed_once_and_kept(
 )
 def test_windows_that_vary_are_not_kept(tiny_backbone, labelled_file, tmp_path, option):
     recipe = tuned(tiny_backbone, labelled_file, {"method": "frozen"}, **option)
-    train(recipe, tmp_path / "run", kept=tmp_path / "kept")
+    fit(recipe, tmp_path / "run", activation_cache=tmp_path / "kept")
     assert not (tmp_path / "kept").exists()
 
 
 @pytest.mark.integration
 def test_gradient_checkpointing_changes_no_result(tiny_backbone, labelled_file, tmp_path):
     method = {"method": "lora", "dropout": 0.1}
-    plain = train(tuned(tiny_backbone, labelled_file, method), tmp_path / "plain")
+    plain = fit(tuned(tiny_backbone, labelled_file, method), tmp_path / "plain")
     recipe = tuned(tiny_backbone, labelled_file, method, gradient_checkpointing=True)
-    lean = train(recipe, tmp_path / "lean")
+    lean = fit(recipe, tmp_path / "lean")
     layer = lean.model.encoder.esm.encoder.layer[0]
     assert layer.gradient_checkpointing
     for name, tensor in states(plain).items():

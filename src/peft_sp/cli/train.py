@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +17,7 @@ from peft_sp.errors import InputError, MissingExtraError, RecipeError
 from peft_sp.io.atomic import write_text
 
 if TYPE_CHECKING:
+    from peft_sp.io.labelled import LabelledProtein
     from peft_sp.training.evaluation.metrics import Scores
     from peft_sp.training.evaluation.regions import RegionScores
     from peft_sp.training.recipe import Recipe
@@ -112,12 +113,21 @@ def _train(
     try:
         from peft_sp.training import crossval as protocols
         from peft_sp.training import runs
+        from peft_sp.training.inputs import read_inputs
     except ImportError as error:
         raise MissingExtraError("training", "train", error.name) from None
-    _report_repeats(recipe.data)
-    measured = None if crossval is None else protocols.read_figures(crossval, recipe)
-    trained = runs.run(recipe, output, _report, measured, cache_directory(activation_cache))
-    for title, found in (("validation", trained.validation), ("test", trained.test)):
+    inputs = read_inputs(recipe)
+    _report_repeats(inputs.proteins)
+    measured = None if crossval is None else protocols.read_figures(crossval, recipe, inputs)
+    held_out = runs.run(
+        recipe,
+        output,
+        inputs,
+        progress=_report,
+        measured=measured,
+        activation_cache=cache_directory(activation_cache),
+    )
+    for title, found in (("validation", held_out.validation), ("test", held_out.test)):
         if found is not None:
             _print_scores(f"{title} partition", found.scores)
     print(f"model written to {output.rstrip('/')}/")
@@ -149,9 +159,9 @@ def crossvalidate(
     Example: [bold]peft-sp crossval small --set data=train_set.fasta -o small-cv[/bold]
     """
     try:
-        from peft_sp.io.labelled import data_hash
         from peft_sp.training import crossval as protocols
         from peft_sp.training.evaluation.comparison import comparison
+        from peft_sp.training.inputs import read_inputs
     except ImportError as error:
         raise MissingExtraError("training", "train", error.name) from None
     if protocol not in ("deployed", "published"):
@@ -162,12 +172,13 @@ def crossvalidate(
         raise typer.BadParameter(
             f"two of the recipes are named '{repeated[0]}'; each needs its own name"
         )
-    for data in dict.fromkeys(one.data for one in chosen):
-        _report_repeats(data)
-    if len({data_hash(one.data) for one in chosen}) > 1:
+    resolved = [read_inputs(recipe) for recipe in chosen]
+    for inputs in {inputs.data_sha256: inputs for inputs in resolved}.values():
+        _report_repeats(inputs.proteins)
+    if len({inputs.data_sha256 for inputs in resolved}) > 1:
         raise typer.BadParameter("the recipes name different data, so they cannot be compared")
     contents = []
-    for recipe in chosen:
+    for recipe, inputs in zip(chosen, resolved, strict=True):
         place = Path(output) if len(chosen) == 1 else Path(output) / recipe.name
 
         def progress(fold: str, name: str = recipe.name) -> Callable[[dict[str, Any]], None]:
@@ -177,9 +188,10 @@ def crossvalidate(
         result = protocols.crossvalidate(
             recipe,
             place,
-            progress,
+            inputs,
+            progress=progress,
             protocol=protocol,  # type: ignore[arg-type]  # checked above
-            kept=cache_directory(activation_cache),
+            activation_cache=cache_directory(activation_cache),
         )
         contents.append(result.content)
         _print_scores(f"{recipe.name}: out-of-fold predictions, pooled", result.pooled)
@@ -263,11 +275,11 @@ def evaluate(
         write_text(Path(json_file), json.dumps(figures(scores), indent=2) + "\n")
 
 
-def _report_repeats(data: str) -> None:
+def _report_repeats(proteins: Sequence[LabelledProtein]) -> None:
     """Say on standard error how often windows repeat, and how many of these disagree."""
-    from peft_sp.io.labelled import read_labelled, repeats
+    from peft_sp.io.labelled import repeats
 
-    found = repeats(read_labelled(data))
+    found = repeats(proteins)
     if found.groups:
         print(
             f"{found.groups} windows stand more than once; of these, {len(found.labels_differ)} "
@@ -286,9 +298,9 @@ def _report(log: dict[str, Any]) -> None:
             f"big classes {log['eval_big_mcc2']:.3f}",
             file=sys.stderr,
         )
-    elif "asked" in log:
+    elif "targets" in log:
         print(
-            f"teachers have answered for {log['asked']:,} of {log['steps']:,} windows",
+            f"teachers have answered for {log['targets']:,} of {log['steps']:,} windows",
             file=sys.stderr,
         )
     elif "loss" in log:

@@ -22,7 +22,7 @@ from peft_sp.biology.grammar import TYPES
 from peft_sp.errors import MissingExtraError, OutputError
 from peft_sp.inference.loading import load
 from peft_sp.io.atomic import write_bytes, write_text
-from peft_sp.io.labelled import PARTITIONS, LabelledProtein, partition, read_labelled
+from peft_sp.io.labelled import PARTITIONS, LabelledProtein
 from peft_sp.io.registry.lookup import CONFIG
 from peft_sp.io.registry.model_config import ModelConfig, Parameters
 from peft_sp.training.evaluation.calibration import (
@@ -33,26 +33,27 @@ from peft_sp.training.evaluation.calibration import (
 )
 from peft_sp.training.evaluation.evaluate import (
     RESAMPLES,
-    Examination,
-    examine,
-    read_examination,
-    write_examination,
+    Evaluation,
+    evaluate,
+    read_evaluation,
+    write_evaluation,
 )
 from peft_sp.training.evaluation.figures import draw
 from peft_sp.training.evaluation.metrics import Outcomes, Scores, score
 from peft_sp.training.evaluation.model_card import figures
 from peft_sp.training.evaluation.regions import region_lengths
 from peft_sp.training.evaluation.report import mean_over_models, report
+from peft_sp.training.inputs import TrainingInputs, read_inputs
 from peft_sp.training.options import Partitions
 from peft_sp.training.recipe import WHERE, Recipe
-from peft_sp.training.runs import calibration, check_made, identity, run, sources
+from peft_sp.training.runs import calibration, check_made, identity, run
 from peft_sp.training.trainer import Progress
 
 Protocol = Literal["deployed", "published"]
 OUT_OF_FOLD = "oof.tsv.gz"
 FIGURES = "metrics.json"
 REPORT = "report.md"
-EXAMINATION = "examination.npz"
+EVALUATION = "evaluation.npz"
 
 
 @dataclass(frozen=True)
@@ -69,14 +70,14 @@ class FoldResult:
 
     fold: Fold
     proteins: list[LabelledProtein]
-    examination: Examination
+    evaluation: Evaluation
     temperature: float
     parameters: Parameters
 
     @property
     def tempered(self) -> Outcomes:
         """The outcomes with probabilities at the fold's temperature."""
-        found = self.examination.outcomes
+        found = self.evaluation.outcomes
         return replace(found, probabilities=temper(found.probabilities, self.temperature))
 
 
@@ -110,45 +111,45 @@ def folds(protocol: Protocol = "deployed") -> list[Fold]:
 def crossvalidate(
     recipe: Recipe,
     directory: str | os.PathLike[str],
-    progress: Callable[[str], Progress] | None = None,
+    inputs: TrainingInputs | None = None,
     *,
     protocol: Protocol = "deployed",
-    kept: str | os.PathLike[str] | None = None,
+    progress: Callable[[str], Progress] | None = None,
+    activation_cache: str | os.PathLike[str] | None = None,
 ) -> CrossValidation:
     """Train and test the protocol's models, then write predictions, figures, report, pictures.
 
     Each fold is a model directory; those that are whole are not trained again, so that a run
-    that was stopped goes on. progress: gives a fold's name, gets its log. kept: see
-    `trainer.train`. Raises what `runs.run` raises, and OutputError for a fold of another recipe.
+    that was stopped is resumed. inputs: what the recipe names, read here where not given.
+    progress: gives a fold's name, gets its log. activation_cache: see `trainer.train`. Raises
+    what `runs.run` raises, and OutputError for a fold of another recipe.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise OutputError("crossval runs in one process; give torchrun the folds with 'train'")
-    place = Path(directory)
-    proteins, given = read_labelled(recipe.data), sources(recipe)
-    _claim(place, protocol)
+    directory = Path(directory)
+    inputs = inputs or read_inputs(recipe)
+    _claim(directory, protocol)
     results = []
     for fold in folds(protocol):
         settings = recipe.model_copy(update={"partitions": fold.partitions})
-        model = place / fold.name
-        assert fold.partitions.test is not None
-        tested = partition(proteins, [fold.partitions.test])
+        model, split = directory / fold.name, inputs.split(fold.partitions)
         if (model / CONFIG).exists():
-            check_made(model, settings, given)
+            check_made(model, settings, split)
         else:
             log = progress(fold.name) if progress else None
-            trained = run(settings, model, log, kept=kept)
-            assert trained.test is not None
-            write_examination(trained.test, model / EXAMINATION)
-        if not (model / EXAMINATION).exists():
+            held_out = run(settings, model, inputs, progress=log, activation_cache=activation_cache)
+            assert held_out.test is not None
+            write_evaluation(held_out.test, model / EVALUATION)
+        if not (model / EVALUATION).exists():
             backend = load(model, backbone=recipe.backbone, temperature=1.0).backend
-            write_examination(examine(backend, tested), model / EXAMINATION)
+            write_evaluation(evaluate(backend, split.test), model / EVALUATION)
         config = ModelConfig.read(model)
         assert config.parameters is not None, model
-        found = read_examination(model / EXAMINATION)
-        results.append(FoldResult(fold, tested, found, config.temperature, config.parameters))
+        stored = read_evaluation(model / EVALUATION)
+        results.append(FoldResult(fold, split.test, stored, config.temperature, config.parameters))
     if protocol == "deployed":
-        results = _calibrated(results, place)
-    return _conclude(place, recipe, protocol, given, results)
+        results = _calibrated(results, directory)
+    return _conclude(directory, recipe, protocol, inputs.hashes, results)
 
 
 def _calibrated(results: list[FoldResult], place: Path) -> list[FoldResult]:
@@ -159,7 +160,7 @@ def _calibrated(results: list[FoldResult], place: Path) -> list[FoldResult]:
     """
     changed = []
     for result in results:
-        others = Outcomes.concatenate([r.examination.outcomes for r in results if r is not result])
+        others = Outcomes.concatenate([r.evaluation.outcomes for r in results if r is not result])
         found = fit_temperature(others.probabilities, others.true_type)
         config = ModelConfig.read(place / result.fold.name)
         block = calibration(found, "the other folds' test partitions")
@@ -169,10 +170,13 @@ def _calibrated(results: list[FoldResult], place: Path) -> list[FoldResult]:
     return changed
 
 
-def read_figures(directory: str | os.PathLike[str], recipe: Recipe) -> dict[str, Any]:
+def read_figures(
+    directory: str | os.PathLike[str], recipe: Recipe, inputs: TrainingInputs
+) -> dict[str, Any]:
     """The figures of a finished cross-validation of a recipe, for the card of its model.
 
-    Raises OutputError where there are none, or they are of other settings, data or backbone.
+    inputs: what the recipe names. Raises OutputError where there are no figures, or they are of
+    other settings, data or backbone.
     """
     file = Path(directory, FIGURES)
     try:
@@ -181,7 +185,7 @@ def read_figures(directory: str | os.PathLike[str], recipe: Recipe) -> dict[str,
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OutputError(f"{file}: no figures of a cross-validation ({error})") from None
     wanted = recipe.model_dump(mode="json")
-    if identity(made) != identity(wanted) or found_sources != sources(recipe):
+    if identity(made) != identity(wanted) or found_sources != inputs.hashes:
         raise OutputError(f"{file}: was made with other settings or data than '{recipe.name}' has")
     return found
 
@@ -204,14 +208,14 @@ def _conclude(
     results: Sequence[FoldResult],
 ) -> CrossValidation:
     """Write what the folds add up to."""
-    together = Examination.concatenate([r.examination for r in results])
+    together = Evaluation.concatenate([r.evaluation for r in results])
     # Each protein twice is not twice as much to be sure of: no intervals then.
     resamples = RESAMPLES if protocol == "deployed" else 0
     pooled, outcomes = score(together.outcomes, resamples), together.outcomes
     tempered = Outcomes.concatenate([r.tempered for r in results])
     before = reliability(outcomes.probabilities, outcomes.true_type)
     after = reliability(tempered.probabilities, tempered.true_type)
-    per_fold = {r.fold.name: figures(r.examination.scores) for r in results}
+    per_fold = {r.fold.name: figures(r.evaluation.scores) for r in results}
     content: dict[str, Any] = {
         "protocol": protocol,
         "recipe": recipe.model_dump(mode="json", exclude={**WHERE, "backbone": True}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -21,8 +22,6 @@ SHORTEST_FRAGMENT = 20
 """Windows are not cut shorter than this."""
 MATURE_RESIDUES = 5
 """Residues behind the cut that stay: the peptidase reads some of them."""
-
-
 SIMILAR = ("ILVM", "FWY", "DE", "NQ", "AS")
 """Kinds whose members replace each other in signal peptides as a rule. Glycine, proline,
 cysteine, threonine and the basic residues have none and stay."""
@@ -37,51 +36,93 @@ def similar_residues() -> Tensor:
     return torch.from_numpy(table)
 
 
+@dataclass(frozen=True)
+class WindowTable:
+    """N labelled windows as tensors, one row a protein.
+
+    residues (N, WINDOW) uint8 codes, `PAD` behind each end; allowed (N, WINDOW, S) bool, the
+    states that the labels allow at each residue; types (N,) index into `TYPES`; lengths (N,);
+    shortest (N,) length to which augmentation may cut a window; junctions (N,) first position
+    (0-based) of the mature part that may be exchanged, 0 for none; classes, of each window.
+    """
+
+    residues: Tensor
+    allowed: Tensor
+    types: Tensor
+    lengths: Tensor
+    shortest: Tensor
+    junctions: Tensor
+    classes: list[Hashable]
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    def take(self, rows: Sequence[int]) -> WindowTable:
+        """The table of some rows, in their order."""
+        picked = torch.as_tensor(rows, dtype=torch.long)
+        return WindowTable(
+            residues=self.residues[picked],
+            allowed=self.allowed[picked],
+            types=self.types[picked],
+            lengths=self.lengths[picked],
+            shortest=self.shortest[picked],
+            junctions=self.junctions[picked],
+            classes=[self.classes[row] for row in rows],
+        )
+
+
+def tabulate(proteins: Sequence[LabelledProtein]) -> WindowTable:
+    """Labelled proteins as a table. Raises InputError for labels that allow no path."""
+    allowed = np.zeros((len(proteins), WINDOW, grammar().size), dtype=bool)
+    for row, p in enumerate(proteins):
+        try:
+            allowed[row, : len(p.sequence)] = allowed_states(p.sequence, p.labels, p.type)
+        except ValueError as error:
+            raise InputError(str(error), record=p.accession) from None
+    lengths = np.array([len(p.sequence) for p in proteins], dtype=np.int64)
+    # A window may end wherever all residues from there on could be topology alone.
+    beyond = allowed[:, :, grammar().ends].any(axis=2)
+    fixed = (~beyond & (np.arange(WINDOW) < lengths[:, None])) * np.arange(WINDOW)
+    shortest = np.maximum(fixed.max(axis=1) + 1 + MATURE_RESIDUES, SHORTEST_FRAGMENT)
+    # The mature part may be exchanged from behind the cysteine of a lipobox on. Pilins keep
+    # theirs, which begins with the rest of their signal.
+    sites = [0 if p.type == "PILIN" else p.cleavage_site or 0 for p in proteins]
+    return WindowTable(
+        residues=torch.from_numpy(encode([p.sequence for p in proteins], WINDOW)),
+        allowed=torch.from_numpy(allowed),
+        types=torch.tensor([TYPES.index(p.type) for p in proteins]),
+        lengths=torch.from_numpy(lengths),
+        shortest=torch.from_numpy(np.minimum(shortest, lengths)),
+        junctions=torch.tensor([site + 2 if site else 0 for site in sites]),
+        classes=[p.organism_type for p in proteins],
+    )
+
+
 class LabelledWindows(Dataset[Batch]):
-    """Windows with their allowed states.
+    """Windows with their allowed states, varied anew whenever they are drawn.
 
     A batch is {"residues": (B, L) uint8 codes, "allowed": (B, L, S) bool, "types": (B,)},
-    with L the longest window of the batch. Raises InputError for a protein whose labels
-    allow no path.
+    with L the longest window of the batch.
 
-    truncation: share of the windows that are cut short at a random place behind the signal
+    truncation: probability that a window is cut short at a random position behind the signal
     peptide, so that a network learns to do without what follows it, as it must for fragments.
-    substitution: share of the residues that are drawn anew from their kind (`SIMILAR`).
-    chimeras: share of the signal peptides that are set before the mature part of another protein
+    substitution: probability that a residue is drawn anew from its kind (`SIMILAR`).
+    chimeras: probability that a signal peptide is set before the mature part of another protein
     of the batch: what follows a signal peptide is no evidence of its type.
     """
 
     def __init__(
         self,
-        proteins: Sequence[LabelledProtein],
+        table: WindowTable,
         truncation: float = 0.0,
         substitution: float = 0.0,
         chimeras: float = 0.0,
     ) -> None:
-        self.classes: list[Hashable] = [p.organism_type for p in proteins]
+        self.table, self.classes = table, table.classes
         self.truncation, self.substitution, self.chimeras = truncation, substitution, chimeras
         self.similar = similar_residues()
-        self.residues = torch.from_numpy(encode([p.sequence for p in proteins], WINDOW))
-        allowed = np.zeros((len(proteins), WINDOW, grammar().size), dtype=bool)
-        for row, p in enumerate(proteins):
-            try:
-                allowed[row, : len(p.sequence)] = allowed_states(p.sequence, p.labels, p.type)
-            except ValueError as error:
-                raise InputError(str(error), record=p.accession) from None
-        self.allowed = torch.from_numpy(allowed)
-        self.types = torch.tensor([TYPES.index(p.type) for p in proteins])
-        self.lengths = torch.tensor([len(p.sequence) for p in proteins])
-        # A window may end wherever all residues from there on could be topology alone.
-        beyond = allowed[:, :, grammar().ends].any(axis=2)
-        fixed = (~beyond & (np.arange(WINDOW) < self.lengths.numpy()[:, None])) * np.arange(WINDOW)
-        shortest = np.maximum(fixed.max(axis=1) + 1 + MATURE_RESIDUES, SHORTEST_FRAGMENT)
-        self.shortest = torch.minimum(torch.from_numpy(shortest), self.lengths)
-        # Where the mature part may be exchanged from: behind the cysteine of a lipobox. Pilins
-        # keep theirs, which begins with the rest of their signal.
-        sites = [0 if p.type == "PILIN" else p.cleavage_site or 0 for p in proteins]
-        self.joints = torch.tensor([site + 2 if site else 0 for site in sites])
         self.topology = torch.tensor(
-            [[state(name, place) for place in TOPOLOGY] for name in TYPES]
+            [[state(name, label) for label in TOPOLOGY] for name in TYPES]
         )  # (K, 3): state of each topology label
 
     def __len__(self) -> int:
@@ -91,40 +132,52 @@ class LabelledWindows(Dataset[Batch]):
         return self.__getitems__([index])
 
     def __getitems__(self, indices: list[int]) -> Batch:
-        residues, allowed = self.residues[indices], self.allowed[indices]
-        lengths = self.lengths[indices]
+        return self.batch(indices)
+
+    def batch(self, indices: Sequence[int], generator: torch.Generator | None = None) -> Batch:
+        """A batch of some rows; generator: of its augmentation, None for torch's global one."""
+        rows = torch.as_tensor(indices, dtype=torch.long)
+        table = self.table
+        residues, allowed, lengths = table.residues[rows], table.allowed[rows], table.lengths[rows]
         if self.chimeras:
-            residues, allowed, lengths = self._chimeras(indices, residues, allowed, lengths)
+            residues, allowed, lengths = self._chimeras(rows, residues, allowed, lengths, generator)
         if self.substitution:
-            choice = torch.randint(self.similar.shape[1], residues.shape)
+            choice = torch.randint(self.similar.shape[1], residues.shape, generator=generator)
             other = self.similar[residues.long(), choice]
-            residues = torch.where(torch.rand(residues.shape) < self.substitution, other, residues)
+            drawn = torch.rand(residues.shape, generator=generator) < self.substitution
+            residues = torch.where(drawn, other, residues)
         if self.truncation:
-            shortest = torch.minimum(self.shortest[indices], lengths)
-            room = (lengths - shortest + 1) * torch.rand(len(indices))
-            dropped = torch.where(torch.rand(len(indices)) < self.truncation, room.long(), 0)
+            shortest = torch.minimum(table.shortest[rows], lengths)
+            room = (lengths - shortest + 1) * torch.rand(len(rows), generator=generator)
+            drawn = torch.rand(len(rows), generator=generator) < self.truncation
+            dropped = torch.where(drawn, room.long(), 0)
             cut = (lengths - dropped)[:, None] <= torch.arange(WINDOW)
             residues = residues.masked_fill(cut, PAD)
         longest = int((residues != PAD).sum(1).max())
         return {
             "residues": residues[:, :longest],
             "allowed": allowed[:, :longest],
-            "types": self.types[indices],
+            "types": table.types[rows],
         }
 
     def _chimeras(
-        self, indices: list[int], residues: Tensor, allowed: Tensor, lengths: Tensor
+        self,
+        indices: Tensor,
+        residues: Tensor,
+        allowed: Tensor,
+        lengths: Tensor,
+        generator: torch.Generator | None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Exchange mature parts within a batch: residues (B, L), allowed (B, L, S), lengths."""
-        types, joints = self.types[indices], self.joints[indices]
-        able = torch.nonzero(joints).squeeze(1)
-        rows = able[torch.rand(len(able)) < self.chimeras]
+        types, junctions = self.table.types[indices], self.table.junctions[indices]
+        able = torch.nonzero(junctions).squeeze(1)
+        rows = able[torch.rand(len(able), generator=generator) < self.chimeras]
         if not len(rows):
             return residues, allowed, lengths
-        partners = able[torch.randint(len(able), (len(rows),))]
-        places = torch.arange(WINDOW)
-        source = places - joints[rows, None] + joints[partners, None]  # (R, L)
-        behind = places >= joints[rows, None]
+        partners = able[torch.randint(len(able), (len(rows),), generator=generator)]
+        positions = torch.arange(WINDOW)
+        source = positions - junctions[rows, None] + junctions[partners, None]  # (R, L)
+        behind = positions >= junctions[rows, None]
         exists = behind & (source < lengths[partners, None])
         source = source.clamp(0, WINDOW - 1)
         mature = residues[partners].gather(1, source)
@@ -139,13 +192,13 @@ class LabelledWindows(Dataset[Batch]):
         residues[rows] = torch.where(behind, mature, residues[rows])
         allowed[rows] = torch.where(behind[..., None], own, allowed[rows])
         lengths[rows] = torch.minimum(
-            joints[rows] + lengths[partners] - joints[partners], torch.tensor(WINDOW)
+            junctions[rows] + lengths[partners] - junctions[partners], torch.tensor(WINDOW)
         )
         return residues, allowed, lengths
 
 
 def as_is(batch: Batch) -> Batch:
-    """The collator: `LabelledWindows` already returns whole batches."""
+    """The collator: the data sets already return whole batches."""
     return batch
 
 
@@ -156,8 +209,8 @@ class BalancedSampler(Sampler[int]):
     n^-b, with replacement, as many times as there are windows. With `rare` a class of more
     counts as one of that many: the common classes keep their proportions to each other, so that
     a network learns how frequent they are, and only the rare ones are drawn more often. The
-    order depends on the seed and the epoch alone, so that a resumed run goes on as if never
-    stopped.
+    order depends on the seed and the epoch alone, so that a resumed run ends as one that was
+    never stopped.
     """
 
     def __init__(
@@ -182,9 +235,14 @@ class BalancedSampler(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+        return iter(self.draw(generator))
+
+    def draw(self, generator: torch.Generator) -> list[int]:
+        """Row numbers (N,) of one epoch, by a generator of one's own."""
         size = len(self.weights)
         if self.balance:
             drawn = torch.multinomial(self.weights, size, replacement=True, generator=generator)
         else:
             drawn = torch.randperm(size, generator=generator)
-        return iter(drawn.tolist())
+        rows: list[int] = drawn.tolist()
+        return rows

@@ -16,21 +16,22 @@ import transformers
 from safetensors.torch import load_file, save_file
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
-from peft_sp.biology.alphabet import encode
-from peft_sp.biology.grammar import WINDOW
-from peft_sp.errors import InputError, OutputError
+from peft_sp.errors import OutputError
 from peft_sp.inference.backends import TorchBackend
 from peft_sp.io.atomic import write_text
-from peft_sp.io.labelled import LabelledProtein, data_hash, partition, read_labelled
+from peft_sp.io.labelled import LabelledProtein
 from peft_sp.network.activation_cache import cached_activations
 from peft_sp.network.backbone import Backbone
 from peft_sp.network.model import SignalPeptideModel, build_model, seed_everything
 from peft_sp.network.region_loss import region_term
+from peft_sp.network.tuning import Method
 from peft_sp.training.averaging import Averaging, MovingAverage
 from peft_sp.training.dataset import BalancedSampler, Batch, LabelledWindows, as_is
 from peft_sp.training.distillation.dataset import DistilledWindows, distilled_windows
-from peft_sp.training.evaluation.evaluate import Examination, examine
+from peft_sp.training.evaluation.evaluate import Evaluation, evaluate
 from peft_sp.training.evaluation.metrics import Outcomes, score
+from peft_sp.training.inputs import Split
+from peft_sp.training.options import Optimisation
 from peft_sp.training.recipe import Recipe
 
 LAST_WRITTEN = "trainer_state.json"
@@ -42,31 +43,34 @@ Windows = LabelledWindows | DistilledWindows
 
 
 @dataclass(frozen=True)
-class Trained:
-    """A fitted model with what its recipe's partitions say of it; None where not asked for.
+class HeldOut:
+    """How a network does on the validation and the test partition; None where there is none."""
 
-    model: None for an ensemble, whose members are on disk. writes: this process is the one of a
-    distributed run that writes files.
-    """
+    validation: Evaluation | None
+    test: Evaluation | None
 
-    model: SignalPeptideModel | None
-    validation: Examination | None
-    test: Examination | None
+
+@dataclass(frozen=True)
+class Trained(HeldOut):
+    """A fitted model. writes: this process is the one of a distributed run that writes files."""
+
+    model: SignalPeptideModel
     writes: bool = True
 
 
 def train(
     recipe: Recipe,
+    split: Split,
     directory: str | os.PathLike[str],
-    proteins: Sequence[LabelledProtein] | None = None,
     progress: Progress | None = None,
-    kept: str | os.PathLike[str] | None = None,
+    activation_cache: str | os.PathLike[str] | None = None,
 ) -> Trained:
-    """Fit a recipe's model; checkpoints of each epoch go to `directory` and are resumed from.
+    """Fit a recipe's model on a split; each epoch leaves a checkpoint in `directory`.
 
-    A run that was killed goes on from its last whole epoch with the same result as one that
-    was not. `progress` gets the trainer's log. kept: folder for what frozen layers compute (see
-    `network/activation_cache.py`); None to compute it anew in each epoch.
+    A run that was killed is resumed from its last whole epoch, with the same result as one that
+    was not. progress: gets the trainer's log. activation_cache: directory for the output of
+    frozen layers (see `network/activation_cache.py`) and for the teachers' answers; None to
+    compute the former anew in each epoch and leave the latter in `directory`.
 
     Raises InputError for unusable data, RecipeError or ModelError for an impossible network,
     OutputError where `directory` belongs to another recipe.
@@ -74,113 +78,103 @@ def train(
     transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     logging.getLogger("accelerate").setLevel(logging.ERROR)
-    proteins = read_labelled(recipe.data) if proteins is None else proteins
-    learned, judged, tested = divide(recipe, proteins)
-    _claim(Path(directory), recipe)
+    fit, distillation = recipe.optimisation, recipe.distillation
+    _claim(Path(directory), recipe, split.inputs.data_sha256)
+    windows = _windows(recipe, split, activation_cache or directory, progress)
+    # Behind all that teachers compute, so that training is the same whether they had to or not.
     seed_everything(recipe.seed)
-    model = build_model(recipe)
-    if kept is not None:
-        _keep_frozen_layers(model, recipe, [*learned, *judged, *tested], kept)
-    windows = _windows(recipe, learned, [*judged, *tested], kept or directory, progress)
-    trainer = SignalPeptideTrainer(model, recipe, directory, windows, judged)
+    model = build_model(recipe, split.inputs.backbones)
+    cached = fit.cache_activations and not any(fit.augmentation)
+    if activation_cache is not None and cached:
+        _cache_frozen_layers(model, recipe.tuning, split, activation_cache)
+    trainer = SignalPeptideTrainer(
+        model,
+        fit,
+        seed=recipe.seed,
+        directory=directory,
+        windows=windows,
+        validation=split.validation,
+        label_weight=None if distillation is None else distillation.label_weight,
+    )
     if progress is not None:
         trainer.add_callback(_Report(progress))
     trainer.train(resume_from_checkpoint=_last_checkpoint(Path(directory)))
     # Mixed precision wraps the network's forward; figures are of it as it is loaded later.
     model = trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)
-    # The average has been what was judged; where an epoch was chosen, it is already loaded.
-    if trainer.average is not None and not judged:
+    # Where an epoch was chosen by validation, its average is already loaded.
+    if trainer.average is not None and not split.validation:
         trainer.average.exchange(model)
     model.eval()
     if isinstance(model.encoder, Backbone):
-        model.encoder.activation_cache = (
-            None  # what counts in the end is the whole network, unrounded
-        )
+        # What counts in the end is the whole network, unrounded.
+        model.encoder.activation_cache = None
     backend = TorchBackend(model)
     return Trained(
+        evaluate(backend, split.validation) if split.validation else None,
+        evaluate(backend, split.test) if split.test else None,
         model,
-        examine(backend, judged) if judged else None,
-        examine(backend, tested) if tested else None,
         trainer.is_world_process_zero(),
     )
 
 
-def divide(
-    recipe: Recipe, proteins: Sequence[LabelledProtein]
-) -> tuple[list[LabelledProtein], list[LabelledProtein], list[LabelledProtein]]:
-    """Proteins to learn from, to judge epochs by, and to test on.
-
-    No window is in two of them. Raises InputError where a partition that is asked for has none.
-    """
-    parts = recipe.partitions
-    tested = partition(proteins, [] if parts.test is None else [parts.test])
-    avoid = {p.sequence for p in tested}
-    judged = partition(proteins, [] if parts.validation is None else [parts.validation], avoid)
-    learned = partition(proteins, parts.train, avoid | {p.sequence for p in judged})
-    for name, part, wanted in (
-        ("training", learned, True),
-        ("validation", judged, parts.validation is not None),
-        ("test", tested, parts.test is not None),
-    ):
-        if wanted and not part:
-            raise InputError(f"no {name} proteins in the chosen partitions", path=recipe.data)
-    return learned, judged, tested
-
-
 def _windows(
-    recipe: Recipe,
-    learned: Sequence[LabelledProtein],
-    apart: Sequence[LabelledProtein],
-    folder: str | os.PathLike[str],
-    progress: Progress | None,
+    recipe: Recipe, split: Split, directory: str | os.PathLike[str], progress: Progress | None
 ) -> Windows:
-    """What is learned from: labelled windows, or a student's with its teachers' answers."""
-    fit = recipe.optimisation
+    """Labelled windows, or a student's with its teachers' answers, stored in `directory`."""
+    labelled = LabelledWindows(split.train_table, *recipe.optimisation.augmentation)
     if recipe.distillation is None:
-        return LabelledWindows(learned, *fit.augmentation)
+        return labelled
 
     def report(done: int, of: int) -> None:
         if progress is not None:
-            progress({"step": done, "steps": of, "asked": done})
+            progress({"step": done, "steps": of, "targets": done})
 
-    avoid = {p.sequence for p in apart}
-    return distilled_windows(recipe, learned, avoid, folder, report)
+    return distilled_windows(
+        labelled, split, recipe.distillation, recipe.seed, directory, progress=report
+    )
 
 
-def _keep_frozen_layers(
+def _cache_frozen_layers(
     model: SignalPeptideModel,
-    recipe: Recipe,
-    proteins: Sequence[LabelledProtein],
-    folder: str | os.PathLike[str],
+    tuning: Method | None,
+    split: Split,
+    directory: str | os.PathLike[str],
 ) -> None:
     """Have the layers that training leaves alone computed once, where there are any."""
-    options = recipe.optimisation
-    if recipe.tuning is None or any(options.augmentation) or not options.cache_activations:
+    if tuning is None:
         return
     backbone = model.encoder
     assert isinstance(backbone, Backbone) and model.backbone_hash is not None
-    if depth := recipe.tuning.untouched(backbone.depth):
+    if depth := tuning.untouched(backbone.depth):
         if torch.cuda.is_available():
             backbone.to(f"cuda:{os.environ.get('LOCAL_RANK', '0')}")
-        windows = encode([p.sequence for p in proteins], WINDOW)
+        rows = [*split.train_rows, *split.validation_rows, *split.test_rows]
+        windows = split.inputs.table.residues[rows].numpy()
         backbone.activation_cache = cached_activations(
-            backbone, model.backbone_hash, windows, depth, folder
+            backbone, model.backbone_hash, windows, depth, directory
         )
 
 
 class SignalPeptideTrainer(Trainer):
-    """`transformers.Trainer` over `LabelledWindows`; epochs are judged by `Scores.selection`."""
+    """`transformers.Trainer` on our windows; the epoch is chosen by `Scores.selection`.
+
+    validation: the proteins that it is chosen by; without any the last epoch is taken.
+    label_weight: of the labels' loss beside the teachers', None without teachers.
+    """
 
     def __init__(
         self,
         model: SignalPeptideModel,
-        recipe: Recipe,
+        options: Optimisation,
+        *,
+        seed: int,
         directory: str | os.PathLike[str],
         windows: Windows,
-        judged: Sequence[LabelledProtein],
+        validation: Sequence[LabelledProtein],
+        label_weight: float | None = None,
     ) -> None:
-        self.recipe, self.judged, self.network = recipe, judged, model
-        options = recipe.optimisation
+        self.network, self.options, self.seed = model, options, seed
+        self.validation, self.label_weight = validation, label_weight
         args = TrainingArguments(
             output_dir=os.fspath(directory),
             num_train_epochs=options.epochs,
@@ -194,12 +188,12 @@ class SignalPeptideTrainer(Trainer):
             ),
             bf16=options.precision == "bfloat16",
             use_cpu=not (torch.cuda.is_available() or torch.backends.mps.is_available()),
-            seed=recipe.seed,
-            eval_strategy="epoch" if judged else "no",
+            seed=seed,
+            eval_strategy="epoch" if validation else "no",
             save_strategy="epoch",
             save_total_limit=2,
-            load_best_model_at_end=bool(judged),
-            metric_for_best_model="selection" if judged else None,
+            load_best_model_at_end=bool(validation),
+            metric_for_best_model="selection" if validation else None,
             greater_is_better=True,
             logging_steps=20,
             report_to=[],
@@ -215,7 +209,7 @@ class SignalPeptideTrainer(Trainer):
             args=args,
             data_collator=as_is,  # type: ignore[arg-type]  # gets a batch, not a list
             train_dataset=windows,
-            eval_dataset=judged or None,  # `evaluate` reads it
+            eval_dataset=validation or None,  # `evaluate` reads it
         )
         self.remove_callback(transformers.PrinterCallback)
         if options.gradient_checkpointing and isinstance(model.encoder, Backbone):
@@ -233,27 +227,26 @@ class SignalPeptideTrainer(Trainer):
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> Any:
-        """CRF negative log-likelihood over the allowed sets plus the weighted region term.
+        """CRF negative log-likelihood of the allowed states plus the weighted region term.
 
-        With teachers: their cross-entropy plus that, weighted. What has no label may be
-        anything, which is certain, and costs nothing.
+        With teachers: the cross-entropy with their posterior plus that, weighted. A window
+        without labels may take any path, which is certain, and adds nothing to the latter.
         """
         output = model(inputs["residues"], inputs["allowed"])
         term = region_term(output.marginals, inputs["residues"], inputs["types"])
-        weight = self.recipe.optimisation.region_weight
-        loss = weight * term - output.log_likelihood
-        if self.recipe.distillation is not None:
-            taught = inputs["taught"]
-            other = self.network.crf.cross_entropy(
+        loss = self.options.region_weight * term - output.log_likelihood
+        if self.label_weight is not None:
+            distilled = inputs["distilled"]
+            cross_entropy = self.network.crf.cross_entropy(
                 output.emissions,
                 output.log_partition,
                 output.mask,
                 inputs["states"],
-                inputs["moves"],
+                inputs["transitions"],
             )
-            # Where no teacher was asked, the labels take its place.
-            share = self.recipe.distillation.label_weight * taught + (1 - taught)
-            loss = share * loss + taught * other
+            # Where teachers have no answer, the labels take its place.
+            weight = self.label_weight * distilled + (1 - distilled)
+            loss = weight * loss + distilled * cross_entropy
         loss = loss.mean()
         return (loss, output) if return_outputs else loss
 
@@ -264,7 +257,7 @@ class SignalPeptideTrainer(Trainer):
         factors, CRF starts and ends), and not prompts, which are many vectors.
         """
         if self.optimizer is None:
-            options = self.recipe.optimisation
+            options = self.options
             encoder, head = self.network.parameter_groups()
             groups = []
             for parameters, rate in (
@@ -283,16 +276,18 @@ class SignalPeptideTrainer(Trainer):
     def _get_train_sampler(self, train_dataset: Any = None) -> BalancedSampler:
         dataset = self.train_dataset
         assert isinstance(dataset, Windows)
-        options = self.recipe.optimisation
         return BalancedSampler(
-            dataset.classes, options.class_balance, self.recipe.seed, options.rare_class_size
+            dataset.classes,
+            self.options.class_balance,
+            self.seed,
+            self.options.rare_class_size,
         )
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Scores on the validation proteins, as the trainer logs them."""
         if self.average is not None:
             self.average.exchange(self.network)
-        scores = score(Outcomes.predicted(TorchBackend(self.network), self.judged))
+        scores = score(Outcomes.predicted(TorchBackend(self.network), self.validation))
         if self.average is not None:
             self.average.exchange(self.network)
         metrics = {
@@ -308,18 +303,18 @@ class SignalPeptideTrainer(Trainer):
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         """Only what training changes: a backbone is never copied into a checkpoint."""
-        place = Path(output_dir or self.args.output_dir or ".")
-        place.mkdir(parents=True, exist_ok=True)
+        checkpoint = Path(output_dir or self.args.output_dir or ".")
+        checkpoint.mkdir(parents=True, exist_ok=True)
         state = self.network.trainable_state()
-        save_file({k: v.contiguous() for k, v in state.items()}, place / "model.safetensors")
+        save_file({k: v.contiguous() for k, v in state.items()}, checkpoint / "model.safetensors")
         if self.average is not None:
-            save_file(self.average.state(), place / "average.safetensors")
+            save_file(self.average.state(), checkpoint / "average.safetensors")
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        place = Path(resume_from_checkpoint)
-        self.network.load_trainable_state(load_file(place / "model.safetensors"))
+        checkpoint = Path(resume_from_checkpoint)
+        self.network.load_trainable_state(load_file(checkpoint / "model.safetensors"))
         if self.average is not None:
-            self.average.restore(load_file(place / "average.safetensors"))
+            self.average.restore(load_file(checkpoint / "average.safetensors"))
 
     def _load_best_model(self) -> None:
         """The weights of the chosen epoch: their average where one is kept."""
@@ -342,18 +337,18 @@ class _Report(TrainerCallback):
 
 def _last_checkpoint(directory: Path) -> str | None:
     """The last checkpoint that is whole; a kill may have left half of one, which is removed."""
-    found = sorted(directory.glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]))
-    whole = [place for place in found if (place / LAST_WRITTEN).exists()]
-    for place in set(found) - set(whole):
-        shutil.rmtree(place)
+    every = sorted(directory.glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]))
+    whole = [checkpoint for checkpoint in every if (checkpoint / LAST_WRITTEN).exists()]
+    for half in set(every) - set(whole):
+        shutil.rmtree(half)
     return str(whole[-1]) if whole else None
 
 
-def _claim(directory: Path, recipe: Recipe) -> None:
+def _claim(directory: Path, recipe: Recipe, data_sha256: str) -> None:
     """Write the recipe beside its checkpoints, or make sure that it is the one that is there."""
     # The data by their content: a path may be written in many ways, and its file may change.
     settings = recipe.model_dump(mode="json", exclude={"data", "search"})
-    content = {**settings, "data_sha256": data_hash(recipe.data)}
+    content = {**settings, "data_sha256": data_sha256}
     text = json.dumps(content, indent=2) + "\n"
     file = directory / "recipe.json"
     try:

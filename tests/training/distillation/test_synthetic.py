@@ -4,18 +4,18 @@ import torch
 
 from peft_sp.biology.alphabet import PAD, RESIDUES, encode, hydropathy_peaks
 from peft_sp.biology.grammar import WINDOW
-from peft_sp.training.dataset import SHORTEST_FRAGMENT, LabelledWindows
-from peft_sp.training.distillation import synthetic as made
-from peft_sp.training.distillation.synthetic import mosaics, mutants
+from peft_sp.training.dataset import SHORTEST_FRAGMENT, WindowTable, tabulate
+from peft_sp.training.distillation.synthetic import mosaics, recombinants
 
 
 @pytest.fixture
-def windows(labelled) -> LabelledWindows:
-    return LabelledWindows(labelled)
+def windows(labelled) -> WindowTable:
+    return tabulate(labelled)
 
 
-def drawn(windows, rows, seed=1, make=mutants):
-    return make(windows.residues, windows.classes, rows, torch.Generator().manual_seed(seed))
+def drawn(windows, rows, seed=1, make=recombinants, **options):
+    generator = torch.Generator().manual_seed(seed)
+    return make(windows.residues, windows.classes, rows, generator, **options)
 
 
 def test_the_most_hydrophobic_stretch_near_the_start_is_found():
@@ -33,7 +33,7 @@ def test_the_most_hydrophobic_stretch_near_the_start_is_found():
     assert hydropathy_peaks(np.empty((0, WINDOW), dtype=np.uint8))[0].shape == (0,)
 
 
-@pytest.mark.parametrize("make", [mutants, mosaics])
+@pytest.mark.parametrize("make", [recombinants, mosaics])
 def test_they_are_windows_and_depend_on_the_seed_alone(windows, make):
     rows = list(range(len(windows))) * 3
     first = drawn(windows, rows, make=make)
@@ -50,7 +50,7 @@ def test_they_are_windows_and_depend_on_the_seed_alone(windows, make):
     assert torch.equal(state, torch.get_rng_state()), "training's own chance is left alone"
 
 
-@pytest.mark.parametrize("make", [mutants, mosaics])
+@pytest.mark.parametrize("make", [recombinants, mosaics])
 def test_a_first_methionine_stays_first(windows, make):
     rows = list(range(len(windows))) * 3
     starts = (drawn(windows, rows, make=make)[:, 0] == RESIDUES.index("M")).float().mean()
@@ -59,12 +59,10 @@ def test_a_first_methionine_stays_first(windows, make):
     )
 
 
-def test_crossed_windows_go_on_as_another_one_does(windows, monkeypatch):
+def test_crossed_windows_go_on_as_another_one_does(windows):
     """Without mutations each is the start of one window and the end of another, well placed."""
-    monkeypatch.setattr(made, "MUTATED", 0.0)
-    monkeypatch.setattr(made, "TRUNCATED", 0.0)
-    monkeypatch.setattr(made, "CROSSED", 1.0)
-    new = drawn(windows, list(range(len(windows))))
+    rows = list(range(len(windows)))
+    new = drawn(windows, rows, crossed=1.0, mutated=0.0, truncated=0.0)
     before = ["".join((RESIDUES + " ")[c] for c in row).rstrip() for row in windows.residues]
     crossed = 0
     for row, window in enumerate(new):
@@ -81,14 +79,9 @@ def test_crossed_windows_go_on_as_another_one_does(windows, monkeypatch):
     assert crossed > 0.7 * len(new)
 
 
-def test_mosaics_are_pieces_of_many_at_their_distance_from_the_hydrophobic_middle(
-    windows, monkeypatch
-):
-    monkeypatch.setattr(made, "MUTATED", 0.0)
-    monkeypatch.setattr(made, "TRUNCATED", 0.0)
-    monkeypatch.setattr(made, "CHANGES", (0.1, 0.1))
+def test_mosaics_are_pieces_of_many_at_their_distance_from_the_hydrophobic_middle(windows):
     rows = list(range(len(windows)))
-    new = drawn(windows, rows, make=mosaics)
+    new = drawn(windows, rows, make=mosaics, switches=(0.1, 0.1), mutated=0.0, truncated=0.0)
     lengths = (windows.residues != PAD).sum(1)
     assert torch.equal((new != PAD).sum(1), lengths), "as long as its first one"
     centres = torch.from_numpy(hydropathy_peaks(windows.residues.numpy())[1])

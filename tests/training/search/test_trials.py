@@ -7,6 +7,7 @@ from peft_sp.biology.grammar import NO_SP
 from peft_sp.errors import InputError, OutputError, RecipeError
 from peft_sp.io.labelled import partition, write_labelled
 from peft_sp.training.evaluation.metrics import score
+from peft_sp.training.inputs import read_inputs
 from peft_sp.training.options import Partitions
 from peft_sp.training.recipe import Recipe, changed, read_recipe
 from peft_sp.training.search.study import alone
@@ -77,11 +78,12 @@ def test_a_search_leaves_its_trials_and_the_best_of_them(done, few, few_file, tm
 
     # The value is what training with these settings gives.
     values = []
-    for train_on, judge_by in ((2, 1), (1, 2)):
-        parts = Partitions(train=(train_on,), validation=judge_by)
+    for train_on, validate_on in ((2, 1), (1, 2)):
+        parts = Partitions(train=(train_on,), validation=validate_on)
         settings = changed(recipe_of(few_file), best["parameters"])
         settings = settings.model_copy(update={"partitions": parts})
-        trained = train(settings, tmp_path / str(judge_by), few)
+        split = read_inputs(settings).split(parts)
+        trained = train(settings, split, tmp_path / str(validate_on))
         values.append(score(trained.validation.outcomes).selection)
     assert tried[0].folds == pytest.approx(values, abs=1e-12)
     assert best["value"] == pytest.approx(sum(values) / 2, abs=1e-12)
@@ -139,23 +141,25 @@ def test_a_window_of_the_test_partition_is_not_learned_from(few, tmp_path, monke
     class StoppedError(Exception):
         pass
 
-    def catch(recipe, directory, proteins, *_, **__):
-        given.append((recipe.partitions, proteins))
+    def catch(recipe, split, *_, **__):
+        given.append((recipe.partitions, split))
         raise StoppedError
 
     monkeypatch.setattr("peft_sp.training.search.trials.train", catch)
     with pytest.raises(StoppedError):
         search(recipe_of(file), tmp_path / "search", 1)
-    ((parts, proteins),) = given
+    ((parts, split),) = given
     assert (parts.train, parts.validation, parts.test) == ((2,), 1, None)
-    assert {p.partition for p in proteins} == {1, 2}
-    assert twin.sequence not in {p.sequence for p in proteins}
+    assert {p.partition for p in split.inputs.proteins} == {1, 2}
+    assert {p.partition for p in split.train} == {2} and not split.test
+    assert {p.partition for p in split.validation} == {1}
+    assert twin.sequence not in {p.sequence for p in split.inputs.proteins}
 
 
 def test_what_a_search_may_be_judged_by(few, few_file, tmp_path):
     assert usable(recipe_of(few_file)) == (1, 2)
     assert usable(recipe_of(few_file, partitions={})) == (0, 1, 2)
-    with pytest.raises(RecipeError, match="learns from one partition and judges by another"):
+    with pytest.raises(RecipeError, match="trains on one partition and validates on another"):
         search(recipe_of(few_file, partitions={"train": [2], "test": 0}), tmp_path, 1)
     lacking = tmp_path / "lacking.fasta"
     write_labelled(lacking, partition(few, [0, 1]))
@@ -272,4 +276,4 @@ def test_a_tuned_backbone_is_searched_too(few_file, tiny_backbone, tmp_path):
         1,
     )
     assert tried[0].parameters["tuning.layers"] == 1 and len(tried[0].folds) == 2
-    assert not (tmp_path / ".kept").exists() and not (tmp_path / "trial-0").exists()
+    assert not (tmp_path / ".activations").exists() and not (tmp_path / "trial-0").exists()

@@ -1,9 +1,8 @@
-"""A student's windows with what its teachers say of them, as training batches."""
+"""A transfer set with its teachers' answers, as training batches."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,28 +12,44 @@ from torch.utils.data import Dataset
 
 from peft_sp.biology.alphabet import PAD
 from peft_sp.biology.grammar import grammar
-from peft_sp.io.labelled import LabelledProtein
 from peft_sp.training.dataset import Batch, LabelledWindows
-from peft_sp.training.distillation.targets import Report, Targets, ask_teachers, predicted_types
-from peft_sp.training.distillation.teachers import teachers
-from peft_sp.training.distillation.transfer_set import Pool, make_pool, wide
-from peft_sp.training.recipe import Recipe
+from peft_sp.training.distillation.targets import (
+    BLOCK,
+    Report,
+    Targets,
+    predicted_types,
+    teacher_targets,
+)
+from peft_sp.training.distillation.transfer_set import (
+    TransferSet,
+    full_width,
+    make_transfer_set,
+)
+from peft_sp.training.inputs import Split
+from peft_sp.training.options import Distillation
 
 
 class DistilledWindows(Dataset[Batch]):
-    """A pool with its targets: batches as of `LabelledWindows`, with "states" and "moves".
+    """A transfer set with its targets.
 
-    varied, fresh: the labelled windows of the pool's first part, of which a share is varied anew
-    whenever they are drawn. No teacher was asked of these, so "taught" (B,) is 0 for them and
-    1 for all others.
+    Batches are as of `LabelledWindows`, and hold beside "states" (B, L, S), the teachers'
+    marginals, and "transitions" (B, S, S), their expected transition counts. varied,
+    fresh_fraction: of the labelled windows in the transfer set's first part this fraction is
+    varied anew whenever they are drawn. The teachers have no answer to these, so "distilled" (B,)
+    is 0 for them and 1 for all others.
     """
 
     def __init__(
-        self, pool: Pool, targets: Targets, varied: LabelledWindows | None = None, fresh: float = 0
+        self,
+        transfer_set: TransferSet,
+        targets: Targets,
+        varied: LabelledWindows | None = None,
+        fresh_fraction: float = 0,
     ) -> None:
-        self.pool, self.targets, self.classes = pool, targets, pool.classes
-        self.varied, self.fresh = varied, fresh
-        self.arrows = torch.from_numpy(np.flatnonzero(grammar().transitions))
+        self.transfer_set, self.targets = transfer_set, targets
+        self.classes = transfer_set.classes
+        self.varied, self.fresh_fraction = varied, fresh_fraction
+        self.arcs = torch.from_numpy(np.flatnonzero(grammar().transitions))
 
     def __len__(self) -> int:
         return len(self.classes)
@@ -44,53 +59,61 @@ class DistilledWindows(Dataset[Batch]):
 
     def __getitems__(self, indices: list[int]) -> Batch:
         size = grammar().size
-        residues, allowed = self.pool.residues[indices], self.pool.allowed[indices]
-        states, arrows = self.targets.of(indices)
-        moves = torch.zeros(len(indices), size * size)
-        moves[:, self.arrows] = arrows
-        taught = torch.ones(len(indices))
-        if self.varied is not None and self.fresh:
-            labelled = torch.tensor(indices) < self.pool.parts[0]
-            anew = torch.nonzero(labelled & (torch.rand(len(indices)) < self.fresh)).squeeze(1)
-            if len(anew):
-                own = self.varied.__getitems__([indices[row] for row in anew.tolist()])
-                residues[anew] = wide(own["residues"], PAD)
-                allowed[anew] = wide(own["allowed"], False)
-                taught[anew] = 0.0
+        residues = self.transfer_set.residues[indices]
+        allowed = self.transfer_set.allowed[indices]
+        states, counts = self.targets.of(indices)
+        transitions = torch.zeros(len(indices), size * size)
+        transitions[:, self.arcs] = counts
+        distilled = torch.ones(len(indices))
+        if self.varied is not None and self.fresh_fraction:
+            labelled = torch.tensor(indices) < self.transfer_set.parts[0]
+            drawn = torch.rand(len(indices)) < self.fresh_fraction
+            fresh = torch.nonzero(labelled & drawn).squeeze(1)
+            if len(fresh):
+                own = self.varied.batch([indices[row] for row in fresh.tolist()])
+                residues[fresh] = full_width(own["residues"], PAD)
+                allowed[fresh] = full_width(own["allowed"], False)
+                distilled[fresh] = 0.0
         longest = int((residues != PAD).sum(1).max())
         return {
             "residues": residues[:, :longest],
             "allowed": allowed[:, :longest],
-            "types": self.pool.types[indices],
+            "types": self.transfer_set.types[indices],
             "states": states[:, :longest],
-            "moves": moves.view(len(indices), size, size),
-            "taught": taught,
+            "transitions": transitions.view(len(indices), size, size),
+            "distilled": distilled,
         }
 
 
 def distilled_windows(
-    recipe: Recipe,
-    learned: Sequence[LabelledProtein],
-    avoid: Iterable[str],
-    folder: str | os.PathLike[str],
+    varied: LabelledWindows,
+    split: Split,
+    options: Distillation,
+    seed: int,
+    directory: str | os.PathLike[str],
+    *,
     progress: Report | None = None,
+    block: int = BLOCK,
 ) -> DistilledWindows:
-    """The student's windows with what its recipe's teachers say of them.
+    """The student's windows with the answers of the split's teachers.
 
-    learned: the labelled proteins to learn from; avoid: windows that are judged or tested.
-    folder: where targets are kept, for whoever asks the same teachers of the same windows.
-    Raises what `teachers` and `open_input` raise, and OutputError for a folder out of order.
+    varied: the split's training windows with their augmentation. directory: where targets are
+    stored, for every run that has the same teachers and windows. progress, block: see
+    `teacher_targets`. Raises what it and `open_input` raise.
     """
-    options = recipe.distillation
-    assert options is not None
-    asked = teachers(recipe)
-    pool = make_pool(recipe, options, learned, set(avoid))
-    targets = ask_teachers(asked, options, pool, Path(folder), progress)
-    kinds = [kind for part in targets.states for kind in predicted_types(part)]
+    transfer_set = make_transfer_set(varied, split.unlabelled_windows, options, seed)
+    targets = teacher_targets(
+        split.teachers,
+        options,
+        transfer_set,
+        Path(directory),
+        progress=progress,
+        block=block,
+    )
+    types = [name for part in targets.states for name in predicted_types(part)]
     classes = [
-        ("unlabelled", kind) if own is None else own
-        for own, kind in zip(pool.classes, kinds, strict=True)
+        ("unlabelled", name) if own is None else own
+        for own, name in zip(transfer_set.classes, types, strict=True)
     ]
-    fit = recipe.optimisation
-    varied = LabelledWindows(learned, *fit.augmentation)
-    return DistilledWindows(replace(pool, classes=classes), targets, varied, options.fresh_fraction)
+    complete = replace(transfer_set, classes=classes)
+    return DistilledWindows(complete, targets, varied, options.fresh_fraction)

@@ -1,9 +1,8 @@
-"""Distillation: a student learns what teachers say of windows, labelled or not.
+"""Targets of distillation: the teachers' posterior for the windows of a transfer set.
 
-Its windows are the labelled ones, varied copies of them (see `LabelledWindows`), and the first
-residues of unlabelled proteins. For each the teachers' posterior over paths is computed once and
-kept on disk; the student's loss is the cross-entropy of its own paths with theirs (Hinton et al.
-2015; for chains Wang et al. 2020), beside the likelihood of the labels, where there are any.
+For each window the posterior over paths is computed once and stored on disk; the student's loss
+is the cross-entropy of its own paths with theirs (Hinton et al. 2015; for chains Wang et al.
+2020), beside the likelihood of the labels, where there are any.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -28,109 +28,118 @@ from peft_sp.inference.loading import load
 from peft_sp.io.atomic import write_text
 from peft_sp.network.activation_cache import window_keys
 from peft_sp.network.crf import ConstrainedCRF
-from peft_sp.training.distillation.teachers import teachers_hash
-from peft_sp.training.distillation.transfer_set import Pool
+from peft_sp.training.distillation.teachers import Teacher, teachers_hash
+from peft_sp.training.distillation.transfer_set import TransferSet
 from peft_sp.training.options import Distillation
 
 BLOCK = 2048
-"""Windows that teachers finish together; a run that is stopped goes on behind the last block."""
+"""Windows that teachers finish together; a run that is stopped is resumed behind the last block."""
 Report = Callable[[int, int], None]
+"""Gets how many windows have targets, of how many."""
 
 
 @dataclass(frozen=True)
 class Targets:
     """The teachers' posterior for N windows, memory-mapped in float16, one file a part.
 
-    states (N, L, S); moves (N, E): how often each of the grammar's E transitions is taken.
+    states (N, L, S): probability of each state at each residue; transitions (N, E): expected
+    number of times that each of the grammar's E transitions is taken.
     """
 
     states: list[NDArray[np.float16]]
-    moves: list[NDArray[np.float16]]
+    transitions: list[NDArray[np.float16]]
 
     def of(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """States (B, L, S) and moves (B, E) of some windows, in float32."""
+        """States (B, L, S) and transition counts (B, E) of some windows, in float32."""
         ends = np.cumsum([len(part) for part in self.states])
         rows = np.asarray(indices)
         origin = np.searchsorted(ends, rows, side="right")
-        found = []
-        for parts in (self.states, self.moves):
+        columns = []
+        for parts in (self.states, self.transitions):
             values = np.empty((len(rows), *parts[0].shape[1:]), dtype=np.float32)
             for number in np.unique(origin):
                 here = origin == number
                 values[here] = parts[number][rows[here] - ends[number] + len(parts[number])]
-            found.append(torch.from_numpy(values))
-        return found[0], found[1]
+            columns.append(torch.from_numpy(values))
+        return columns[0], columns[1]
 
 
-def ask_teachers(
-    asked: Sequence[Path],
+def teacher_targets(
+    teachers: Sequence[Teacher],
     options: Distillation,
-    pool: Pool,
-    folder: Path,
-    progress: Report | None,
+    transfer_set: TransferSet,
+    directory: Path,
+    *,
+    progress: Report | None = None,
+    block: int = BLOCK,
 ) -> Targets:
-    """What the teachers say of a pool, from `folder` or computed; each part is kept on its own."""
-    teacher = teachers_hash(asked)[:16]
-    backends: list[Backend] = []
+    """The teachers' posterior for a transfer set, from `directory` or computed.
+
+    Each part is stored under the hashes of the teachers and of its windows, so that whoever has
+    the same ones finds it. block: windows that are written together. Raises OutputError for a
+    directory that cannot be used.
+    """
+    load_backends = cache(lambda: _backends(teachers, options))
     targets = Targets([], [])
-    whole, before = len(pool.classes), 0
-    for size in pool.parts:
-        residues = pool.residues[before : before + size].numpy()
+    whole, before = len(transfer_set.classes), 0
+    for size in transfer_set.parts:
+        residues = transfer_set.residues[before : before + size].numpy()
         windows = hashlib.sha256(window_keys(residues).tobytes()).hexdigest()[:16]
-        place = folder / f"targets-{teacher}-{windows}"
-        place = place.with_name(f"{place.name}-{options.teacher_precision}-{options.temperature:g}")
+        stem = f"targets-{teachers_hash(teachers)[:16]}-{windows}"
+        part = directory / f"{stem}-{options.teacher_precision}-{options.temperature:g}"
         shapes = {
             "states": (size, WINDOW, grammar().size),
-            "moves": (size, int(grammar().transitions.sum())),
+            "transitions": (size, int(grammar().transitions.sum())),
         }
         try:
-            place.mkdir(parents=True, exist_ok=True)
-            done = _done(place)
+            part.mkdir(parents=True, exist_ok=True)
+            done = _done(part)
             mode: Literal["r+", "w+"] = "r+" if done else "w+"
             columns = [
-                np.lib.format.open_memmap(place / f"{name}.npy", mode, np.float16, shape)
+                np.lib.format.open_memmap(part / f"{name}.npy", mode, np.float16, shape)
                 for name, shape in shapes.items()
             ]
-            if done < size and not backends:
-                backends = [
-                    load(
-                        one, backbone=options.teacher_backbone, precision=options.teacher_precision
-                    ).backend
-                    for one in asked
-                ]
-            for start in range(done, size, BLOCK):
-                block = residues[start : start + BLOCK]
-                answers = _answers(backends, block, options.temperature)
-                for column, values in zip(columns, answers, strict=True):
-                    column[start : start + len(block)] = values
+            for start in range(done, size, block):
+                answered = residues[start : start + block]
+                posterior = _mean_posterior(load_backends(), answered, options.temperature)
+                for column, values in zip(columns, posterior, strict=True):
+                    column[start : start + len(answered)] = values
                     column.flush()
-                write_text(place / "done", f"{start + len(block)}\n")
+                write_text(part / "done", f"{start + len(answered)}\n")
                 if progress is not None:
-                    progress(before + start + len(block), whole)
-            targets.states.append(np.load(place / "states.npy", mmap_mode="r"))
-            targets.moves.append(np.load(place / "moves.npy", mmap_mode="r"))
+                    progress(before + start + len(answered), whole)
+            targets.states.append(np.load(part / "states.npy", mmap_mode="r"))
+            targets.transitions.append(np.load(part / "transitions.npy", mmap_mode="r"))
         except (OSError, ValueError) as error:
-            raise OutputError(f"{place}: {error}; remove it to ask the teachers anew") from None
+            raise OutputError(f"{part}: {error}; remove it to compute the targets anew") from None
         before += size
     return targets
 
 
-def _done(place: Path) -> int:
-    """Windows whose targets are whole."""
+def _backends(teachers: Sequence[Teacher], options: Distillation) -> list[Backend]:
+    backbone, precision = options.teacher_backbone, options.teacher_precision
+    return [
+        load(teacher.directory, backbone=backbone, precision=precision).backend
+        for teacher in teachers
+    ]
+
+
+def _done(part: Path) -> int:
+    """Windows of a part whose targets are written."""
     try:
-        return int((place / "done").read_text(encoding="utf-8"))
+        return int((part / "done").read_text(encoding="utf-8"))
     except FileNotFoundError:
         return 0
 
 
-def _answers(
+def _mean_posterior(
     backends: Sequence[Backend], residues: NDArray[np.uint8], temperature: float
 ) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
-    """The mean of the teachers' posteriors: states (N, L, S) and moves (N, E)."""
+    """The mean of the teachers' posteriors: states (N, L, S) and transition counts (N, E)."""
     rules = grammar()
-    arrows = np.flatnonzero(rules.transitions)
+    arcs = np.flatnonzero(rules.transitions)
     states = np.zeros((len(residues), WINDOW, rules.size))
-    moves = np.zeros((len(residues), len(arrows)))
+    transitions = np.zeros((len(residues), len(arcs)))
     for backend in backends:
         crf = ConstrainedCRF(rules.transitions, rules.starts, rules.ends)
         scores = backend.scores
@@ -143,13 +152,13 @@ def _answers(
                 parameter.copy_(torch.tensor(np.asarray(values)))
         for batch, emissions in compute(backend, residues):
             mask = torch.from_numpy(batch.residues != PAD)
-            said, moved = crf.posterior(
+            marginals, counts = crf.posterior(
                 torch.from_numpy(emissions), mask, temperature * scores.temperature
             )
-            states[batch.rows, : batch.residues.shape[1]] += said.numpy()
-            moves[batch.rows] += moved.flatten(1).numpy()[:, arrows]
-    share = len(backends)
-    return (states / share).astype(np.float16), (moves / share).astype(np.float16)
+            states[batch.rows, : batch.residues.shape[1]] += marginals.numpy()
+            transitions[batch.rows] += counts.flatten(1).numpy()[:, arcs]
+    count = len(backends)
+    return (states / count).astype(np.float16), (transitions / count).astype(np.float16)
 
 
 def predicted_types(states: NDArray[np.float16]) -> list[str]:

@@ -1,109 +1,98 @@
-"""Who teaches a student: only models that never saw what it is judged or tested on."""
+"""Who teaches a student: only models that never saw the proteins it is validated or tested on."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from peft_sp.errors import RecipeError
-from peft_sp.io.labelled import data_hash
-from peft_sp.io.registry import lookup
-from peft_sp.io.registry.model_config import (
-    DistillationSources,
-    ModelConfig,
-    SourceFile,
-    Teacher,
-)
-from peft_sp.training.recipe import Recipe
+from peft_sp.io.registry import lookup, model_config
+from peft_sp.io.registry.model_config import ModelConfig
+from peft_sp.training.options import Partitions
 
 
-def teachers(recipe: Recipe) -> list[Path]:
-    """Directories of a recipe's teachers that never saw what its student is judged or tested on.
+@dataclass(frozen=True)
+class Teacher:
+    """A model that teaches.
 
-    Of these, the ones that learned from the same partitions as the student, where there are any:
-    so the students of a cross-validation and the one trained on everything are made alike. Raises
-    RecipeError where none is honest, or where it can't be told, ModelError for what is no model.
+    source: its name or directory as the recipe has it. data_sha256: hash of the labelled data
+    that it was trained on. record: what a student's settings keep of it; its hash is of all that
+    its posterior depends on: tensors, network, settings and temperature.
     """
-    assert recipe.distillation is not None
-    parts, problems = recipe.partitions, []
-    found: dict[Path, set[int]] = {}
-    kept_apart = {n for n in (parts.validation, parts.test) if n is not None}
-    for name in recipe.distillation.teachers:
-        place = lookup.locate(name)
-        made = ModelConfig.read(place).made
-        learned = made.partitions.train
-        if kept_apart and (learned is None or made.data_sha256 != data_hash(recipe.data)):
-            problems.append(
-                f"teacher {name} learned from other data than {Path(recipe.data).name}, so that "
-                "it can't be told what it has seen of the validation and test partitions"
-            )
-        elif not kept_apart & set(learned or ()):
-            found[place] = set(learned or ())
-    if not found and not problems:
-        apart = " and ".join(map(str, sorted(kept_apart)))
-        problems.append(f"each of the teachers learned from partition {apart}; one must not have")
-    if problems:
-        raise RecipeError(recipe.name, problems)
-    alike = [place for place, learned in found.items() if learned == set(parts.train)]
-    return alike or list(found)
+
+    source: str
+    directory: Path
+    data_sha256: str
+    record: model_config.Teacher
+
+    @property
+    def partitions(self) -> set[int] | None:
+        """Those that it was trained on, None where its settings do not say."""
+        numbers = self.record.partitions
+        return None if numbers is None else set(numbers)
 
 
-def teachers_hash(places: Sequence[Path]) -> str:
-    """What the teachers' answers depend on: their tensors, networks, settings, temperatures."""
+def read_teacher(source: str) -> Teacher:
+    """The teacher of a name or directory. Raises ModelError for what is no model."""
+    directory = lookup.locate(source)
+    config = ModelConfig.read(directory)
+    record = model_config.Teacher(
+        config.name or None,
+        config.licence or None,
+        config.made.partitions.train,
+        _posterior_hash([(directory, config)]),
+    )
+    return Teacher(source, directory, config.made.data_sha256, record)
+
+
+def _posterior_hash(models: Sequence[tuple[Path, ModelConfig]]) -> str:
+    """SHA-256 of what the mean posterior of some models depends on; members' come last."""
     digest = hashlib.sha256()
-    for place in places:
-        config = ModelConfig.read(place)
-        kept = {
+    for directory, config in models:
+        settings = {
             "settings": config.settings,
             "backbone": config.backbone and config.backbone.to_json(),
             "temperature": config.temperature,
         }
-        digest.update(json.dumps(kept, sort_keys=True).encode())
-        for file in sorted([*place.glob("*.safetensors"), *place.glob("*.onnx")]):
+        digest.update(json.dumps(settings, sort_keys=True).encode())
+        for file in sorted([*directory.glob("*.safetensors"), *directory.glob("*.onnx")]):
             digest.update(file.read_bytes())
-        members = [member for member, _ in lookup.member_configs(place, config)]
-        digest.update(teachers_hash(members).encode())
+        digest.update(_posterior_hash(lookup.member_configs(directory, config)).encode())
     return digest.hexdigest()
 
 
-def about(recipe: Recipe) -> DistillationSources:
-    """What a distilled model's settings say of its teachers and unlabelled proteins."""
-    assert recipe.distillation is not None
-    used = teachers(recipe)
-    configs = [ModelConfig.read(place) for place in used]
-    return DistillationSources(
-        teachers=tuple(
-            Teacher(
-                config.name or None,
-                config.licence or None,
-                config.made.partitions.train,
-                teachers_hash([place]),
-            )
-            for place, config in zip(used, configs, strict=True)
-        ),
-        unlabelled=tuple(
-            SourceFile(Path(file).name, data_hash(file)) for file in recipe.distillation.unlabelled
-        ),
-    )
+def teachers_hash(teachers: Sequence[Teacher]) -> str:
+    """SHA-256 of what the mean of the teachers' answers depends on."""
+    return hashlib.sha256(
+        "".join(teacher.record.sha256 for teacher in teachers).encode()
+    ).hexdigest()
 
 
-def told(recipe: Recipe) -> str:
-    """What a distilled model's card says of its teachers and unlabelled proteins."""
-    made = about(recipe)
-    lines = [
-        "Beside the labels it learned what these models said of the labelled windows, of varied "
-        "copies of them, and of unlabelled proteins; it holds none of their weights.",
-        "",
+def honest_teachers(
+    recipe: str, teachers: Sequence[Teacher], partitions: Partitions, data_sha256: str
+) -> tuple[Teacher, ...]:
+    """The teachers that never saw the proteins that their student is validated or tested on.
+
+    Of these, the ones that were trained on the same partitions as the student, where there are
+    any: so the students of a cross-validation and the one trained on everything are made alike.
+    Raises RecipeError, with the recipe's name, where none is honest or where that is unknown.
+    """
+    held_out = {n for n in (partitions.validation, partitions.test) if n is not None}
+    unknown = [
+        f"teacher {teacher.source} was trained on other data, so that it is unknown what it has "
+        "seen of the validation and test partitions"
+        for teacher in teachers
+        if held_out and (teacher.partitions is None or teacher.data_sha256 != data_sha256)
     ]
-    for teacher in made.teachers:
-        learned = ", ".join(map(str, teacher.partitions or ()))
-        lines.append(
-            f"- `{teacher.name}` (licence {teacher.licence}), which learned from partitions "
-            f"{learned or 'unknown'}"
-        )
-    if made.unlabelled:
-        files = ", ".join(f"`{entry.file}`" for entry in made.unlabelled)
-        lines += ["", f"Unlabelled: {files}."]
-    return "\n".join(lines)
+    if unknown:
+        raise RecipeError(recipe, unknown)
+    honest = [t for t in teachers if not held_out & (t.partitions or set())]
+    if teachers and not honest:
+        numbers = " and ".join(map(str, sorted(held_out)))
+        problem = f"each of the teachers was trained on partition {numbers}; one must not have been"
+        raise RecipeError(recipe, [problem])
+    alike = [t for t in honest if (t.partitions or set()) == set(partitions.train)]
+    return tuple(alike or honest)

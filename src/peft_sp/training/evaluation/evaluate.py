@@ -1,4 +1,4 @@
-"""What a network says of labelled proteins, decoded in every way that a report compares."""
+"""A network's predictions of labelled proteins, decoded in every way that a report compares."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
-class Examination:
+class Evaluation:
     """Outcomes of N proteins from one pass through a network, uncalibrated.
 
     outcomes: all types; restricted: eukaryotes have NO_SP and SP alone; viterbi: as outcomes, but
@@ -44,9 +44,9 @@ class Examination:
         return score(self.outcomes, RESAMPLES)
 
     @staticmethod
-    def concatenate(parts: Sequence[Examination]) -> Examination:
+    def concatenate(parts: Sequence[Evaluation]) -> Evaluation:
         """Several test sets in one table."""
-        return Examination(
+        return Evaluation(
             Outcomes.concatenate([part.outcomes for part in parts]),
             Outcomes.concatenate([part.restricted for part in parts]),
             Outcomes.concatenate([part.viterbi for part in parts]),
@@ -54,15 +54,15 @@ class Examination:
         )
 
 
-def examine(backend: Backend, proteins: Sequence[LabelledProtein]) -> Examination:
-    """Examine a network on labelled proteins."""
+def evaluate(backend: Backend, proteins: Sequence[LabelledProtein]) -> Evaluation:
+    """Run a network over labelled proteins, once, and decode its emissions in three ways."""
+    every, eukaryotic = (allowed_types(proteins, restrict) for restrict in (False, True))
     decoder = Decoder(grammar(), backend.scores)
-    # One pass, decoded in three ways.
     computed = list(compute(backend, [p.sequence for p in proteins]))
-    decoded = decode_batches(decoder, computed, allowed_types(proteins, restrict=False))
-    restricted = decode_batches(decoder, computed, allowed_types(proteins, restrict=True))
+    decoded = decode_batches(decoder, computed, every)
+    restricted = decode_batches(decoder, computed, eukaryotic)
     outcomes = Outcomes.of(proteins, decoded)
-    return Examination(
+    return Evaluation(
         outcomes,
         Outcomes.of(proteins, restricted),
         _viterbi(decoder, computed, outcomes),
@@ -70,29 +70,31 @@ def examine(backend: Backend, proteins: Sequence[LabelledProtein]) -> Examinatio
     )
 
 
-def write_examination(examination: Examination, path: str | os.PathLike[str]) -> None:
-    """Keep an examination as a file of plain arrays."""
+def write_evaluation(evaluation: Evaluation, path: str | os.PathLike[str]) -> None:
+    """Store an evaluation as a file of plain arrays."""
     arrays = {
-        f"{name}.{column}": getattr(getattr(examination, name), column)
+        f"{name}.{column}": getattr(getattr(evaluation, name), column)
         for name in ("outcomes", "restricted", "viterbi")
         for column in Outcomes.__dataclass_fields__
     }
     buffer = BytesIO()
-    np.savez_compressed(buffer, lengths=examination.lengths, **arrays)
+    np.savez_compressed(buffer, lengths=evaluation.lengths, **arrays)
     write_bytes(Path(path), buffer.getvalue())
 
 
-def read_examination(path: str | os.PathLike[str]) -> Examination:
-    """What `write_examination` wrote. Raises OutputError where it is not that."""
+def read_evaluation(path: str | os.PathLike[str]) -> Evaluation:
+    """What `write_evaluation` wrote. Raises OutputError where it is not that."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
             outcomes, restricted, viterbi = (
                 Outcomes(*(arrays[f"{name}.{column}"] for column in Outcomes.__dataclass_fields__))
                 for name in ("outcomes", "restricted", "viterbi")
             )
-            return Examination(outcomes, restricted, viterbi, arrays["lengths"])
+            return Evaluation(outcomes, restricted, viterbi, arrays["lengths"])
     except (OSError, ValueError, KeyError, EOFError) as error:
-        raise OutputError(f"{path}: not readable ({error}); remove it to have it anew") from None
+        raise OutputError(
+            f"{path}: not readable ({error}); remove it to have it computed anew"
+        ) from None
 
 
 def _viterbi(decoder: Decoder, computed: Sequence[Computed], outcomes: Outcomes) -> Outcomes:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from peft_sp.io.registry.model_config import Teacher
 from peft_sp.training.evaluation.metrics import Scores
 
 
@@ -94,6 +95,24 @@ def cross_validated(measured: dict[str, Any]) -> str:
             f"{as_text(ece[1])} at temperatures, each fitted on predictions of proteins that its "
             "model is not tested on.",
         ]
+    return "\n".join(lines)
+
+
+def teachers_text(teachers: Sequence[Teacher], unlabelled: Sequence[str]) -> str:
+    """The card's section on a distilled model's teachers. unlabelled: names of FASTA files."""
+    lines = [
+        "Beside the labels it was trained on what these models predict for the labelled windows, "
+        "varied copies of them, and unlabelled proteins; it holds none of their weights.",
+        "",
+    ]
+    for teacher in teachers:
+        partitions = ", ".join(map(str, teacher.partitions or ()))
+        lines.append(
+            f"- `{teacher.name}` (licence {teacher.licence}), which was trained on partitions "
+            f"{partitions or 'unknown'}"
+        )
+    if unlabelled:
+        lines += ["", f"Unlabelled: {', '.join(f'`{name}`' for name in unlabelled)}."]
     return "\n".join(lines)
 
 

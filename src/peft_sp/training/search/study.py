@@ -1,4 +1,4 @@
-"""The study of a search on disk: held by one process, of one recipe, gone on with."""
+"""The study of a search on disk: held by one process, of one recipe, resumable."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from peft_sp.errors import OutputError
 from peft_sp.io.atomic import locked
-from peft_sp.io.labelled import data_hash
 from peft_sp.training.recipe import Recipe
 from peft_sp.training.search.space import Space, own_values
 
@@ -33,24 +32,26 @@ def alone(place: Path) -> Iterator[None]:
         yield
 
 
-def open_study(place: Path, recipe: Recipe, space: Space) -> optuna.Study:
-    """The directory's study, new or of the same search."""
+def open_study(directory: Path, recipe: Recipe, data_sha256: str, space: Space) -> optuna.Study:
+    """The directory's study, new or of the same search. data_sha256: of the labelled data."""
     made = {
         **recipe.model_dump(mode="json", exclude={"data", "description"}),
-        "data_sha256": data_hash(recipe.data),
+        "data_sha256": data_sha256,
         "space": {key: values.model_dump(mode="json") for key, values in space.items()},
     }
     try:
         study = optuna.create_study(
             study_name="peft-sp",
-            storage=optuna.storages.RDBStorage("sqlite://", {"creator": lambda: _connect(place)}),
+            storage=optuna.storages.RDBStorage(
+                "sqlite://", {"creator": lambda: _connect(directory)}
+            ),
             direction="maximize",
             pruner=optuna.pruners.MedianPruner(n_startup_trials=UNPRUNED),
             load_if_exists=True,
         )
     except (optuna.exceptions.StorageInternalError, SQLAlchemyError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
-        raise OutputError(f"{place / DATABASE}: cannot be used as a study ({reason})") from None
+        raise OutputError(f"{directory / DATABASE}: cannot be used as a study ({reason})") from None
     if "made" not in study.user_attrs:
         study.set_user_attr("made", made)
         # The recipe itself comes first: what is found is then never worse.
@@ -58,15 +59,15 @@ def open_study(place: Path, recipe: Recipe, space: Space) -> optuna.Study:
             study.enqueue_trial(own)
     elif study.user_attrs["made"] != made:
         raise OutputError(
-            f"{place} holds a search of another recipe, of other data or with other candidates; "
-            "give another directory, or remove it to start anew"
+            f"{directory} holds a search of another recipe, of other data or with other "
+            "candidates; give another directory, or remove it to start anew"
         )
     return study
 
 
-def _connect(place: Path) -> sqlite3.Connection:
+def _connect(directory: Path) -> sqlite3.Connection:
     # Not by a URL, which some letters of a path would break.
-    return sqlite3.connect(place / DATABASE, check_same_thread=False)
+    return sqlite3.connect(directory / DATABASE, check_same_thread=False)
 
 
 def recover(study: optuna.Study, space: Space) -> None:

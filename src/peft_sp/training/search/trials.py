@@ -1,8 +1,8 @@
-"""Choosing settings: trials of a recipe, judged by validation partitions, through Optuna.
+"""Choosing settings: trials of a recipe, compared by validation partitions, through Optuna.
 
 A trial trains once for each partition that it may use (`train` and `validation` of the recipe):
-it judges by that one and learns from the others. Its value is the mean of `Scores.selection`.
-All other partitions, `test` above all, are left alone.
+it is validated on that one and trained on the others. Its value is the mean of
+`Scores.selection`. All other partitions, `test` above all, are left alone.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import shlex
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,10 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from peft_sp.errors import InputError, OutputError, RecipeError
+from peft_sp.errors import OutputError, RecipeError
 from peft_sp.io.atomic import write_text
-from peft_sp.io.labelled import LabelledProtein, partition, read_labelled
 from peft_sp.training.evaluation.metrics import score
+from peft_sp.training.inputs import TrainingInputs, read_inputs
 from peft_sp.training.options import Partitions
 from peft_sp.training.recipe import Recipe, changed
 from peft_sp.training.search.space import Space, distributions, space_of
@@ -34,9 +34,11 @@ from peft_sp.training.trainer import train
 TABLE = "trials.tsv"
 BEST = "best.json"
 LOWEST = -1.0
-"""The least that `Scores.selection` can be: every class judged the wrong way round."""
+"""The least that `Scores.selection` can be: an MCC2 of -1 in every class and no cleavage site."""
 DEPTH = {"backbone", "tuning.method", "tuning.layers", "tuning.position"}
 """Options that say how many layers are left as they are."""
+CACHE = ".activations"
+"""Directory of the output of frozen layers, inside the search's, while the search lasts."""
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
@@ -85,13 +87,13 @@ def search(
     directory: str | os.PathLike[str],
     trials: int,
     progress: Progress | None = None,
-    kept: str | os.PathLike[str] | None = None,
+    activation_cache: str | os.PathLike[str] | None = None,
 ) -> list[Tried]:
     """Run trials until `trials` are complete, pruned or refused; all of them, best first.
 
-    `directory` gets the study, `trials.tsv` and `best.json`. A search that was stopped goes on
-    with the trial it was at, and with the same result as one that was not. kept: see
-    `trainer.train`; None to keep it in `directory` while the search lasts.
+    `directory` gets the study, `trials.tsv` and `best.json`. A search that was stopped is resumed
+    with the trial it was at, and with the same result as one that was not. activation_cache: see
+    `trainer.train`; None to have it in `directory` while the search lasts.
 
     Raises RecipeError or ModelError for an impossible recipe, InputError for unusable data,
     OutputError where `directory` belongs to another search or is in use.
@@ -99,29 +101,27 @@ def search(
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise OutputError("tune runs in one process; torchrun is for 'train'")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    numbers, proteins = usable(recipe), read_labelled(recipe.data)
-    # A window that also stands in a partition left alone is not learned from either.
-    avoid = {p.sequence for p in proteins if p.partition not in numbers}
-    proteins = partition(proteins, numbers, avoid)
-    for number in numbers:
-        if not partition(proteins, [number]):
-            raise InputError(f"no proteins to be used in partition {number}", path=recipe.data)
-    space, place = space_of(recipe), Path(directory)
-    with alone(place):
-        study = open_study(place, recipe, space)
+    numbers = usable(recipe)
+    # A window that also stands in a partition left alone is not trained on either.
+    inputs = read_inputs(recipe).within(numbers)
+    # A trial may have another backbone, and none need stay in memory behind it.
+    inputs = replace(inputs, backbones=None)
+    space, directory = space_of(recipe), Path(directory)
+    with alone(directory):
+        study = open_study(directory, recipe, inputs.data_sha256, space)
         recover(study, space)
-        # Of a number of layers that stays, what lies below is computed once for all trials.
-        own = None if DEPTH & space.keys() else place / ".kept"
-        folder = own if kept is None else Path(kept)
-        runner = _Runner(study, recipe, place, folder, numbers, proteins, progress)
-        _write(place, study, space, numbers)
+        # Where the number of frozen layers stays, their output is computed once for all trials.
+        own = None if DEPTH & space.keys() else directory / CACHE
+        cache = own if activation_cache is None else Path(activation_cache)
+        runner = _Runner(study, recipe, inputs, directory, cache, numbers, progress)
+        _write(directory, study, space, numbers)
         while (done := len(study.get_trials(deepcopy=False, states=FINISHED))) < trials:
             # Seeded trial by trial, so that stopping a search changes nothing of what is tried.
             seed = np.random.SeedSequence([recipe.seed, done]).generate_state(1)[0]
             study.sampler = optuna.samplers.TPESampler(seed=int(seed))
             runner.run(study.ask(distributions(space)))
-            _write(place, study, space, numbers)
-        shutil.rmtree(place / ".kept", ignore_errors=True)
+            _write(directory, study, space, numbers)
+        shutil.rmtree(directory / CACHE, ignore_errors=True)
         tried = _ranked(_tried(study))
     if tried[0].value is None:
         problems = [x.problem for x in tried if x.problem]
@@ -130,12 +130,12 @@ def search(
 
 
 def usable(recipe: Recipe) -> tuple[int, ...]:
-    """The partitions that trials are judged by. Raises RecipeError where there is only one."""
+    """The partitions that trials are validated on. Raises RecipeError where there is only one."""
     parts = recipe.partitions
     numbers = sorted({*parts.train, *([] if parts.validation is None else [parts.validation])})
     if len(numbers) < 2:
         problem = (
-            "a search learns from one partition and judges by another, so partitions.train and "
+            "a search trains on one partition and validates on another, so partitions.train and "
             f"partitions.validation must name two or three, not {numbers[0]} alone"
         )
         raise RecipeError(recipe.name, [problem])
@@ -146,58 +146,58 @@ def usable(recipe: Recipe) -> tuple[int, ...]:
 class _Runner:
     """What all trials have in common.
 
-    kept: folder for what frozen layers compute, None for one of each trial's own; numbers: the
-    partitions that trials are judged by.
+    cache: directory for the output of frozen layers, None for one of each trial's own; numbers:
+    the partitions that trials are validated on.
     """
 
     study: optuna.Study
     recipe: Recipe
-    place: Path
-    kept: Path | None
+    inputs: TrainingInputs
+    directory: Path
+    cache: Path | None
     numbers: tuple[int, ...]
-    proteins: list[LabelledProtein]
     progress: Progress | None
 
     def run(self, trial: Trial) -> None:
-        """Judge a trial's parameters, fold by fold, and tell the study."""
-        folder = self.place / f"trial-{trial.number}"
-        before = self.place / f"trial-{trial.user_attrs.get('continues')}"
+        """Evaluate a trial's parameters, fold by fold, and record the value in the study."""
+        own = self.directory / f"trial-{trial.number}"
+        before = self.directory / f"trial-{trial.user_attrs.get('continues')}"
         if before.exists():
-            before.rename(folder)
+            before.rename(own)
         try:
-            value = self._value(trial, changed(self.recipe, trial.params), folder)
+            value = self._value(trial, changed(self.recipe, trial.params), own)
         except RecipeError as error:
             trial.set_user_attr("problem", "; ".join(error.problems))
             value = None
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(own, ignore_errors=True)
         self.study.tell(trial, value, TrialState.PRUNED if value is None else None)
         self._report(trial, {})
 
-    def _value(self, trial: Trial, settings: Recipe, folder: Path) -> float | None:
+    def _value(self, trial: Trial, settings: Recipe, own: Path) -> float | None:
         """Mean over the folds, None where it is given up."""
         values: list[float] = list(trial.user_attrs.get("folds", ()))
         for step, number in enumerate(self.numbers):
             if step >= len(values):
-                values.append(self._fold(trial, settings, number, folder / f"fold-{number}"))
+                values.append(self._fold(trial, settings, number, own / f"fold-{number}"))
                 trial.set_user_attr("folds", values)
-                shutil.rmtree(folder / f"fold-{number}", ignore_errors=True)
+                shutil.rmtree(own / f"fold-{number}", ignore_errors=True)
                 self._report(trial, {})
             trial.report(float(np.mean(values)), step)
             if step + 1 < len(self.numbers) and trial.should_prune():
                 return None
         return float(np.mean(values))
 
-    def _fold(self, trial: Trial, settings: Recipe, number: int, folder: Path) -> float:
+    def _fold(self, trial: Trial, settings: Recipe, number: int, own: Path) -> float:
         others = tuple(n for n in self.numbers if n != number)
         parts = Partitions(train=others, validation=number)
-        # A changed description must not keep a stopped fold from going on.
+        # A changed description must not keep a stopped fold from being resumed.
         settings = settings.model_copy(update={"partitions": parts, "description": ""})
         trained = train(
             settings,
-            folder,
-            self.proteins,
+            self.inputs.split(parts),
+            own,
             lambda log: self._report(trial, log),
-            kept=self.kept or folder.parent / ".kept",
+            self.cache or own.parent / CACHE,
         )
         assert trained.validation is not None
         value = score(trained.validation.outcomes).selection
@@ -219,7 +219,7 @@ def _tried(study: optuna.Study) -> list[Tried]:
     return [Tried.of(trial) for trial in study.get_trials(deepcopy=False, states=states)]
 
 
-def _write(place: Path, study: optuna.Study, space: Space, numbers: Sequence[int]) -> None:
+def _write(directory: Path, study: optuna.Study, space: Space, numbers: Sequence[int]) -> None:
     """All trials as a table, and the best one's parameters."""
     lines = ["\t".join(("number", "state", "value", *space, *(f"partition_{n}" for n in numbers)))]
     tried = _tried(study)
@@ -229,7 +229,7 @@ def _write(place: Path, study: optuna.Study, space: Space, numbers: Sequence[int
         value = "" if x.value is None else f"{x.value:.6f}"
         padding = [""] * (len(numbers) - len(folds))
         lines.append("\t".join((str(x.number), x.state, value, *given, *folds, *padding)))
-    write_text(place / TABLE, "\n".join(lines) + "\n")
+    write_text(directory / TABLE, "\n".join(lines) + "\n")
     if tried and (best := _ranked(tried)[0]).value is not None:
         content = {"value": best.value, "parameters": best.parameters, "set": best.settings}
-        write_text(place / BEST, json.dumps(content, indent=1) + "\n")
+        write_text(directory / BEST, json.dumps(content, indent=1) + "\n")

@@ -1,0 +1,161 @@
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from peft_sp.errors import InputError, ModelError, RecipeError
+from peft_sp.io.labelled import data_hash, partition, read_labelled, write_labelled
+from peft_sp.network.backbone import load_encoder, weights_hash
+from peft_sp.training import inputs as reading
+from peft_sp.training.crossval import crossvalidate
+from peft_sp.training.dataset import tabulate
+from peft_sp.training.inputs import read_inputs
+from peft_sp.training.options import Partitions
+from peft_sp.training.recipe import Recipe
+
+SMALL = {"width": 16, "hidden": 8, "convolutions": 1}
+
+
+def recipe_of(labelled_file, **values):
+    settings = {"student": SMALL, "optimisation": {"epochs": 1, "batch_size": 32}, **values}
+    return Recipe(name="tiny", data=str(labelled_file), **settings)
+
+
+@pytest.fixture
+def inputs(labelled_file):
+    return read_inputs(recipe_of(labelled_file))
+
+
+def test_the_data_are_read_and_hashed(inputs, labelled, labelled_file):
+    assert list(inputs.proteins) == labelled
+    assert inputs.hashes == {"data_sha256": data_hash(labelled_file), "backbone_sha256": None}
+    assert inputs.unlabelled_windows == () and inputs.teachers == ()
+
+
+def test_a_backbone_is_read_once_and_shared(labelled_file, tiny_backbone):
+    tuned = {"student": None, "backbone": tiny_backbone, "tuning": {"method": "lora"}}
+    inputs = read_inputs(recipe_of(labelled_file, **tuned))
+    expected = weights_hash(load_encoder(tiny_backbone))
+    assert inputs.backbone_sha256 == expected
+    first, second = (inputs.backbones.take(*inputs.backbone)[0] for _ in range(2))
+    assert first is not second
+    for one, other in zip(first.parameters(), second.parameters(), strict=True):
+        assert one is other
+    # What is trained whole is not shared, and has the same hash.
+    full = read_inputs(recipe_of(labelled_file, **tuned | {"tuning": {"method": "full"}}))
+    assert full.backbones is None and full.backbone_sha256 == expected
+
+
+def test_a_split_holds_each_window_once(inputs, labelled):
+    twin = partition(labelled, [0])[0]
+    doubled = (*inputs.proteins, replace(twin, partition=1), replace(twin, partition=2))
+    split = replace(inputs, proteins=doubled).split(Partitions(train=(1,), validation=2, test=0))
+    assert {p.partition for p in split.train} == {1}
+    assert {p.partition for p in split.validation} == {2}
+    assert split.test == partition(labelled, [0])
+    train, validation, test = (
+        {p.sequence for p in part} for part in (split.train, split.validation, split.test)
+    )
+    assert twin.sequence in test
+    assert not train & validation and not train & test and not validation & test
+    expected = tabulate(split.train)
+    assert split.train_table.classes == expected.classes
+    assert (split.train_table.allowed == expected.allowed).all()
+
+
+def test_a_partition_that_is_named_must_have_proteins(inputs, labelled):
+    lacking = replace(inputs, proteins=tuple(partition(labelled, [1, 2])))
+    with pytest.raises(InputError, match="no test proteins"):
+        lacking.split(Partitions(train=(1, 2), test=0))
+    with pytest.raises(InputError, match="no validation proteins"):
+        lacking.split(Partitions(train=(1, 2), validation=0))
+    with pytest.raises(InputError, match="no training proteins"):
+        lacking.split(Partitions(train=(0,)))
+
+
+def test_inputs_within_some_partitions(inputs, labelled):
+    twin = replace(partition(labelled, [0])[0], partition=1)
+    within = replace(inputs, proteins=(*inputs.proteins, twin)).within((1, 2))
+    assert {p.partition for p in within.proteins} == {1, 2}
+    assert twin.sequence not in {p.sequence for p in within.proteins}
+    assert within.data_sha256 == inputs.data_sha256
+    with pytest.raises(InputError, match="no proteins to be used in partition 0"):
+        within.within((0, 1))
+
+
+def test_labels_without_a_path_are_named(inputs):
+    wrong = replace(inputs.proteins[0], accession="P1", type="SP", sequence="MKTAYVVVVV")
+    wrong = replace(wrong, labels="SSOOOOOOOO")
+    with pytest.raises(InputError, match="record 'P1': no path of type SP"):
+        _ = replace(inputs, proteins=(wrong,)).table
+
+
+def test_unlabelled_windows_are_distinct_and_in_no_partition_of_the_split(
+    labelled, labelled_file, tmp_path
+):
+    new, known = "MKLACDEFGHIKLMNPQRST", partition(labelled, [0])[0].sequence
+    files = [tmp_path / "one.faa", tmp_path / "two.faa"]
+    files[0].write_text(f">a\n{new}\n>b\n{known}\n")
+    files[1].write_text(f">c\n{new}\n")
+    teacher = recipe_of(labelled_file)
+    crossvalidate(teacher, tmp_path / "cv")
+    student = recipe_of(
+        labelled_file,
+        distillation={
+            "teachers": [str(tmp_path / "cv" / "test-0")],
+            "unlabelled": list(map(str, files)),
+        },
+    )
+    inputs = read_inputs(student)
+    assert inputs.unlabelled_windows == (new, known)
+    assert [file.sha256 for file in inputs.unlabelled] == list(map(data_hash, files))
+    assert inputs.split(Partitions(train=(1, 2), test=0)).unlabelled_windows == [new]
+    with pytest.raises(RecipeError, match=r"tiny: .*trained on partition 1"):
+        inputs.split(Partitions(train=(0, 2), test=1))
+    shutil.rmtree(tmp_path / "cv" / "test-0")
+    with pytest.raises(ModelError):
+        read_inputs(student)
+
+
+@pytest.mark.integration
+def test_a_cross_validation_reads_and_hashes_everything_once(
+    labelled_file, ecoli, tmp_path, monkeypatch
+):
+    """Three folds of an ensemble with teachers: nine networks, one reading."""
+    crossvalidate(recipe_of(labelled_file), tmp_path / "teachers")
+    counts: dict[str, int] = {}
+
+    def count(name, key=str):
+        function = getattr(reading, name)
+
+        def counted(argument):
+            of = f"{name} {key(argument)}"
+            counts[of] = counts.get(of, 0) + 1
+            return function(argument)
+
+        monkeypatch.setattr(reading, name, counted)
+
+    for name in ("read_labelled", "data_hash", "read_teacher"):
+        count(name)
+    count("tabulate", len)
+    count("open_input", len)
+    names = [str(tmp_path / "teachers" / f"test-{number}") for number in range(3)]
+    student = recipe_of(
+        labelled_file, members=2, distillation={"teachers": names, "unlabelled": [str(ecoli)]}
+    )
+    crossvalidate(student, tmp_path / "cv")
+    proteins = len(read_labelled(labelled_file))
+    assert counts == {
+        f"read_labelled {labelled_file}": 1,
+        f"data_hash {labelled_file}": 1,
+        f"data_hash {ecoli}": 1,
+        **{f"read_teacher {name}": 1 for name in names},
+        f"tabulate {proteins}": 1,
+        "open_input 1": 1,
+    }
+
+
+def test_an_empty_file_is_refused(labelled_file, tmp_path):
+    write_labelled(tmp_path / "none.fasta", [])
+    with pytest.raises(InputError, match="no records"):
+        read_inputs(recipe_of(tmp_path / "none.fasta"))
