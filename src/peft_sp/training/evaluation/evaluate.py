@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +93,7 @@ def read_evaluation(path: str | os.PathLike[str]) -> Evaluation:
                 for name in ("outcomes", "restricted", "viterbi")
             )
             return Evaluation(outcomes, restricted, viterbi, arrays["lengths"])
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
         raise OutputError(
             f"{path}: not readable ({error}); remove it to have it computed anew"
         ) from None
