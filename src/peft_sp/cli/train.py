@@ -133,20 +133,24 @@ def _train(
     print(f"model written to {output.rstrip('/')}/")
 
 
+Recipes = Annotated[
+    list[str], typer.Argument(metavar="RECIPE...", help="Recipes, by name or TOML file.")
+]
+Protocol = Annotated[
+    str,
+    typer.Option(
+        help="deployed: three models, each trained on two partitions; published: six models, "
+        "each trained on one partition, with its epoch chosen by another."
+    ),
+]
+
+
 def crossvalidate(
-    recipes: Annotated[
-        list[str], typer.Argument(metavar="RECIPE...", help="Recipes, by name or TOML file.")
-    ],
+    recipes: Recipes,
     output: Annotated[str, typer.Option("--output", "-o", help="Directory of the results.")],
     settings: Set = None,
     unset: Unset = None,
-    protocol: Annotated[
-        str,
-        typer.Option(
-            help="deployed: three models, each trained on two partitions; published: six models, "
-            "each trained on one partition, with its epoch chosen by another."
-        ),
-    ] = "deployed",
+    protocol: Protocol = "deployed",
     activation_cache: ActivationCache = None,
 ) -> None:
     """Measure the accuracy of recipes by cross-validation.
