@@ -18,6 +18,7 @@ from peft_sp.io.atomic import write_text
 
 if TYPE_CHECKING:
     from peft_sp.io.labelled import LabelledProtein
+    from peft_sp.training.crossval import CrossValidation
     from peft_sp.training.evaluation.metrics import Scores
     from peft_sp.training.evaluation.regions import RegionScores
     from peft_sp.training.recipe import Recipe
@@ -198,12 +199,7 @@ def crossvalidate(
             activation_cache=cache_directory(activation_cache),
         )
         contents.append(result.content)
-        _print_scores(f"{recipe.name}: out-of-fold predictions, pooled", result.pooled)
-        if protocol == "published":
-            mean = result.content["mean_over_models"]["mean_mcc2"]
-            print(f"mean over the models, as published: MCC2 {mean['mean']:.3f}")
-        if not result.pictures:
-            print("no pictures; they need: pip install 'peft-sp[plot]'", file=sys.stderr)
+        _print_result(recipe.name, result)
     if len(chosen) > 1:
         write_text(Path(output) / "comparison.md", comparison(contents))
     print(f"written to {output.rstrip('/')}/")
@@ -277,6 +273,15 @@ def evaluate(
     _print_regions(region_scores([p.sequence for p in proteins], decoded))
     if json_file is not None:
         write_text(Path(json_file), json.dumps(figures(scores), indent=2) + "\n")
+
+
+def _print_result(name: str, result: CrossValidation) -> None:
+    _print_scores(f"{name}: out-of-fold predictions, pooled", result.pooled)
+    if result.content["protocol"] == "published":
+        mean = result.content["mean_over_models"]["mean_mcc2"]
+        print(f"mean over the models, as published: MCC2 {mean['mean']:.3f}")
+    if not result.pictures:
+        print("no pictures; they need: pip install 'peft-sp[plot]'", file=sys.stderr)
 
 
 def _report_repeats(proteins: Sequence[LabelledProtein]) -> None:
