@@ -1,10 +1,5 @@
-"""The version of this package, as installed."""
+"""The version of this package: pyproject.toml reads it from here."""
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
-
-try:
-    __version__ = version("peft-sp")
-except PackageNotFoundError:  # a source tree that is not installed
-    __version__ = "0+unknown"
+__version__ = "0.1.0"

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from peft_sp.errors import MissingExtraError
-from peft_sp.io import recipe_files
 
 if TYPE_CHECKING:
     from peft_sp.training.recipe import Recipe
@@ -81,6 +80,8 @@ def recipes(
 
 def _list() -> None:
     """Each description once, above the recipes that it is of."""
+    from peft_sp.io import recipe_files
+
     described = ""
     for name, source in recipe_files.shipped().items():
         values = recipe_files.resolve(source)

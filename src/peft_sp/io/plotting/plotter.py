@@ -12,16 +12,16 @@ import re
 import signal
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from peft_sp.biology.prediction import Prediction, Protein
 from peft_sp.errors import MissingExtraError, OutputError
-from peft_sp.io.plotting import svg
-from peft_sp.io.plotting.protein import scene
 from peft_sp.io.plotting.residue_table import FreeNames, residue_table
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ProcessPoolExecutor
 
 KINDS = ("png", "svg", "pdf", "txt", "eps")
 _DRAWN_BY_MATPLOTLIB = ("png", "pdf", "eps")
@@ -73,9 +73,13 @@ def _content(prediction: Prediction, kind: str) -> bytes:
         if prediction.marginals is None:
             raise ValueError("a table of residues needs predict(..., marginals=True)")
         return residue_table(prediction, prediction.marginals)
+    # Most runs draw nothing: what draws is loaded by those that do.
     if kind == "svg":
+        from peft_sp.io.plotting import svg
+
         return svg.picture(prediction).encode()
     from peft_sp.io.plotting import matplotlib_backend
+    from peft_sp.io.plotting.protein import scene
 
     frame, content = scene(prediction)
     if kind == "png":
@@ -150,6 +154,9 @@ class Plotter:
 
     def _share(self) -> None:
         if self._pool is None:
+            from concurrent.futures import ProcessPoolExecutor
+            from multiprocessing import get_context
+
             # Started afresh: the network's threads would not survive a fork.
             self._pool = ProcessPoolExecutor(
                 self._processes, get_context("spawn"), initializer=_ignore_interrupts

@@ -14,10 +14,13 @@ import importlib.util
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import Distribution, EntryPoint, distributions, entry_points
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from peft_sp.errors import ModelError
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution, EntryPoint
 
 GROUP = "peft_sp.models"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -39,6 +42,9 @@ class Offer:
 
 def offers() -> list[Offer]:
     """All models that installed packages offer, by name. A broken package is one of them."""
+    # Loaded by those alone that look for packs: the bundled model needs none.
+    from importlib.metadata import entry_points
+
     offered: list[Offer] = []
     try:
         points = list(entry_points(group=GROUP))
@@ -66,6 +72,8 @@ def _points(dist: Distribution) -> list[EntryPoint] | None:
 
 def _distinct() -> Iterator[Distribution]:
     """Installed packages; of two of one name the one that Python would import."""
+    from importlib.metadata import distributions
+
     seen = set()
     for dist in distributions():
         name = _identity(dist)[0].lower().replace("_", "-")
