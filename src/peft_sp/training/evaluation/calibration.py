@@ -1,4 +1,4 @@
-"""Whether the probability of a type can be taken at its word, and the temperature that mends it.
+"""How reliable the probability of a type is, and the temperature that makes it so.
 
 Temperature scaling (Guo et al. 2017): every probability is raised to 1/T and the row is brought
 back to 1. T above 1 makes a network less sure, below 1 surer; the order of the types, and with
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -19,7 +20,6 @@ BOUNDS = (0.05, 20.0)
 """The temperatures that `fit_temperature` looks at."""
 FLOOR = 1e-12
 """The least probability a true type is counted with."""
-_HALVINGS = 60
 
 
 def temper(probabilities: Floats, temperature: float) -> Floats:
@@ -58,17 +58,14 @@ def fit_temperature(probabilities: Floats, types: Ints) -> float:
         shares = _shares(logs, float(np.exp(-log_temperature)))
         return float(((shares * finite).sum(axis=1) - true).mean())
 
-    # The negative log likelihood is convex in 1/T: halving finds its only minimum.
+    # The negative log likelihood is convex in 1/T: its slope has one root at most.
     low, high = (float(np.log(bound)) for bound in BOUNDS)
     too_sharp, too_flat = slope(low) > 0, slope(high) < 0
     if not too_sharp:
         return BOUNDS[0] if too_flat else 1.0
     if not too_flat:
         return BOUNDS[1]
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if slope(middle) > 0 else (low, middle)
-    return float(np.exp((low + high) / 2))
+    return float(np.exp(brentq(slope, low, high, xtol=1e-14)))
 
 
 @dataclass(frozen=True)

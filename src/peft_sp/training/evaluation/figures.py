@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 from peft_sp.biology.grammar import ORGANISM_GROUPS, TYPES
 from peft_sp.errors import MissingExtraError
@@ -215,11 +216,15 @@ def _reliability(before: Reliability, after: Reliability) -> Figure:
 
 def _wilson(share: NDArray[np.float64], count: NDArray[np.int64]) -> NDArray[np.float64]:
     """Distances (2, B) down and up from a share of `count` to its 95 % Wilson interval."""
-    z = 1.96
-    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-    half = z * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
+    hits = np.rint(share * count).astype(np.int64)
+    intervals = [
+        binomtest(int(k), int(n)).proportion_ci(0.95, method="wilson")
+        for k, n in zip(hits, count, strict=True)
+    ]
+    low, high = np.array([(i.low, i.high) for i in intervals]).reshape(-1, 2).T
     # Rounding may leave an end on the wrong side by a hair, which matplotlib refuses.
-    return np.clip([share - (middle - half), middle + half - share], 0, None)
+    distances: NDArray[np.float64] = np.clip([share - low, high - share], 0, None)
+    return distances
 
 
 def _confusion(outcomes: Outcomes) -> Figure:
