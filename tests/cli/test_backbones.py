@@ -25,4 +25,4 @@ def test_a_file_that_is_no_backbone_is_one_line_and_leaves_nothing(content, prob
 
 def test_help_says_that_the_file_is_not_run():
     code, output, _ = peft_sp("import", "--help")
-    assert code == 0 and "without running anything in it" in " ".join(output.split())
+    assert code == 0 and "without running any code in it" in " ".join(output.split())
