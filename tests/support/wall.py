@@ -10,8 +10,6 @@ HEAVY = {
     *("scipy", "optuna", "onnx", "ray", "matplotlib", "huggingface_hub", "httpx", "fastapi"),
     *("uvicorn", "pandas", "polars", "pyarrow", "Bio"),
 }
-# Recent versions of Typer load these of themselves, whatever a command does.
-OF_TYPER = {"pydantic"}
 
 
 def heavy_after(code: str) -> set[str]:
@@ -22,7 +20,7 @@ def heavy_after(code: str) -> set[str]:
 
 
 def heavy_after_command(*arguments: object) -> set[str]:
-    """Heavy packages that `peft-sp` with some arguments has loaded, but those of Typer."""
+    """Heavy packages that `peft-sp` with some arguments has loaded."""
     code = (
         "import sys\n"
         "from peft_sp.cli.main import main\n"
@@ -30,4 +28,4 @@ def heavy_after_command(*arguments: object) -> set[str]:
         "try:\n    main()\n"
         "except SystemExit as end:\n    assert not end.code, end.code\n"
     )
-    return heavy_after(code) - OF_TYPER
+    return heavy_after(code)
