@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from itertools import islice
 from types import SimpleNamespace
 
@@ -25,6 +26,11 @@ def fasta(tmp_path):
     path = tmp_path / "two.faa"
     path.write_text(f">a first\n{SEQUENCE}\n>b\nMKT\n")
     return path
+
+
+def without_address(value):
+    """The text of a value that is the same in every process."""
+    return re.sub(r" at 0x[0-9a-f]+", "", str(value))
 
 
 @pytest.mark.parametrize(
@@ -52,7 +58,7 @@ def fasta(tmp_path):
         ([], []),
         ({}, []),
     ],
-    ids=str,
+    ids=without_address,
 )
 def test_what_may_be_given(records, expected):
     assert named(records) == expected
