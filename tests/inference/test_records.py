@@ -132,7 +132,11 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("wrong", "problem"), WRONG, ids=[repr(wrong)[:30] for wrong, _ in WRONG])
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    WRONG,
+    ids=[f"{number}-{type(wrong).__name__}" for number, (wrong, _) in enumerate(WRONG)],
+)
 def test_what_is_wrong_is_said_of_which_record(wrong, problem):
     records = [("a", "MKT"), wrong, ("c", "MLL")]
     with pytest.raises(InputError, match=problem) as raised:
