@@ -35,7 +35,7 @@ from peft_sp.network.checkpoint import load_checkpoint
 from peft_sp.network.model import SignalPeptideModel
 from peft_sp.network.onnx.graph import export_onnx
 from peft_sp.network.onnx.storage import PRECISIONS
-from peft_sp.training.export import BATCH_SIZE, compare
+from peft_sp.training.export import BACKBONE_BATCH_SIZE, compare
 
 SQUARE = 1024
 TURN = 32
@@ -74,7 +74,7 @@ def variants(model: SignalPeptideModel, directory: Path) -> dict[str, tuple[Path
     for precision in PRECISIONS:
         path = directory / f"{precision}.onnx"
         export_onnx(model, path, precision)
-        networks[f"exported, {precision}"] = path, OnnxBackend(path, 1, BATCH_SIZE)
+        networks[f"exported, {precision}"] = path, OnnxBackend(path, 1, BACKBONE_BATCH_SIZE)
     logging.disable(logging.WARNING)  # of onnxruntime, on how it would like to be called
     for title, reduced in (("8-bit products", False), ("8-bit products, 7-bit weights", True)):
         path = directory / f"products{reduced}.onnx"
@@ -87,7 +87,7 @@ def variants(model: SignalPeptideModel, directory: Path) -> dict[str, tuple[Path
             weight_type=QuantType.QInt8,
             nodes_to_exclude=["/model/head/MatMul"],
         )
-        networks[f"({title})"] = path, OnnxBackend(path, 1, BATCH_SIZE)
+        networks[f"({title})"] = path, OnnxBackend(path, 1, BACKBONE_BATCH_SIZE)
     return networks
 
 
@@ -99,7 +99,7 @@ def speed(model: SignalPeptideModel, networks: dict[str, Any], rounds: int) -> N
         batches = [residues[start : start + size] for start in range(0, TURN, size)]
         return lambda: [backend.emissions(batch) for batch in batches]
 
-    calls = {name: run(backend, BATCH_SIZE) for name, (_, backend) in networks.items()}
+    calls = {name: run(backend, BACKBONE_BATCH_SIZE) for name, (_, backend) in networks.items()}
     seconds, ratios = rates(calls, rounds)
     own = TURN * operations(model) / (2 * SQUARE**3)
     print("| | file | windows a processor second | of the matrix products' rate |")

@@ -38,7 +38,7 @@ from peft_sp.network.checkpoint import load_checkpoint
 from peft_sp.network.onnx.graph import export_onnx
 from peft_sp.network.settings import ModelSettings
 from peft_sp.network.tuning import LoRA
-from peft_sp.training.export import BATCH_SIZE
+from peft_sp.training.export import BACKBONE_BATCH_SIZE
 
 BF16 = torch.bfloat16
 SQUARE = 1024
@@ -109,7 +109,7 @@ def network(backbone: str, model: str, rounds: int) -> None:
     """Windows a second of an ESM-2 model on all threads, in turns with matrix products."""
     network = load_checkpoint(model, backbone)
     work = operations(network)
-    count = 4 * BATCH_SIZE * torch.get_num_threads()
+    count = 4 * BACKBONE_BATCH_SIZE * torch.get_num_threads()
     rng = np.random.default_rng(0)
     residues = rng.integers(len(AMINO_ACIDS), size=(count, WINDOW)).astype(np.uint8)
     squares = {dtype: torch.rand(SQUARE, SQUARE).to(dtype) for dtype in (torch.float32, BF16)}
@@ -121,8 +121,8 @@ def network(backbone: str, model: str, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.onnx")
         export_onnx(network, path, "float32")
-        exported = OnnxBackend(path, batch_size=BATCH_SIZE)
-        whole = BATCH_SIZE * 4
+        exported = OnnxBackend(path, batch_size=BACKBONE_BATCH_SIZE)
+        whole = BACKBONE_BATCH_SIZE * 4
         kinds: dict[str, tuple[torch.dtype, Callable[[], object]]] = {
             "ONNX Runtime, float32": (torch.float32, lambda: together(exported, residues)),
             "torch, float32": (torch.float32, lambda: once(TorchBackend(network), whole)),
@@ -153,7 +153,9 @@ def network(backbone: str, model: str, rounds: int) -> None:
 
 def together(backend: OnnxBackend, residues: NDArray[np.uint8]) -> None:
     """One batch a thread at once, as `Predictor` asks for them."""
-    batches = [residues[s : s + backend.batch_size] for s in range(0, len(residues), BATCH_SIZE)]
+    batches = [
+        residues[s : s + backend.batch_size] for s in range(0, len(residues), BACKBONE_BATCH_SIZE)
+    ]
     with ThreadPoolExecutor(backend.concurrency) as workers:
         list(workers.map(backend.emissions, batches))
 

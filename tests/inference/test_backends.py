@@ -11,7 +11,7 @@ import torch
 from peft_sp.biology.alphabet import PAD, encode
 from peft_sp.errors import ModelError
 from peft_sp.inference.backends import (
-    ROWS,
+    WINDOWS_PER_CALL,
     EnsembleBackend,
     OnnxBackend,
     TorchBackend,
@@ -90,10 +90,10 @@ def test_a_network_of_another_grammar_or_without_emissions(outputs, problem, tmp
 
 def test_a_large_batch_is_computed_in_parts_of_the_same_result(fast):
     residues = encode([*SEQUENCES * 20, "MKT"])
-    assert len(residues) > 3 * ROWS
+    assert len(residues) > 3 * WINDOWS_PER_CALL
     whole = fast.emissions(residues)
     assert whole.shape[:2] == residues.shape and whole.dtype == np.float32
-    for row in (0, ROWS - 1, ROWS, len(residues) - 1):
+    for row in (0, WINDOWS_PER_CALL - 1, WINDOWS_PER_CALL, len(residues) - 1):
         own = residues[row : row + 1]
         real = own[0] != PAD
         np.testing.assert_allclose(whole[row][real], fast.emissions(own)[0][real], atol=1e-4)

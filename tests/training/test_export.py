@@ -73,7 +73,7 @@ def test_an_exported_directory(trained, labelled, tmp_path):
     assert card.startswith("# tiny") and "A model." in card and config["licence"] in card
     loaded, original = load(target), load(trained)
     assert loaded.backend.scores.temperature == 2.5
-    assert loaded.backend.batch_size == exporting.BATCH_SIZE
+    assert loaded.backend.batch_size == exporting.BACKBONE_BATCH_SIZE
     for sequence in ("MKKTAIAIAVALAGFATVAQA", "M"):
         (here,), (there,) = (p.predict([("x", sequence)]) for p in (loaded, original))
         assert (here.type, here.cleavage_site) == (there.type, there.cleavage_site)

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from peft_sp.network.model import SignalPeptideModel
 
 
-ROWS = 32
-"""Windows that an exported network computes together: more leave the processor's cache. A batch
-may hold more, which spares the decoder calls."""
+WINDOWS_PER_CALL = 32
+"""Windows that ONNX Runtime computes together: more do not fit the processor's cache. A batch may
+hold more, which spares the decoder calls."""
+DEFAULT_BATCH_SIZE = 128
+"""Windows a batch of an exported network whose settings do not say: what suits a student."""
 
 
 class Backend(Protocol):
@@ -51,7 +53,7 @@ class OnnxBackend:
     One thread a batch and several batches at once: recurrent layers take 70 small steps, and
     threads that share a step wait for each other more than they work.
 
-    batch_size: what suits the network, by default a small one. temperature: see `CrfScores`.
+    batch_size: windows a batch that suit the network. temperature: see `CrfScores`.
     """
 
     def __init__(
@@ -63,7 +65,7 @@ class OnnxBackend:
     ) -> None:
         library: Any = importlib.import_module("onnxruntime")
 
-        self.batch_size = batch_size or 128
+        self.batch_size = batch_size or DEFAULT_BATCH_SIZE
         options = library.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
@@ -89,8 +91,10 @@ class OnnxBackend:
     def emissions(self, residues: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Residues (B, L) codes, padded -> emissions (B, L, S)."""
         parts: list[NDArray[np.float32]] = [
-            self._session.run(["emissions"], {"residues": residues[start : start + ROWS]})[0]
-            for start in range(0, len(residues), ROWS)
+            self._session.run(
+                ["emissions"], {"residues": residues[start : start + WINDOWS_PER_CALL]}
+            )[0]
+            for start in range(0, len(residues), WINDOWS_PER_CALL)
         ]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 

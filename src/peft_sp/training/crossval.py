@@ -45,8 +45,8 @@ from peft_sp.training.evaluation.regions import region_lengths
 from peft_sp.training.evaluation.report import mean_over_models, report
 from peft_sp.training.inputs import TrainingInputs, read_inputs
 from peft_sp.training.options import Partitions
-from peft_sp.training.recipe import WHERE, Recipe
-from peft_sp.training.runs import calibration, check_made, identity, run
+from peft_sp.training.recipe import NOT_RECORDED, Recipe
+from peft_sp.training.runs import calibration, check_made, comparable_settings, run
 from peft_sp.training.trainer import Progress
 
 Protocol = Literal["deployed", "published"]
@@ -185,7 +185,7 @@ def read_figures(
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OutputError(f"{file}: no figures of a cross-validation ({error})") from None
     wanted = recipe.model_dump(mode="json")
-    if identity(made) != identity(wanted) or found_sources != inputs.hashes:
+    if comparable_settings(made) != comparable_settings(wanted) or found_sources != inputs.hashes:
         raise OutputError(f"{file}: was made with other settings or data than '{recipe.name}' has")
     return found
 
@@ -218,7 +218,7 @@ def _conclude(
     per_fold = {r.fold.name: figures(r.evaluation.scores) for r in results}
     content: dict[str, Any] = {
         "protocol": protocol,
-        "recipe": recipe.model_dump(mode="json", exclude={**WHERE, "backbone": True}),
+        "recipe": recipe.model_dump(mode="json", exclude={**NOT_RECORDED, "backbone": True}),
         "sources": given,
         "parameters": results[0].parameters.to_json(),
         "pooled": figures(pooled),

@@ -30,8 +30,8 @@ MCC2_LIMIT = 0.002
 """Largest change of a mean MCC2 that an exported model may show."""
 SITES_LIMIT = 0.005
 """Largest fraction of predicted cleavage sites that may change."""
-BATCH_SIZE = 16
-"""Windows a batch for a backbone: few enough that what a layer computes stays in the cache."""
+BACKBONE_BATCH_SIZE = 16
+"""Windows a batch of an exported backbone: few enough that a layer's output stays in the cache."""
 
 
 @dataclass(frozen=True)
@@ -115,9 +115,9 @@ def export(
         sources = [member for member, _ in lookup.member_configs(directory, config)] or [directory]
         originals = [_load(source, backbone, backbones) for source in sources]
         difference = export_onnx(originals, folder / ONNX, precision)
-        # A student's usual size is the larger one of `OnnxBackend`.
+        # A student has the default size of `OnnxBackend`, which is larger.
         on_backbones = any(original.backbone_hash is not None for original in originals)
-        size = BATCH_SIZE if on_backbones else None
+        size = BACKBONE_BATCH_SIZE if on_backbones else None
         check = None
         if labelled is not None:
             together = [TorchBackend(original) for original in originals]

@@ -28,7 +28,7 @@ NOT_SEARCHED = (
 """Options that name a run or decide how it is evaluated: a search must not vary them."""
 SHARED = tuple({*NOT_SEARCHED, "backbone", "student", "distillation"} - {"seed"})
 """Options that all members of an ensemble have in common."""
-WHERE: Any = {
+NOT_RECORDED: Any = {
     "data": True,
     "partitions": True,
     "search": True,
@@ -109,10 +109,12 @@ class Recipe(ModelSettings):
     @model_validator(mode="after")
     def _augmented_windows(self) -> Recipe:
         """A student's augmentation needs windows to augment, and the other way round."""
-        fit, distilled = self.optimisation, self.distillation
+        optimisation, distilled = self.optimisation, self.distillation
         if distilled is None:
             return self
-        if any(fit.augmentation) != bool(distilled.augmented_copies or distilled.fresh_fraction):
+        if any(optimisation.augmentation) != bool(
+            distilled.augmented_copies or distilled.fresh_fraction
+        ):
             raise ValueError(
                 "distillation.augmented_copies and fresh_fraction say which windows are augmented, "
                 "optimisation.truncation_probability, substitution_probability and "

@@ -44,7 +44,7 @@ from peft_sp.training.evaluation.model_card import (
 )
 from peft_sp.training.inputs import Split, TrainingInputs, read_inputs
 from peft_sp.training.options import Partitions
-from peft_sp.training.recipe import WHERE, Recipe
+from peft_sp.training.recipe import NOT_RECORDED, Recipe
 from peft_sp.training.trainer import HeldOut, Progress, train
 from peft_sp.version import __version__
 
@@ -88,7 +88,7 @@ def run(
         model = trained.model
         fitted = sum(p.numel() for group in model.parameter_groups() for p in group)
         parameters = Parameters(fitted, sum(p.numel() for p in model.parameters()))
-        content = about(recipe, split, trained, measured, parameters)
+        content = model_config_of(recipe, split, trained, measured, parameters)
         text = _card(recipe, split, trained, measured)
         if recipe.student is not None:
             # For prediction without torch. Before `config.json`, which makes a directory a model.
@@ -136,14 +136,14 @@ def _run_members(
     parts = [config.parameters for config in configs if config.parameters is not None]
     added = sum(part.all if recipe.backbone is None else part.trained for part in parts[1:])
     parameters = Parameters(sum(part.trained for part in parts), parts[0].all + added)
-    content = about(recipe, split, held_out, measured, parameters)
+    content = model_config_of(recipe, split, held_out, measured, parameters)
     text = _card(recipe, split, held_out, measured)
     write_text(directory / "README.md", text)
     replace(content, members=tuple(names), backbone=configs[0].backbone).write(directory)
     return held_out
 
 
-def identity(values: dict[str, Any]) -> dict[str, Any]:
+def comparable_settings(values: dict[str, Any]) -> dict[str, Any]:
     """The settings that must be equal of two runs of a recipe on different partitions.
 
     Options that came after the run have the value that they have when left out, renamed ones go
@@ -175,7 +175,7 @@ def check_made(model: Path, recipe: Recipe, split: Split) -> ModelConfig:
     config = ModelConfig.read(model)
     made, wanted = config.made, recipe.model_dump(mode="json")
     same = (
-        identity(dict(made.recipe or {})) == identity(wanted)
+        comparable_settings(dict(made.recipe or {})) == comparable_settings(wanted)
         and made.partitions.to_json() == wanted["partitions"]
         and made.data_sha256 == split.inputs.data_sha256
         and (config.backbone and config.backbone.sha256) == split.inputs.backbone_sha256
@@ -208,7 +208,7 @@ def calibration(temperature: float, fitted_on: str) -> Calibration:
     return Calibration(round(temperature, 6), fitted_on)
 
 
-def about(
+def model_config_of(
     recipe: Recipe,
     split: Split,
     held_out: HeldOut,
@@ -234,7 +234,7 @@ def about(
         parameters=parameters,
         calibration=_calibration(recipe, held_out, measured),
         made=Made(
-            recipe=recipe.model_dump(mode="json", exclude=WHERE),
+            recipe=recipe.model_dump(mode="json", exclude=NOT_RECORDED),
             partitions=UsedPartitions(partitions.train, partitions.validation, partitions.test),
             distillation=_distillation(split),
             data=Path(split.inputs.data).name,

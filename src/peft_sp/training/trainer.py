@@ -34,8 +34,8 @@ from peft_sp.training.inputs import Split
 from peft_sp.training.options import Optimisation
 from peft_sp.training.recipe import Recipe
 
-LAST_WRITTEN = "trainer_state.json"
-"""What `transformers` writes into a checkpoint after everything else."""
+COMPLETION_MARKER = "trainer_state.json"
+"""The file that `transformers` writes last: a checkpoint without it was interrupted."""
 
 OPTIMISERS = {"adamw": torch.optim.AdamW, "adamax": torch.optim.Adamax}
 Progress = Callable[[dict[str, float]], None]
@@ -78,18 +78,18 @@ def train(
     transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     logging.getLogger("accelerate").setLevel(logging.ERROR)
-    fit, distillation = recipe.optimisation, recipe.distillation
+    options, distillation = recipe.optimisation, recipe.distillation
     _claim(Path(directory), recipe, split.inputs.data_sha256)
     windows = _windows(recipe, split, activation_cache or directory, progress)
     # Behind all that teachers compute, so that training is the same whether they had to or not.
     seed_everything(recipe.seed)
     model = build_model(recipe, split.inputs.backbones)
-    cached = fit.cache_activations and not any(fit.augmentation)
+    cached = options.cache_activations and not any(options.augmentation)
     if activation_cache is not None and cached:
         _cache_frozen_layers(model, recipe.tuning, split, activation_cache)
     trainer = SignalPeptideTrainer(
         model,
-        fit,
+        options,
         seed=recipe.seed,
         directory=directory,
         windows=windows,
@@ -338,7 +338,7 @@ class _Report(TrainerCallback):
 def _last_checkpoint(directory: Path) -> str | None:
     """The last checkpoint that is whole; a kill may have left half of one, which is removed."""
     every = sorted(directory.glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]))
-    whole = [checkpoint for checkpoint in every if (checkpoint / LAST_WRITTEN).exists()]
+    whole = [checkpoint for checkpoint in every if (checkpoint / COMPLETION_MARKER).exists()]
     for half in set(every) - set(whole):
         shutil.rmtree(half)
     return str(whole[-1]) if whole else None
