@@ -1,6 +1,14 @@
 import numpy as np
 
-from peft_sp.biology.grammar import STATES, TYPES, grammar, state, states_named
+from peft_sp.biology.grammar import (
+    DECLARATIONS,
+    EUKARYOTIC_TYPES,
+    STATES,
+    TYPES,
+    grammar,
+    state,
+    states_named,
+)
 
 
 def test_states_are_numbered_as_published():
@@ -16,6 +24,16 @@ def test_states_are_numbered_as_published():
     assert [(s.type, s.name) for s in STATES] == flat
     assert [s.index for s in STATES] == list(range(37))
     assert tuple(expected) == TYPES
+
+
+def test_what_follows_from_the_states_of_a_type():
+    def types_with(fact):
+        return [one.name for one in DECLARATIONS if getattr(one, fact)]
+
+    assert types_with("is_lipoprotein") == ["LIPO", "TATLIPO"]
+    assert types_with("is_twin_arginine") == ["TAT", "TATLIPO"]
+    assert types_with("is_pilin") == ["PILIN"]
+    assert types_with("eukaryotic") == list(EUKARYOTIC_TYPES) == ["NO_SP", "SP"]
 
 
 def test_starts_ends_and_cuts():

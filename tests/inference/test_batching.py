@@ -8,6 +8,8 @@ from peft_sp.biology.grammar import TYPES, grammar
 from peft_sp.inference.batching import compute, decode_batches, decode_windows
 from peft_sp.inference.decoding import CrfScores, Decoder
 
+SIZE = grammar().size
+
 WINDOWS = ["MKTAYIAK" * n for n in (8, 1, 3, 1, 8, 2)]
 
 
@@ -16,14 +18,14 @@ class Wave:
 
     batch_size = 2
     concurrency = 1
-    scores = CrfScores(np.zeros((37, 37)), np.zeros(37), np.zeros(37))
+    scores = CrfScores(np.zeros((SIZE, SIZE)), np.zeros(SIZE), np.zeros(SIZE))
 
     def __init__(self):
         self.sizes = []
 
     def emissions(self, residues):
         self.sizes.append(len(residues))
-        return np.cos(residues[..., None] * np.arange(1, 38)).astype(np.float32)
+        return np.cos(residues[..., None] * np.arange(1, SIZE + 1)).astype(np.float32)
 
 
 def test_decoded_windows_are_in_order():

@@ -9,6 +9,8 @@ from peft_sp.biology.grammar import TYPES, grammar
 from peft_sp.inference.decoding import CrfScores, Decoder
 from tests.support.brute_force import Case, cases, legal_paths, log_weight
 
+SIZE = grammar().size
+
 
 def decoder_of(case) -> Decoder:
     return Decoder(case.rules, CrfScores(*case.scores))
@@ -58,8 +60,8 @@ def test_best_path_equals_the_best_of_all_paths(case, pad):
 
 def real_case(length: int, seed: int, spread: float = 2.0) -> Case:
     rules, rng = grammar(), np.random.default_rng(seed)
-    numbers = [rng.normal(0, spread, shape) for shape in ((37, 37), 37, 37)]
-    emissions = rng.normal(0, spread, (length, 37))
+    numbers = [rng.normal(0, spread, shape) for shape in ((SIZE, SIZE), SIZE, SIZE)]
+    emissions = rng.normal(0, spread, (length, SIZE))
     # Most long paths stay without a signal peptide: make the others worth a look.
     emissions[:, :3] -= 2
     return rounded(Case(rules, *numbers, emissions))
@@ -122,10 +124,10 @@ def test_restricting_types_is_exact():
 
 def test_one_by_one_is_batched_is_shuffled():
     rules, rng = grammar(), np.random.default_rng(4)
-    scores = CrfScores(*(rng.normal(size=s) for s in ((37, 37), 37, 37)))
+    scores = CrfScores(*(rng.normal(size=s) for s in ((SIZE, SIZE), SIZE, SIZE)))
     decoder = Decoder(rules, scores)
     lengths = np.array([1, 2, 70, 33, 69, 70, 5, 12])
-    emissions = rng.normal(0, 4, (8, 70, 37)).astype(np.float32)
+    emissions = rng.normal(0, 4, (8, 70, SIZE)).astype(np.float32)
     together = decoder.decode(emissions, lengths)
     order = rng.permutation(8)
     shuffled = decoder.decode(emissions[order], lengths[order])
@@ -144,8 +146,8 @@ def test_one_by_one_is_batched_is_shuffled():
 
 def test_a_sure_network_far_outside_of_float32_is_decoded():
     rules = grammar()
-    decoder = Decoder(rules, CrfScores(np.zeros((37, 37)), np.zeros(37), np.zeros(37)))
-    emissions = np.full((1, 70, 37), -400.0, dtype=np.float32)
+    decoder = Decoder(rules, CrfScores(np.zeros((SIZE, SIZE)), np.zeros(SIZE), np.zeros(SIZE)))
+    emissions = np.full((1, 70, SIZE), -400.0, dtype=np.float32)
     path = [3] * 5 + [4] * 12 + [5] * 3 + [8] * 50
     emissions[0, np.arange(70), path] = 400.0
     decoded = decoder.decode(emissions, np.array([70]))
@@ -159,7 +161,7 @@ def test_rescaling_every_few_residues_is_enough():
     rng = np.random.default_rng(4)
     lengths = np.arange(1, 71)
     emissions = rng.uniform(-75, 75, (len(lengths), 70, grammar().size))
-    scores = CrfScores(*(rng.normal(size=shape) for shape in ((37, 37), (37,), (37,))))
+    scores = CrfScores(*(rng.normal(size=shape) for shape in ((SIZE, SIZE), (SIZE,), (SIZE,))))
     found = Decoder(grammar(), scores).decode(emissions, lengths, marginals=True)
     each = Decoder(grammar(), scores, rescaling_interval=1)
     expected = each.decode(emissions, lengths, marginals=True)
@@ -171,8 +173,8 @@ def test_rescaling_every_few_residues_is_enough():
 
 
 def test_the_shortest_proteins_have_no_signal_peptide():
-    decoder = Decoder(grammar(), CrfScores(np.zeros((37, 37)), np.zeros(37), np.zeros(37)))
-    emissions = np.zeros((2, 3, 37), dtype=np.float32)
+    decoder = Decoder(grammar(), CrfScores(np.zeros((SIZE, SIZE)), np.zeros(SIZE), np.zeros(SIZE)))
+    emissions = np.zeros((2, 3, SIZE), dtype=np.float32)
     decoded = decoder.decode(emissions, np.array([1, 3]))
     assert decoded.types.tolist() == [0, 0]
     assert decoded.type_probabilities[0].tolist() == [1, 0, 0, 0, 0, 0]
@@ -224,9 +226,9 @@ def test_decoded_marginals_equal_the_sum_over_all_paths(case, pad, temperature):
 
 def test_decoded_marginals_agree_with_what_is_decoded():
     rules, rng = grammar(), np.random.default_rng(4)
-    decoder = Decoder(rules, CrfScores(*(rng.normal(size=s) for s in ((37, 37), 37, 37))))
+    decoder = Decoder(rules, CrfScores(*(rng.normal(size=s) for s in ((SIZE, SIZE), SIZE, SIZE))))
     lengths = np.array([1, 2, 70, 33, 69, 70, 5, 12])
-    emissions = rng.normal(0, 4, (8, 70, 37)).astype(np.float32)
+    emissions = rng.normal(0, 4, (8, 70, SIZE)).astype(np.float32)
     allowed = np.isin(TYPES, ("NO_SP", "SP", "LIPO"))
     decoded = decoder.decode(emissions, lengths, allowed, marginals=True)
     plain = decoder.decode(emissions, lengths, allowed)

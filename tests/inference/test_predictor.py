@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from peft_sp.biology.grammar import TYPES, WINDOW
+from peft_sp.biology.grammar import TYPES, WINDOW, grammar
 from peft_sp.biology.prediction import COLUMN_OF_STATE, MARGINAL_COLUMNS, Protein, Region
 from peft_sp.errors import InputError, ModelError, OptionError
 from peft_sp.inference import predictor as module
@@ -15,6 +15,8 @@ from peft_sp.inference.loading import load
 from peft_sp.inference.predictor import Predictor
 from peft_sp.io.fasta import read_fasta
 from tests.support.paths import DATA
+
+SIZE = grammar().size
 
 
 @pytest.fixture(scope="module")
@@ -32,14 +34,14 @@ class Counting:
 
     batch_size = 16
     concurrency = 2
-    scores = CrfScores(np.zeros((37, 37)), np.zeros(37), np.zeros(37))
+    scores = CrfScores(np.zeros((SIZE, SIZE)), np.zeros(SIZE), np.zeros(SIZE))
 
     def __init__(self):
         self.windows = []
 
     def emissions(self, residues):
         self.windows += [bytes(row) for row in residues]
-        return np.cos(residues[..., None] * np.arange(1, 38)).astype(np.float32)
+        return np.cos(residues[..., None] * np.arange(1, SIZE + 1)).astype(np.float32)
 
 
 def test_real_signal_peptides_are_found(fast):

@@ -8,6 +8,8 @@ from peft_sp.biology.grammar import grammar
 from peft_sp.network.crf import ConstrainedCRF, components
 from tests.support.brute_force import cases, legal_paths, log_weight
 
+SIZE = grammar().size
+
 
 def crf_of(case) -> ConstrainedCRF:
     crf = ConstrainedCRF(case.rules.transitions, case.rules.starts, case.rules.ends)
@@ -153,9 +155,13 @@ def test_an_impossible_label_set_has_likelihood_zero():
 @pytest.mark.parametrize(
     ("shape", "mask", "problem"),
     [
-        ((1, 3, 36), torch.ones(1, 3), "36 emissions a residue; the CRF has 37 states"),
-        ((1, 3, 37), torch.ones(1, 4), "mask"),
-        ((1, 3, 37), torch.zeros(1, 3), "residue at its first position"),
+        (
+            (1, 3, SIZE - 1),
+            torch.ones(1, 3),
+            f"{SIZE - 1} emissions a residue; the CRF has {SIZE} states",
+        ),
+        ((1, 3, SIZE), torch.ones(1, 4), "mask"),
+        ((1, 3, SIZE), torch.zeros(1, 3), "residue at its first position"),
     ],
 )
 def test_wrong_shapes_are_refused(shape, mask, problem):
@@ -174,8 +180,9 @@ def test_the_brute_force_itself_finds_what_can_be_counted_by_hand():
     assert len(legal_paths(rules, 1)) == 2  # inside, or outside
     # Two residues: I I, I M, O O, O M.
     assert len(legal_paths(rules, 2)) == 4
-    zero = np.zeros((37, 37)), np.zeros(37), np.zeros(37)
-    assert log_weight((0, 1), np.arange(74.0).reshape(2, 37), *zero) == 0 + 38
+    zero = np.zeros((SIZE, SIZE)), np.zeros(SIZE), np.zeros(SIZE)
+    emissions = np.arange(2.0 * SIZE).reshape(2, SIZE)
+    assert log_weight((0, 1), emissions, *zero) == 0 + (SIZE + 1)
 
 
 @given(cases(), st.integers(0, 3), st.sampled_from([1.0, 3.0]))

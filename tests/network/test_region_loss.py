@@ -2,12 +2,12 @@ import pytest
 import torch
 
 from peft_sp.biology.alphabet import encode
-from peft_sp.biology.grammar import TYPES, state
+from peft_sp.biology.grammar import STATES, TYPES, state
 from peft_sp.network.region_loss import region_similarities, region_term
 
 
-def marginals_of(path, states=37):
-    return torch.eye(states)[torch.tensor(path)][None]
+def marginals_of(path):
+    return torch.eye(len(STATES))[torch.tensor(path)][None]
 
 
 def test_cosines_by_hand():
@@ -36,7 +36,7 @@ def test_which_types_count(kind, parts):
 
 def test_it_has_a_gradient():
     torch.manual_seed(0)
-    marginals = torch.rand(1, 4, 37, requires_grad=True)
+    marginals = torch.rand(1, 4, len(STATES), requires_grad=True)
     residues = torch.from_numpy(encode(["KLAV"]))
     region_term(marginals, residues, torch.tensor([1])).sum().backward()
     assert torch.isfinite(marginals.grad).all() and marginals.grad.abs().sum() > 0

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from peft_sp.biology.alphabet import encode
+from peft_sp.biology.grammar import grammar
 from peft_sp.errors import RecipeError
 from peft_sp.io.recipe_files import shipped
 from peft_sp.network.backbone import NAMES
@@ -167,7 +168,7 @@ def test_it_builds_on_a_backbone_of_its_depth(name, tiny_backbone_of):
     # As a step under the recipe's precision; gradients reach all that is to be trained.
     half = recipe.optimisation.precision == "bfloat16"
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
-        output = model(RESIDUES, torch.ones(2, 21, 37, dtype=torch.bool))
+        output = model(RESIDUES, torch.ones(2, 21, grammar().size, dtype=torch.bool))
     assert output.log_likelihood is not None
     (output.emissions.float().sum() + output.marginals[..., 3].sum()).backward()
     assert all(p.grad is not None for p in model.parameter_groups()[0])

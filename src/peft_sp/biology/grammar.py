@@ -1,6 +1,6 @@
 """The signal peptide types and the state grammar, derived from one declaration a type.
 
-A protein's first residues are read as a path through 37 states. Each type owns its states
+A protein's first residues are read as a path through states. Each type owns its states
 and no transition joins two types, so with forbidden transitions at exactly minus infinity
 the marginals of a type's states sum to P(type | sequence) at every position.
 
@@ -11,7 +11,7 @@ a change here is a change of `GRAMMAR_VERSION`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -27,65 +27,142 @@ TOPOLOGY = ("I", "M", "O")
 _TOPOLOGY_STEPS = "I->M->O, O->M->I"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TypeDeclaration:
-    """All facts of one type; everything else in this module is derived from them.
+    """All facts of one type; states, targets, columns and files are derived from them.
 
-    steps: arrows between its states; every state may also repeat, except those in `once`.
-    cut_after: the state of the signal peptide's last residue, "" where nothing is cut.
-    starts: the states a protein may begin in.
-    label: the letter of the signal peptide's residues in three-line label files.
     signalp6_name, title: what SignalP 6 calls it in tables and in `output.json`.
+    mechanism: what translocates the protein and which peptidase cuts it, as "Sec/SPI".
+    label: the letter of the signal peptide's residues in three-line label files.
+    steps: arrows between its states; every state may also repeat, except those in `once`.
+    starts: the states a protein may begin in.
+    cut_after: the state of the signal peptide's last residue, "" where nothing is cut.
+    behind_h: residues between h-region and cut, at least (those of the c-region or lipobox).
+    contrasts: the pairs of states whose regions should differ in composition, as published.
+    eukaryotic: whether eukaryotes have it, as well as bacteria and archaea.
     feature, note: GFF3's feature of its signal peptide, and the attribute that tells it apart.
     """
 
     name: str
     signalp6_name: str
-    mechanism: str
-    label: str
-    steps: str
-    cut_after: str
-    starts: tuple[str, ...]
+    title: str
+    mechanism: str = ""
+    label: str = ""
+    steps: str = ""
     once: tuple[str, ...] = ()
-    title: str = ""
+    starts: tuple[str, ...] = ("N",)
+    cut_after: str = ""
+    behind_h: int = 2
+    contrasts: tuple[tuple[str, str], ...] = ()
+    eukaryotic: bool = False
     feature: str = "signal_peptide"
     note: str = "."
 
+    @property
+    def arrows(self) -> list[tuple[str, str]]:
+        """Its transitions [from, to], those of the topology aside."""
+        return _arrows(self.steps)
+
+    @cached_property
+    def states(self) -> tuple[str, ...]:
+        """Names of its states, those of the topology last."""
+        own = dict.fromkeys(name for arrow in self.arrows for name in arrow)
+        return (*(name for name in own if name not in TOPOLOGY), *TOPOLOGY)
+
+    @property
+    def is_twin_arginine(self) -> bool:
+        """Whether its n-region has a twin-arginine motif."""
+        return "RR" in self.states
+
+    @property
+    def is_lipoprotein(self) -> bool:
+        """Whether it is cut before a cysteine that carries a lipid, behind a lipobox."""
+        return "C1" in self.states
+
+    @property
+    def is_pilin(self) -> bool:
+        """Whether it is cut behind the n-region, so that the protein keeps motif and h-region."""
+        return "P" in self.states
+
+
+def _arrows(steps: str) -> list[tuple[str, str]]:
+    """Transitions [from, to] of some steps: "A->B->C, D->A" has three."""
+    chains = [chain.strip() for chain in steps.split(",")]
+    return [arrow for chain in chains for arrow in pairwise(chain.split("->"))]
+
 
 DECLARATIONS = (
-    TypeDeclaration("NO_SP", "OTHER", "", "", "", "", ("I", "O"), title="Other"),
     TypeDeclaration(
-        *("SP", "SP", "Sec/SPI", "S", "N->H->C->O", "C", ("N",)),
+        name="NO_SP",
+        signalp6_name="OTHER",
+        title="Other",
+        starts=("I", "O"),
+        eukaryotic=True,
+    ),
+    TypeDeclaration(
+        name="SP",
+        signalp6_name="SP",
         title="Signal Peptide (Sec/SPI)",
+        mechanism="Sec/SPI",
+        label="S",
+        steps="N->H->C->O",
+        cut_after="C",
+        behind_h=3,
+        contrasts=(("N", "H"), ("H", "C")),
+        eukaryotic=True,
     ),
     TypeDeclaration(
-        *("LIPO", "LIPO", "Sec/SPII", "L", "N->H->CS->C1->O", "CS", ("N",)),
-        once=("C1",),
+        name="LIPO",
+        signalp6_name="LIPO",
         title="Lipoprotein signal peptide (Sec/SPII)",
-        feature="lipoprotein_signal_peptide",
-    ),
-    TypeDeclaration(
-        *("TAT", "TAT", "Tat/SPI", "T", "N->RR->N, N->H->C->O", "C", ("N",)),
-        title="TAT signal peptide (Tat/SPI)",
-        note="Note=TAT",
-    ),
-    TypeDeclaration(
-        *("TATLIPO", "TATLIPO", "Tat/SPII", "T", "N->RR->N, N->H->CS->C1->O", "CS", ("N",)),
+        mechanism="Sec/SPII",
+        label="L",
+        steps="N->H->CS->C1->O",
         once=("C1",),
+        cut_after="CS",
+        contrasts=(("N", "H"),),
+        feature="lipoprotein_signal_peptide",
+    ),
+    TypeDeclaration(
+        name="TAT",
+        signalp6_name="TAT",
+        title="TAT signal peptide (Tat/SPI)",
+        mechanism="Tat/SPI",
+        label="T",
+        steps="N->RR->N, N->H->C->O",
+        cut_after="C",
+        contrasts=(("H", "C"),),
+        note="Note=TAT",
+    ),
+    TypeDeclaration(
+        name="TATLIPO",
+        signalp6_name="TATLIPO",
         title="TAT Lipoprotein signal peptide (Tat/SPII)",
+        mechanism="Tat/SPII",
+        label="T",
+        steps="N->RR->N, N->H->CS->C1->O",
+        once=("C1",),
+        cut_after="CS",
         feature="lipoprotein_signal_peptide",
         note="Note=TAT",
     ),
     TypeDeclaration(
-        *("PILIN", "PILIN", "Sec/SPIII", "P", "P->CS->H->O, H->M, H->I", "P", ("P",)),
+        name="PILIN",
+        signalp6_name="PILIN",
         title="Pilin-like signal peptide (Sec/SPIII)",
+        mechanism="Sec/SPIII",
+        label="P",
+        steps="P->CS->H->O, H->M, H->I",
+        starts=("P",),
+        cut_after="P",
         note="Note=Pilin",
     ),
 )
 
 TYPES = tuple(declaration.name for declaration in DECLARATIONS)
+DECLARATION_OF_TYPE = {declaration.name: declaration for declaration in DECLARATIONS}
 NO_SP = TYPES[0]
-EUKARYOTIC_TYPES = ("NO_SP", "SP")
+EUKARYOTIC_TYPES = tuple(declaration.name for declaration in DECLARATIONS if declaration.eukaryotic)
 """The types that eukaryotes have; the others belong to bacteria and archaea."""
 
 
@@ -98,22 +175,10 @@ class State:
     name: str
 
 
-def _arrows(steps: str) -> list[tuple[str, str]]:
-    """Transitions [from, to] of a declaration's steps: "A->B->C, D->A" has three."""
-    chains = [chain.strip() for chain in steps.split(",")]
-    return [arrow for chain in chains for arrow in pairwise(chain.split("->"))]
-
-
-def _names(declaration: TypeDeclaration) -> tuple[str, ...]:
-    """Names of a type's states, those of the topology last."""
-    own = dict.fromkeys(name for arrow in _arrows(declaration.steps) for name in arrow)
-    return (*(name for name in own if name not in TOPOLOGY), *TOPOLOGY)
-
-
 STATES = tuple(
     State(index, type_name, name)
     for index, (type_name, name) in enumerate(
-        (declaration.name, name) for declaration in DECLARATIONS for name in _names(declaration)
+        (declaration.name, name) for declaration in DECLARATIONS for name in declaration.states
     )
 )
 _NUMBER = {(state.type, state.name): state.index for state in STATES}
@@ -160,15 +225,14 @@ def grammar() -> Grammar:
     starts, ends, before_cut = (np.zeros(size, dtype=bool) for _ in range(3))
     cuts: list[tuple[int, int]] = []
     for declaration in DECLARATIONS:
-        number = {name: state(declaration.name, name) for name in _names(declaration)}
+        number = {name: state(declaration.name, name) for name in declaration.states}
         for name, index in number.items():
             transitions[index, index] = name not in declaration.once
-        arrows = _arrows(declaration.steps)
-        for source, target in arrows + _arrows(_TOPOLOGY_STEPS):
+        for source, target in declaration.arrows + _arrows(_TOPOLOGY_STEPS):
             transitions[number[source], number[target]] = True
         cuts += [
             (number[source], number[target])
-            for source, target in arrows
+            for source, target in declaration.arrows
             if source == declaration.cut_after
         ]
         starts[[number[name] for name in declaration.starts]] = True

@@ -10,25 +10,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peft_sp.biology import drawing
-from peft_sp.biology.grammar import DECLARATIONS, NO_SP, STATES, TOPOLOGY, WINDOW
+from peft_sp.biology.grammar import (
+    DECLARATION_OF_TYPE,
+    DECLARATIONS,
+    NO_SP,
+    STATES,
+    TOPOLOGY,
+    WINDOW,
+    State,
+)
 
-REGION_OF_NAME = {
-    "N": "n-region",
-    "P": "n-region",
-    "RR": "twin-arginine motif",
-    "H": "h-region",
-    "C": "c-region",
+OTHER = "Other"
+_MEANING = {
+    "N": ("n-region", "n"),
+    "P": ("n-region", "P"),
+    "RR": ("twin-arginine motif", "RR"),
+    "H": ("h-region", "h"),
+    "C": ("c-region", "c"),
+    "CS": ("lipobox", "lipobox"),
+    "C1": ("lipid-modified cysteine", "cys"),
+    **dict.fromkeys(TOPOLOGY, ("", "")),
 }
-_LIPOBOX = {"CS": "lipobox", "C1": "lipid-modified cysteine"}
-_PILIN_MOTIF = {"CS": "pilin motif"}
+"""State by name -> the region it stands for, and what its column is called; "" for topology."""
+_PILIN_MEANING = {**_MEANING, "CS": ("pilin motif", "cons.")}
+MECHANISM_OF_TYPE = {declaration.name: declaration.mechanism for declaration in DECLARATIONS}
 
 
-def _region(type_name: str, state_name: str) -> str:
-    special = _PILIN_MOTIF if type_name == "PILIN" else _LIPOBOX
-    return REGION_OF_NAME.get(state_name) or special.get(state_name, "")
+def _meaning(state: State) -> tuple[str, str]:
+    return (_PILIN_MEANING if DECLARATION_OF_TYPE[state.type].is_pilin else _MEANING)[state.name]
 
 
-REGION_OF_STATE = tuple(_region(state.type, state.name) for state in STATES)
+REGION_OF_STATE = tuple(_meaning(state)[0] for state in STATES)
 """Region a state stands for, "" for topology."""
 REGIONS = tuple(dict.fromkeys(name for name in REGION_OF_STATE if name))
 """Names of all regions of signal peptides."""
@@ -36,28 +48,18 @@ SIGNAL_PEPTIDE = "signal peptide"
 """What `Prediction.span` calls all of it, from the first residue to the cleavage site."""
 _PARTS = {
     **{name: (name,) for name in REGIONS},
-    "lipobox": tuple(_LIPOBOX.values()),
+    "lipobox": ("lipobox", "lipid-modified cysteine"),
     SIGNAL_PEPTIDE: (),
 }
 """The regions that a region's span takes in."""
-MECHANISM_OF_TYPE = {declaration.name: declaration.mechanism for declaration in DECLARATIONS}
-
-OTHER = "Other"
-_COLUMN_OF_NAME = {
-    **{"N": "n", "H": "h", "C": "c", "RR": "RR", "P": "P"},
-    **{"CS": "lipobox", "C1": "cys"},
-}
 
 
-def _column(type_name: str, state_name: str) -> str:
-    if state_name in TOPOLOGY:
-        return OTHER
-    conserved = type_name == "PILIN" and state_name == "CS"
-    name = "cons." if conserved else _COLUMN_OF_NAME[state_name]
-    return f"{MECHANISM_OF_TYPE[type_name]} {name}"
+def _column(state: State) -> str:
+    name = _meaning(state)[1]
+    return f"{MECHANISM_OF_TYPE[state.type]} {name}" if name else OTHER
 
 
-COLUMN_OF_STATE = tuple(_column(state.type, state.name) for state in STATES)
+COLUMN_OF_STATE = tuple(map(_column, STATES))
 """Column of `Marginals.regions` that a state adds to."""
 MARGINAL_COLUMNS = tuple(dict.fromkeys(COLUMN_OF_STATE))
 """Columns of `Marginals.regions`: "Other" (no signal peptide, or behind it), then the regions of

@@ -11,7 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peft_sp.biology.alphabet import KYTE_DOOLITTLE
-from peft_sp.biology.grammar import DECLARATIONS, NO_SP, STATES, TOPOLOGY, grammar, state
+from peft_sp.biology.grammar import (
+    DECLARATION_OF_TYPE,
+    DECLARATIONS,
+    NO_SP,
+    STATES,
+    TOPOLOGY,
+    grammar,
+    state,
+)
 
 LABEL_OF_TYPE = {declaration.name: declaration.label for declaration in DECLARATIONS}
 _HYDROPHOBIC_WINDOW = 7
@@ -61,7 +69,8 @@ def _allow_signal_peptide(
     def allow(name: str, start: int, stop: int) -> None:
         allowed[max(start, 0) : stop, state(type_name, name)] = True
 
-    if type_name == "PILIN":
+    declaration = DECLARATION_OF_TYPE[type_name]
+    if declaration.is_pilin:
         motif_end = last + 1 + _PILIN_MOTIF
         membrane = labels.find("M", last)
         if membrane < 0:
@@ -74,9 +83,8 @@ def _allow_signal_peptide(
         return
 
     peak = hydrophobic_centre(sequence[: last + 1])
-    lipoprotein = type_name in ("LIPO", "TATLIPO")
-    h_start, h_stop = 2, last - 2 if type_name == "SP" else last - 1
-    if type_name in ("TAT", "TATLIPO"):
+    h_start, h_stop = 2, last + 1 - declaration.behind_h
+    if declaration.is_twin_arginine:
         motif = twin_arginine(sequence, peak)
         allow("N", 0, motif)
         allow("RR", motif, motif + 2)
@@ -85,9 +93,9 @@ def _allow_signal_peptide(
     else:
         allow("N", 0, peak)
     allow("H", h_start, max(h_stop, peak + 1))
-    if lipoprotein:
-        allowed[last - 1 : last + 2] = False
-        allow("CS", last - 1, last + 1)
+    if declaration.is_lipoprotein:
+        allowed[h_stop : last + 2] = False
+        allow("CS", h_stop, last + 1)
         allow("C1", last + 1, last + 2)
     else:
         allow("C", peak + 1, last + 1)

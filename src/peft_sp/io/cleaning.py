@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from peft_sp.biology.alphabet import RESIDUES, UNKNOWN
-from peft_sp.biology.grammar import WINDOW
+from peft_sp.biology.grammar import DECLARATIONS, ORGANISM_GROUPS, TOPOLOGY, WINDOW
 from peft_sp.biology.prediction import Protein
 from peft_sp.errors import InputError, OptionError, PeftSpError
 
@@ -23,10 +23,10 @@ LONG_ENOUGH_TO_SUSPECT = 15
 _KNOWN = RESIDUES.encode()
 _NUCLEOTIDES = b"ACGTUN"
 _LOOKS_LIKE_NUCLEOTIDES = 0.95
-_LABELS = frozenset("SLTPIMO")
+_LABELS = frozenset("".join((*TOPOLOGY, *(one.label for one in DECLARATIONS))))
 _LABELLED = 10
 """Residues from which on as many letters of labels behind them are no coincidence."""
-_GROUPED = re.compile(r"\|(?:EUKARYA|ARCHAEA|POSITIVE|NEGATIVE)\|[A-Z_]+\|\d$")
+_GROUPED = re.compile(rf"\|(?:{'|'.join(ORGANISM_GROUPS)})\|[A-Z_]+\|\d$")
 _PIR = re.compile(r"(?:P1|F1|DL|DC|RL|RC|N1|N3|XX);")
 _STRAY_BYTE = re.compile("[\udc80-\udcff]")
 _MARKS = re.compile(r"^[>#\s]+")

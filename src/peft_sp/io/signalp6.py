@@ -9,7 +9,7 @@ import json
 import re
 from datetime import datetime
 
-from peft_sp.biology.grammar import DECLARATIONS
+from peft_sp.biology.grammar import DECLARATION_OF_TYPE, DECLARATIONS
 from peft_sp.biology.prediction import Prediction, Protein, Region
 from peft_sp.io.plotting import plotter
 from peft_sp.io.plotting.residue_table import FreeNames
@@ -208,7 +208,7 @@ class SignalP6Writer:
 
 def _as_reported(prediction: Prediction) -> list[Region]:
     """Regions as the real tool gives them; Sec/SPIII signal peptides have none."""
-    if prediction.type == "PILIN":
+    if DECLARATION_OF_TYPE[prediction.type].is_pilin:
         return []
     return [region for region in map(prediction.span, _REGIONS) if region]
 

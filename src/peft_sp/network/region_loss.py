@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from peft_sp.biology.alphabet import AMINO_ACIDS
-from peft_sp.biology.grammar import TYPES, states_named
+from peft_sp.biology.grammar import DECLARATIONS, states_named
 
 _REGIONS = {
     # As published: the n-region holds no pilin state, the h-region does.
@@ -14,8 +14,11 @@ _REGIONS = {
     "h": states_named("H"),
     "c": states_named("C"),
 }
-_N_AGAINST_H = tuple(TYPES.index(name) for name in ("SP", "LIPO"))
-_H_AGAINST_C = tuple(TYPES.index(name) for name in ("SP", "TAT"))
+_N_AGAINST_H, _H_AGAINST_C = (
+    tuple(number for number, one in enumerate(DECLARATIONS) if pair in one.contrasts)
+    for pair in (("N", "H"), ("H", "C"))
+)
+"""Numbers of the types whose n- and h-regions, and whose h- and c-regions, should differ."""
 
 
 def region_similarities(marginals: Tensor, residues: Tensor) -> tuple[Tensor, Tensor]:
@@ -35,7 +38,7 @@ def region_similarities(marginals: Tensor, residues: Tensor) -> tuple[Tensor, Te
 
 
 def region_term(marginals: Tensor, residues: Tensor, types: Tensor) -> Tensor:
-    """Region term (B,): cos(n, h) for SP and LIPO plus cos(h, c) for SP and TAT.
+    """Region term (B,): cos(n, h) and cos(h, c), of the types that declare the contrast.
 
     types (B,): the annotated type's index in `TYPES`.
     """

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from peft_sp.biology.alphabet import PAD, RESIDUES, encode
-from peft_sp.biology.grammar import TOPOLOGY, TYPES, WINDOW, grammar, state
+from peft_sp.biology.grammar import DECLARATION_OF_TYPE, TOPOLOGY, TYPES, WINDOW, grammar, state
 from peft_sp.biology.tagging import allowed_states
 from peft_sp.errors import InputError
 from peft_sp.io.labelled import LabelledProtein
@@ -86,7 +86,7 @@ def tabulate(proteins: Sequence[LabelledProtein]) -> WindowTable:
     shortest = np.maximum(fixed.max(axis=1) + 1 + MATURE_RESIDUES, SHORTEST_FRAGMENT)
     # The mature part may be exchanged from behind the cysteine of a lipobox on. Pilins keep
     # theirs, which begins with the rest of their signal.
-    sites = [0 if p.type == "PILIN" else p.cleavage_site or 0 for p in proteins]
+    sites = [0 if DECLARATION_OF_TYPE[p.type].is_pilin else p.cleavage_site or 0 for p in proteins]
     return WindowTable(
         residues=torch.from_numpy(encode([p.sequence for p in proteins], WINDOW)),
         allowed=torch.from_numpy(allowed),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from peft_sp.biology.grammar import DECLARATION_OF_TYPE
 from peft_sp.biology.prediction import MARGINAL_COLUMNS, OTHER, Marginals, Prediction
 
 # The real table has no column for a lipobox, whose residues are nothing else in it.
@@ -69,7 +70,7 @@ def _labels(prediction: Prediction) -> bytes:
     labels = bytearray(b"O" * len(prediction.protein.window))
     for region in prediction.regions:
         letter = _LABELS[region.name]
-        if prediction.type == "PILIN" and region.name == "n-region":
+        if region.name == "n-region" and DECLARATION_OF_TYPE[prediction.type].is_pilin:
             letter = b"P"
         labels[region.start - 1 : region.end] = letter * (region.end - region.start + 1)
     return bytes(labels)
