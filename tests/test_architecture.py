@@ -170,11 +170,13 @@ from peft_sp.network.checkpoint import load_checkpoint
 from peft_sp.training.export import export
 from peft_sp.training.recipe import read_recipe
 from peft_sp.training.runs import run
+from peft_sp.training.search.space import space_of
 from peft_sp.network.tuning import BitFit
 
 place = Path({str(tmp_path / "model")!r})
 recipe = read_recipe({str(recipe)!r})
 assert recipe.tuning == BitFit(layers=1)
+assert space_of(recipe)["tuning.layers"].extremes() == (1, 2)
 run(recipe, place)
 names = [n for n, p in load_checkpoint(place).encoder.named_parameters() if p.requires_grad]
 assert names and all("layer.1." in name and name.endswith("bias") for name in names)
@@ -292,22 +294,32 @@ def test_a_type_is_one_declaration(copy, good, tmp_path):
         (
             "\n)\n\nTYPES",
             "\n    TypeDeclaration(\n"
-            '        *("SPX", "SPX", "Sec/SPX", "X", "N->H->C->O", "C", ("N",)),\n'
+            '        name="SPX",\n'
+            '        signalp6_name="SPX",\n'
             '        title="Another signal peptide (Sec/SPX)",\n'
+            '        mechanism="Sec/SPX",\n'
+            '        label="X",\n'
+            '        steps="N->H->C->O",\n'
+            '        cut_after="C",\n'
+            "        behind_h=4,\n"
+            '        contrasts=(("H", "C"),),\n'
             '        note="Note=SPX",\n'
             "    ),\n)\n\nTYPES",
         ),
+        ("GRAMMAR_VERSION = 1\n", "GRAMMAR_VERSION = 2\n"),
     )
     code = f"""
 import torch
-from peft_sp.biology.alphabet import encode
 from peft_sp.biology.grammar import STATES, TYPES, grammar, state
 from peft_sp.biology.prediction import MARGINAL_COLUMNS
 from peft_sp.biology.tagging import allowed_states
+from peft_sp.errors import ModelError
+from peft_sp.inference.loading import load
 from peft_sp.io.registry.model_config import ModelConfig
 from peft_sp.network.checkpoint import save_checkpoint
 from peft_sp.network.model import build_model
 from peft_sp.network.onnx.graph import export_onnx
+from peft_sp.network.region_loss import region_term
 from peft_sp.network.settings import ModelSettings, StudentSettings
 
 assert len(STATES) == 37 + 6 and TYPES[-1] == "SPX"
@@ -316,6 +328,16 @@ assert MARGINAL_COLUMNS[-3:] == ("Sec/SPX n", "Sec/SPX h", "Sec/SPX c")
 sequence = "MKKTAIAIAVALAGFATVAQAAPKDNT"
 allowed = allowed_states(sequence, "X" * 21 + "O" * 6, "SPX")
 assert allowed[5, state("SPX", "N")] and allowed[25, state("SPX", "O")]
+assert allowed[16, state("SPX", "H")] and not allowed[17, state("SPX", "H")]
+path = torch.tensor([[state("SPX", name) for name in "NHC"]])
+marginals = torch.eye(len(STATES))[path]
+assert region_term(marginals, torch.zeros(1, 3), torch.tensor([len(TYPES) - 1])) == 1
+try:
+    load("fast")
+except ModelError as error:
+    assert "formats 1 to" in str(error) and "with grammar 2" in str(error)
+else:
+    raise AssertionError("the bundled model has fewer states")
 
 settings = ModelSettings(student=StudentSettings(width=8, hidden=8, convolutions=0))
 model = build_model(settings)

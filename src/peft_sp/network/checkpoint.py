@@ -136,7 +136,7 @@ def _peft_model(model: SignalPeptideModel) -> PeftModel | None:
 
 
 def _encoder_file(settings: ModelSettings) -> str:
-    whole = settings.tuning is None or settings.tuning.method == "full"
+    whole = settings.tuning is None or settings.tuning.trained == "backbone"
     return ENCODER if whole else ADAPTER
 
 

@@ -101,14 +101,15 @@ def build_model(settings: ModelSettings, backbones: Backbones | None = None) -> 
     assert settings.backbone is not None and settings.tuning is not None
     config = read_config(settings.backbone)
     problems = settings.tuning.problems(config)
-    if settings.tuning.method == "full" and settings.backbone_precision != "float32":
+    whole = settings.tuning.trained == "backbone"
+    if whole and settings.backbone_precision != "float32":
         problems.append(
             'backbone_precision "bfloat16" is too coarse for parameters that are trained, and '
-            'method = "full" trains the backbone'
+            f'method = "{settings.tuning.method}" trains the backbone'
         )
     if problems:
         raise RecipeError(f"backbone '{settings.backbone}'", problems)
-    if backbones is None or settings.tuning.method == "full":
+    if backbones is None or whole:
         backbones = Backbones()  # of its own: what is trained whole cannot be shared
     encoder, fingerprint = backbones.take(settings.backbone, settings.backbone_precision)
     backbone = Backbone(encoder, token_ids(settings.backbone))

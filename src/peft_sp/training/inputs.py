@@ -163,7 +163,7 @@ def read_inputs(recipe: Recipe) -> TrainingInputs:
     """
     options = recipe.distillation
     teachers, unlabelled = (options.teachers, options.unlabelled) if options else ((), ())
-    full = recipe.tuning is not None and recipe.tuning.method == "full"
+    whole = recipe.tuning is not None and recipe.tuning.trained == "backbone"
     backbone = None
     if recipe.backbone is not None:
         backbone = (recipe.backbone, recipe.backbone_precision)
@@ -174,7 +174,7 @@ def read_inputs(recipe: Recipe) -> TrainingInputs:
         data_sha256=data_hash(recipe.data),
         backbone=backbone,
         # What is trained whole cannot be shared.
-        backbones=None if full or backbone is None else Backbones(),
+        backbones=None if whole or backbone is None else Backbones(),
         teachers=tuple(map(read_teacher, teachers)),
         unlabelled=tuple(UnlabelledFile(path, data_hash(path)) for path in unlabelled),
     )

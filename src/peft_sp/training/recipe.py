@@ -69,7 +69,7 @@ class Recipe(ModelSettings):
     @model_validator(mode="after")
     def _no_idle_options(self) -> Recipe:
         """Refuse options of parts that are not trained, which would have no effect."""
-        frozen = self.tuning is not None and self.tuning.method == "frozen"
+        frozen = self.tuning is not None and self.tuning.trained == "nothing"
         rate = Optimisation.model_fields["learning_rate"].default
         if frozen and self.optimisation.learning_rate != rate:
             raise ValueError(

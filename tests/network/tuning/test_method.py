@@ -12,7 +12,7 @@ from peft_sp.network.backbone import Backbone, load_encoder, read_config, token_
 from peft_sp.network.checkpoint import load_checkpoint, save_checkpoint
 from peft_sp.network.model import build_model
 from peft_sp.network.settings import ModelSettings
-from peft_sp.network.tuning import IA3, Adapter, LoRA, Prompt
+from peft_sp.network.tuning import IA3, Adapter, Frozen, Full, LoRA, Prompt
 from tests.support.networks import (
     PROMPTS,
     UNCHANGED,
@@ -137,6 +137,30 @@ def test_impossible_settings_are_refused(tiny_backbone, method, problem):
     assert method.problems(config)
     with pytest.raises(RecipeError, match=problem):
         build_model(settings_of(tiny_backbone, method))
+
+
+@pytest.mark.parametrize(
+    ("method", "candidates"),
+    [
+        (LoRA(), {"rank": (4, 8, 16), "alpha": (4, 8, 16, 32), "layers": range(1, 7)}),
+        (IA3(layers=2), {"layers": range(1, 7)}),
+        (Adapter(), {"bottleneck": (40, 80, 160), "layers": range(1, 7)}),
+        (Prompt(), {"length": (5, 10, 20, 50)}),
+        (
+            Prompt(position="topmost", layers=2),
+            {"length": (5, 10, 20, 50), "layers": range(1, 7)},
+        ),
+        (Frozen(), {}),
+        (Full(), {}),
+    ],
+    ids=str,
+)
+def test_what_a_search_varies(method, candidates):
+    own = method.search_candidates(width=320, depth=6)
+    # Options are drawn in this order, so a study with a seed depends on it.
+    assert list(own.items()) == list(candidates.items())
+    assert set(own) <= set(type(method).model_fields)
+    assert "layers" not in method.search_candidates(width=320, depth=1), "there is no choice"
 
 
 @pytest.mark.parametrize("method", [LoRA(rank=4), Adapter(), Prompt(position="all"), IA3()])

@@ -1,8 +1,10 @@
 """Ways to adapt a backbone with few parameters: one a file, all of the shape of `Method`."""
 
 from peft_sp.network.tuning.adapter import Adapter
-from peft_sp.network.tuning.baseline import Frozen, Full
-from peft_sp.network.tuning.lora import IA3, LoRA
+from peft_sp.network.tuning.frozen import Frozen
+from peft_sp.network.tuning.full import Full
+from peft_sp.network.tuning.ia3 import IA3
+from peft_sp.network.tuning.lora import LoRA
 from peft_sp.network.tuning.method import Method
 from peft_sp.network.tuning.prompt import Prompt
 

@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from peft_sp.network.tuning.method import LastLayersMethod
+from peft_sp.network.tuning.method import LastLayersMethod, Values
 
 if TYPE_CHECKING:
     from transformers import EsmConfig
@@ -36,6 +36,11 @@ class Adapter(LastLayersMethod):
                 f"of {config.hidden_size}"
             )
         return problems
+
+    def search_candidates(self, width: int, depth: int) -> dict[str, Values]:
+        """Width of the bottleneck and number of layers."""
+        own = {"bottleneck": (width // 8, width // 4, width // 2)}
+        return {**own, **super().search_candidates(width, depth)}
 
     def apply(self, backbone: Backbone) -> None:
         """Put the bottlenecks behind the two output projections of each layer."""

@@ -1,16 +1,15 @@
-"""Low-rank adaptation (Hu et al. 2021) and IA3 (Liu et al. 2022), through `peft`."""
+"""Low-rank adaptation (LoRA; Hu et al. 2021), through `peft`."""
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from peft_sp.network.tuning.method import LastLayersMethod
+from peft_sp.network.tuning.method import LastLayersMethod, Values
+from peft_sp.network.tuning.wrapping import modules_of_layers, wrap
 
 if TYPE_CHECKING:
-    from peft import PeftConfig
     from transformers import EsmConfig
 
     from peft_sp.network.backbone import Backbone
@@ -41,11 +40,16 @@ class LoRA(LastLayersMethod):
             )
         return problems
 
+    def search_candidates(self, width: int, depth: int) -> dict[str, Values]:
+        """Rank, scale and number of layers."""
+        own = {"rank": (4, 8, 16), "alpha": (4, 8, 16, 32)}
+        return {**own, **super().search_candidates(width, depth)}
+
     def apply(self, backbone: Backbone) -> None:
         """Wrap the encoder by `peft`, which adds the low-rank updates."""
         from peft import LoraConfig
 
-        _wrap(
+        wrap(
             backbone,
             LoraConfig(
                 r=self.rank,
@@ -53,43 +57,9 @@ class LoRA(LastLayersMethod):
                 lora_dropout=self.dropout,
                 use_dora=self.dora,
                 use_rslora=self.rslora,
-                target_modules=_modules(
+                target_modules=modules_of_layers(
                     self.numbers(backbone.depth),
                     r"attention\.(self\.(query|key|value)|output\.dense)",
                 ),
             ),
         )
-
-
-class IA3(LastLayersMethod):
-    """Trained factors of keys, values and inner feed-forward activations, all 1 at the start."""
-
-    method: Literal["ia3"] = "ia3"
-
-    def apply(self, backbone: Backbone) -> None:
-        """Wrap the encoder by `peft`, which adds the factors."""
-        from peft import IA3Config
-
-        numbers = self.numbers(backbone.depth)
-        _wrap(
-            backbone,
-            IA3Config(
-                target_modules=_modules(numbers, r"(attention\.self\.(key|value)|output\.dense)"),
-                feedforward_modules=_modules(numbers, r"output\.dense"),
-            ),
-        )
-
-
-def _modules(numbers: range, names: str) -> str:
-    """A pattern for `peft` of modules in some layers; it matches whole names."""
-    layers = "|".join(map(str, numbers))
-    return rf"encoder\.layer\.({layers})\.{names}"
-
-
-def _wrap(backbone: Backbone, config: PeftConfig) -> None:
-    from peft import get_peft_model
-
-    with warnings.catch_warnings():
-        # peft asks transformers for attributes that the latter is renaming.
-        warnings.simplefilter("ignore", FutureWarning)
-        backbone.encoder = get_peft_model(backbone.esm, config)

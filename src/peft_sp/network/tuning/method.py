@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,14 +12,28 @@ if TYPE_CHECKING:
     from peft_sp.network.backbone import Backbone
 
 
+Values = tuple[int, ...] | range
+"""Values of an option that a search may try: some choices, or all integers of a range."""
+Trained = Literal["nothing", "part", "backbone"]
+"""What of the encoder is trained: nothing, parameters added to it or a part of its own, or all."""
+
+
 class Method(BaseModel):
     """A way to adapt a backbone whose own parameters come frozen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    trained: ClassVar[Trained] = "part"
 
     def problems(self, config: EsmConfig) -> list[str]:
         """Which of these settings do not fit a backbone, one sentence each."""
         return []
+
+    def search_candidates(self, width: int, depth: int) -> dict[str, Values]:
+        """Options that `peft-sp tune` varies by default, with their values, in order.
+
+        width, depth: of the backbone.
+        """
+        return {}
 
     def apply(self, backbone: Backbone) -> None:
         """Add to the backbone what is to be trained. Nothing else of it is."""
@@ -47,6 +61,10 @@ class LastLayersMethod(Method):
                 f'{depth}, or "all"'
             ]
         return []
+
+    def search_candidates(self, width: int, depth: int) -> dict[str, Values]:
+        """The number of layers, where there is a choice."""
+        return {"layers": range(1, depth + 1)} if depth > 1 else {}
 
     def untouched(self, depth: int) -> int:
         """All layers but the last N."""

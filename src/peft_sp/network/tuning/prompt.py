@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from peft_sp.network.tuning.method import Method
+from peft_sp.network.tuning.method import Method, Values
 
 if TYPE_CHECKING:
     from transformers import EsmConfig
@@ -47,6 +47,13 @@ class Prompt(Method):
                 f'position = "topmost" takes 1 to {depth}'
             ]
         return []
+
+    def search_candidates(self, width: int, depth: int) -> dict[str, Values]:
+        """Number of vectors, and of layers where the position has one."""
+        own: dict[str, Values] = {"length": (5, 10, 20, 50)}
+        if self.layers is not None and depth > 1:
+            own["layers"] = range(1, depth + 1)
+        return own
 
     def apply(self, backbone: Backbone) -> None:
         """Add the vectors, and the network that re-parameterises them."""

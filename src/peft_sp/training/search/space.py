@@ -79,22 +79,16 @@ def _default(recipe: Recipe) -> Space:
     }
     if tuning is None or recipe.backbone is None:
         return space
-    if tuning.method == "frozen":
+    if tuning.trained == "nothing":
         del space["optimisation.learning_rate"]  # the encoder does not learn
     config = read_config(recipe.backbone)
     width, depth = int(config.hidden_size), int(config.num_hidden_layers)
-    choices: dict[str, tuple[int, ...]] = {
-        "rank": (4, 8, 16),
-        "alpha": (4, 8, 16, 32),
-        "bottleneck": (width // 8, width // 4, width // 2),
-        "length": (5, 10, 20, 50),
-    }
-    for name, values in choices.items():
-        if hasattr(tuning, name):
-            space[f"tuning.{name}"] = Candidates(choices=values)
-    # None where prompts stand at a position that has no number of layers.
-    if getattr(tuning, "layers", None) is not None and depth > 1:
-        space["tuning.layers"] = Candidates(low=1, high=depth)
+    for name, values in tuning.search_candidates(width, depth).items():
+        space[f"tuning.{name}"] = (
+            Candidates(low=values[0], high=values[-1])
+            if isinstance(values, range)
+            else Candidates(choices=values)
+        )
     return space
 
 

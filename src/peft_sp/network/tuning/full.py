@@ -1,31 +1,19 @@
-"""The two ends between which the methods lie: train nothing of the backbone, or all of it."""
+"""Full fine-tuning, the baseline that trains all of the backbone."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from peft_sp.network.tuning.method import Method
+from peft_sp.network.tuning.method import Method, Trained
 
 if TYPE_CHECKING:
     from peft_sp.network.backbone import Backbone
 
 
-class Frozen(Method):
-    """Only the head is trained."""
-
-    method: Literal["frozen"] = "frozen"
-
-    def apply(self, backbone: Backbone) -> None:
-        """Leave the backbone as it is."""
-
-    def untouched(self, depth: int) -> int:
-        """Every layer."""
-        return depth
-
-
 class Full(Method):
     """Everything is trained; the result holds the whole backbone, changed."""
 
+    trained: ClassVar[Trained] = "backbone"
     method: Literal["full"] = "full"
 
     def apply(self, backbone: Backbone) -> None:

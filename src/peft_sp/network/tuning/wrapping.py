@@ -1,0 +1,30 @@
+"""How a method that the `peft` library implements is put on a backbone."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from peft import PeftConfig
+
+    from peft_sp.network.backbone import Backbone
+
+
+def modules_of_layers(numbers: range, names: str) -> str:
+    """A pattern for `peft` of modules in some layers; it matches whole names.
+
+    numbers: of the layers, from 0; names: a pattern of the modules' names within a layer.
+    """
+    layers = "|".join(map(str, numbers))
+    return rf"encoder\.layer\.({layers})\.{names}"
+
+
+def wrap(backbone: Backbone, config: PeftConfig) -> None:
+    """Put the encoder into a `peft` model, which adds what the config describes."""
+    from peft import get_peft_model
+
+    with warnings.catch_warnings():
+        # peft asks transformers for attributes that the latter is renaming.
+        warnings.simplefilter("ignore", FutureWarning)
+        backbone.encoder = get_peft_model(backbone.esm, config)
