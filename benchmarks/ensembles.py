@@ -31,6 +31,7 @@ from peft_sp.inference.batching import compute
 from peft_sp.inference.decoding import CrfScores, Decoder
 from peft_sp.inference.loading import load
 from peft_sp.io.labelled import LabelledProtein, partition, read_labelled
+from peft_sp.io.registry.accuracy import CLEAVAGE_METRICS, SUMMARY_METRICS
 from peft_sp.io.registry.model_config import ModelConfig
 from peft_sp.training.evaluation.calibration import fit_temperature
 from peft_sp.training.evaluation.metrics import BIG_CLASSES, Outcomes, score
@@ -131,10 +132,10 @@ def outcomes(
 
 def row(name: str, parts: Sequence[Outcomes]) -> str:
     scores = score(Outcomes.concatenate(parts), 0)
-    of = {(c.organism, c.type): c for c in scores.per_class}
-    cells = [f"{scores.mean_mcc2:.3f}", f"{scores.big_mcc2:.3f}", f"{scores.multiclass_mcc:.3f}"]
+    of = {(c.organism, c.type): c for c in scores.classes}
+    cells = [metric.text(scores) for metric in SUMMARY_METRICS]
     cells += [f"{of[key].mcc2:.3f}" for key in BIG_CLASSES]
-    cells += [f"{of[key].recall[0]:.3f} / {of[key].precision[0]:.3f}" for key in BIG_CLASSES[:1]]
+    cells.append(" / ".join(metric.text(of[BIG_CLASSES[0]]) for metric in CLEAVAGE_METRICS))
     return f"| {name} | {' | '.join(cells)} |"
 
 
@@ -172,7 +173,8 @@ def main() -> None:
         others = Outcomes.concatenate([alone[member][n] for n in range(3) if n != fold])
         return fit_temperature(others.probabilities, others.true_type)
 
-    print("| | mean MCC2 | five big | multi-class | Euk SP | Neg SP | Neg LIPO | Neg TAT ", end="")
+    titles = " | ".join(metric.title for metric in SUMMARY_METRICS)
+    print(f"| | {titles} | Euk SP | Neg SP | Neg LIPO | Neg TAT ", end="")
     print("| Pos LIPO | CS Euk SP |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
     for name, parts in zip(names, alone, strict=True):
         print(row(f"{name} alone", parts))

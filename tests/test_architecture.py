@@ -6,17 +6,13 @@ Each change that the page describes is made in a copy of the package, whose prog
 from __future__ import annotations
 
 import ast
-import os
 import re
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from scripts.architecture import SOURCE, picture, read_house
 
 from tests.support.commands import rows
+from tests.support.package_copy import Copy
 from tests.support.paths import ROOT
 
 PAGE = ROOT / "docs" / "architecture.md"
@@ -70,38 +66,6 @@ def test_every_function_that_the_page_names_is_there():
         for part in inner:
             trees = [names_in(tree)[part] for tree in trees if part in names_in(tree)]
         assert trees, f"there is no {name}"
-
-
-class Copy:
-    """A copy of the package that can be changed, and programs that run with it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.package = folder / "src" / "peft_sp"
-        shutil.copytree(SOURCE, self.package, ignore=shutil.ignore_patterns("__pycache__"))
-
-    def edit(self, name: str, *changes: tuple[str, str]) -> None:
-        path = self.package / name
-        text = path.read_text()
-        for old, new in changes:
-            assert old in text, f"{name} has no {old!r}"
-            text = text.replace(old, new)
-        path.write_text(text)
-
-    def add(self, name: str, text: str) -> None:
-        (self.package / name).write_text(text)
-
-    def run(self, code: str) -> str:
-        """What some code prints that uses the copy."""
-        search = os.pathsep.join([str(self.package.parent), str(ROOT)])
-        run = subprocess.run(
-            [sys.executable, "-c", code],
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, "PYTHONPATH": search, "PYTHONSAFEPATH": "1"},
-        )
-        assert run.returncode == 0, run.stderr
-        return run.stdout
 
 
 @pytest.fixture
@@ -284,6 +248,40 @@ def test_a_column_of_the_table_is_one_field(copy, good, tmp_path):
     lines = (tmp_path / "out" / "predictions.tsv").read_text().splitlines()
     head, first, _ = (line.split("\t") for line in lines)
     assert head[-3:] == ["first_residue", "length", "warnings"] and first[-3] == "M"
+
+
+METRIC = """
+from peft_sp.io.registry.accuracy import Figures, summary
+from peft_sp.training.evaluation.model_card import table
+from tests.training.evaluation.test_metrics import random_outcomes, score
+figures = score(random_outcomes()).figures
+assert Figures.of(figures.to_json(), "") == figures
+print(summary(figures), table(figures), summary(Figures.of({}, "")), sep="\\n")
+"""
+
+
+@pytest.mark.integration
+def test_a_metric_is_a_field_and_an_entry(copy):
+    copy.edit(
+        "training/evaluation/metrics.py",
+        ("    multiclass_mcc: float\n", "    multiclass_mcc: float\n    accuracy: float\n"),
+        (
+            "        classes=tuple(classes),\n",
+            "        accuracy=float((outcomes.true_type == outcomes.type).mean()),\n"
+            "        classes=tuple(classes),\n",
+        ),
+    )
+    copy.edit(
+        "io/registry/accuracy.py",
+        (
+            "    classes: tuple[ClassFigures",
+            "    accuracy: float | None = optional(_FRACTION)\n    classes: tuple[ClassFigures",
+        ),
+        ("SUMMARY_METRICS = (\n", 'SUMMARY_METRICS = (\n    Metric("accuracy", "right types"),\n'),
+    )
+    first, *card, last = copy.run(METRIC).splitlines()
+    assert first.startswith("right types 0.910, mean MCC2 ")
+    assert card[-1].startswith("right types: **0.910**; ") and last.startswith("right types –, ")
 
 
 @pytest.mark.integration

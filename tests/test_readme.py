@@ -19,7 +19,6 @@ from peft_sp.biology.grammar import TYPES
 from peft_sp.io.labelled import read_labelled
 from peft_sp.io.registry.lookup import bundled
 from peft_sp.training.evaluation.metrics import BIG_CLASSES, Outcomes, score
-from peft_sp.training.evaluation.model_card import figures
 from peft_sp.training.evaluation.published import SIGNALP6_CLEAVAGE, SIGNALP6_MCC2
 from peft_sp.training.recipe import read_recipe
 from peft_sp.training.runs import comparable_settings
@@ -161,7 +160,7 @@ def test_out_of_fold_predictions_give_these_figures(shared, name):
         np.array([int(row[9] or 0) for row in rows]),
         np.array([[float(x) for x in row[2:8]] for row in rows]),
     )
-    found = figures(score(outcomes))
+    found = score(outcomes).figures.to_json()
     measured = measured_of(name)["pooled"]
     assert found["mean_mcc2"] == measured["mean_mcc2"]
     for mine, theirs in zip(found["classes"], measured["classes"], strict=True):

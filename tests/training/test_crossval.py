@@ -51,7 +51,7 @@ def test_every_protein_is_predicted_once_by_a_model_that_never_saw_it(
     recipe = recipe_of(labelled_file)
     inputs = read_inputs(recipe)
     result = crossvalidate(recipe, tmp_path / "cv", inputs)
-    assert result.pooled.count == len(labelled)
+    assert result.pooled.proteins == len(labelled)
     rows = table_of(tmp_path / "cv")[1:]
     expected = [
         (p.accession, str(p.partition)) for n in (0, 1, 2) for p in labelled if p.partition == n

@@ -12,7 +12,6 @@ from peft_sp.io.labelled import partition, read_labelled
 from peft_sp.network.model import build_model, seed_everything
 from peft_sp.training.evaluation.calibration import fit_temperature, temper
 from peft_sp.training.evaluation.metrics import Outcomes, score
-from peft_sp.training.evaluation.model_card import figures
 from peft_sp.training.inputs import read_inputs
 from peft_sp.training.recipe import Recipe
 from peft_sp.training.runs import run
@@ -148,7 +147,7 @@ def test_lora_run_from_recipe_to_prediction(tiny_backbone, labelled, labelled_fi
     predictor = load(tmp_path / "model")
     tested = partition(labelled, [0])
     outcomes = Outcomes.predicted(predictor.backend, tested)
-    assert figures(score(outcomes, 1000)) == figures(trained.test.scores)
+    assert score(outcomes, 1000).figures == trained.test.scores.figures
     pairs = [(p.accession, p.sequence) for p in tested]
     predictions = list(predictor.predict(pairs))
     assert [p.cleavage_site or 0 for p in predictions] == outcomes.site.tolist()
@@ -183,7 +182,7 @@ def test_lora_on_the_real_backbone_learns(shared, tmp_path):
         optimisation={"epochs": 0.5, "batch_size": 32, "warmup_fraction": 0.3},
     )
     trained = fit(recipe, tmp_path)
-    assert next(c.mcc2 for c in trained.test.scores.per_class if c.organism == "EUKARYA") > 0.85
+    assert next(c.mcc2 for c in trained.test.scores.classes if c.organism == "EUKARYA") > 0.85
 
 
 @pytest.mark.integration

@@ -11,9 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from peft_sp.io.registry import lookup
+from peft_sp.io.registry.accuracy import (
+    MAIN_CLASS_METRICS,
+    MEAN_MCC2,
+    Accuracy,
+    Figures,
+    as_text,
+    count_text,
+)
 from peft_sp.io.registry.checksums import MANIFEST
 from peft_sp.io.registry.lookup import Model
-from peft_sp.io.registry.model_config import Accuracy, Figures
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -93,7 +100,7 @@ def _wide(models: list[Model]) -> Any:
     table = Table("name", "source", box=SIMPLE, pad_edge=False)
     table.add_column("size", justify="right")
     table.add_column("licence")
-    table.add_column("mean MCC2", justify="right")
+    table.add_column(MEAN_MCC2.title, justify="right")
     table.add_column("euk. SP", justify="right")
     table.add_column("measured by")
     for model in models:
@@ -103,8 +110,8 @@ def _wide(models: list[Model]) -> Any:
             _source(model),
             _size(model),
             model.config.licence or "not stated",
-            _figure(accuracy.figures.mean_mcc2 if accuracy else None),
-            _figure(accuracy.figures.eukaryotic_mcc2 if accuracy else None),
+            as_text(accuracy.figures.mean_mcc2 if accuracy else None),
+            as_text(accuracy.figures.eukaryotic_mcc2 if accuracy else None),
             accuracy.measured if accuracy else "not measured",
         )
     return table
@@ -199,21 +206,16 @@ def _print_classes(console: Console, figures: Figures) -> None:
     narrow = console.width < 80
     table = Table("class", box=SIMPLE, pad_edge=False)
     table.add_column("proteins", justify="right")
-    table.add_column("MCC2", justify="right")
-    if not narrow:
-        table.add_column("95 % interval")
-    table.add_column("CS recall" if not narrow else "CS rec.", justify="right")
-    table.add_column("precision" if not narrow else "prec.", justify="right")
+    for metric in MAIN_CLASS_METRICS:
+        for column in metric.columns[:1] if narrow else metric.columns:
+            table.add_column(column, justify="right")
     for own in figures.classes:
-        row = [
-            f"{own.organism} {own.type}",
-            "–" if own.proteins is None else str(own.proteins),
-            _figure(own.mcc2),
-            *([] if narrow else [_interval(own.mcc2_interval)]),
-            _figure(next(iter(own.cleavage_recall), None)),
-            _figure(next(iter(own.cleavage_precision), None)),
+        cells = [
+            cell
+            for metric in MAIN_CLASS_METRICS
+            for cell in (metric.cells(own)[:1] if narrow else metric.cells(own))
         ]
-        table.add_row(*row)
+        table.add_row(f"{own.organism} {own.type}", count_text(own.proteins), *cells)
     console.print(table)
     console.print("Cleavage sites (CS) are exact, tolerance 0.", style="dim")
 
@@ -269,20 +271,8 @@ def _in_words(accuracy: Accuracy | None) -> str:
     if accuracy is None:
         return "not measured"
     figures = accuracy.figures
-    bounds = _interval(figures.mean_mcc2_interval)
-    interval = f" ({bounds})" if bounds else ""
     proteins = "" if figures.proteins is None else f", {figures.proteins:,} proteins"
     return (
-        f"mean MCC2 {_figure(figures.mean_mcc2)}{interval}, eukaryotic SP "
-        f"{_figure(figures.eukaryotic_mcc2)}; {accuracy.measured}{proteins}"
+        f"{MEAN_MCC2.title} {MEAN_MCC2.text(figures)}, eukaryotic SP "
+        f"{as_text(figures.eukaryotic_mcc2)}; {accuracy.measured}{proteins}"
     )
-
-
-def _interval(bounds: tuple[float | None, float | None] | None) -> str:
-    if bounds is None or None in bounds:
-        return ""
-    return " to ".join(map(_figure, bounds))
-
-
-def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"

@@ -15,6 +15,7 @@ from peft_sp.cli.models import chosen
 from peft_sp.cli.recipes import RecipeName, Set, Unset, read
 from peft_sp.errors import InputError, MissingExtraError, RecipeError
 from peft_sp.io.atomic import write_text
+from peft_sp.io.registry.accuracy import CLASS_METRICS, SUMMARY_METRICS, summary
 
 if TYPE_CHECKING:
     from peft_sp.io.labelled import LabelledProtein
@@ -250,7 +251,6 @@ def evaluate(
 
     try:
         from peft_sp.training.evaluation.metrics import Outcomes, decode, score
-        from peft_sp.training.evaluation.model_card import figures
         from peft_sp.training.evaluation.regions import region_scores
     except ImportError as error:
         raise MissingExtraError("evaluation", "train", error.name) from None
@@ -272,7 +272,7 @@ def evaluate(
     _print_scores(f"{model} on {labelled}", scores)
     _print_regions(region_scores([p.sequence for p in proteins], decoded))
     if json_file is not None:
-        write_text(Path(json_file), json.dumps(figures(scores), indent=2) + "\n")
+        write_text(Path(json_file), json.dumps(scores.figures.to_json(), indent=2) + "\n")
 
 
 def _print_result(name: str, result: CrossValidation) -> None:
@@ -302,11 +302,8 @@ def _report(log: dict[str, Any]) -> None:
     """One line of progress on standard error."""
     done = f"step {log['step']}/{log['steps']}"
     if "eval_selection" in log:
-        print(
-            f"{done}  validation: mean MCC2 {log['eval_mean_mcc2']:.3f}, "
-            f"big classes {log['eval_big_mcc2']:.3f}",
-            file=sys.stderr,
-        )
+        found = ", ".join(f"{m.title} {log[f'eval_{m.name}']:.3f}" for m in SUMMARY_METRICS)
+        print(f"{done}  validation: {found}", file=sys.stderr)
     elif "targets" in log:
         print(
             f"teachers have answered for {log['targets']:,} of {log['steps']:,} windows",
@@ -324,27 +321,16 @@ def _print_scores(title: str, scores: Scores) -> None:
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in ("organism", "type"):
         table.add_column(column)
-    for column in ("proteins", "MCC1", "MCC2", "95 % interval", "CS recall", "precision"):
-        table.add_column(column, justify="right")
-    for c in scores.per_class:
-        table.add_row(
-            c.organism,
-            c.type,
-            f"{c.count:,}",
-            f"{c.mcc1:.3f}",
-            f"{c.mcc2:.3f}",
-            f"{c.interval[0]:.3f}-{c.interval[1]:.3f}".replace("nan-nan", "-"),
-            f"{c.recall[0]:.3f}".replace("nan", "-"),
-            f"{c.precision[0]:.3f}".replace("nan", "-"),
-        )
+    table.add_column("proteins", justify="right")
+    for metric in CLASS_METRICS:
+        for column in metric.columns:
+            table.add_column(column, justify="right")
+    for c in scores.classes:
+        cells = [cell for metric in CLASS_METRICS for cell in metric.cells(c)]
+        table.add_row(c.organism, c.type, f"{c.proteins:,}", *cells)
     console = Console()
     console.print(table)
-    interval = f" ({scores.interval[0]:.3f}-{scores.interval[1]:.3f})".replace(" (nan-nan)", "")
-    console.print(
-        f"mean MCC2 {scores.mean_mcc2:.3f}{interval}, "
-        f"big classes {scores.big_mcc2:.3f}, multi-class MCC {scores.multiclass_mcc:.3f}",
-        highlight=False,
-    )
+    console.print(summary(scores), highlight=False)
 
 
 def _print_regions(regions: list[RegionScores]) -> None:

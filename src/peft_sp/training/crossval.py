@@ -23,6 +23,7 @@ from peft_sp.errors import MissingExtraError, OutputError
 from peft_sp.inference.loading import load
 from peft_sp.io.atomic import write_bytes, write_text
 from peft_sp.io.labelled import PARTITIONS, LabelledProtein
+from peft_sp.io.registry.accuracy import Figures
 from peft_sp.io.registry.lookup import CONFIG
 from peft_sp.io.registry.model_config import ModelConfig, Parameters
 from peft_sp.training.evaluation.calibration import (
@@ -40,7 +41,6 @@ from peft_sp.training.evaluation.evaluate import (
 )
 from peft_sp.training.evaluation.figures import draw
 from peft_sp.training.evaluation.metrics import Outcomes, Scores, score
-from peft_sp.training.evaluation.model_card import figures
 from peft_sp.training.evaluation.regions import region_lengths
 from peft_sp.training.evaluation.report import mean_over_models, report
 from peft_sp.training.inputs import TrainingInputs, read_inputs
@@ -182,6 +182,8 @@ def read_figures(
     try:
         found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         made, found_sources = found["recipe"], found["sources"]
+        for key in {"pooled", "restricted"} & set(found):
+            Figures.of(found[key], key)  # refuses what no figures can be
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OutputError(f"{file}: no figures of a cross-validation ({error})") from None
     wanted = recipe.model_dump(mode="json")
@@ -215,15 +217,15 @@ def _conclude(
     tempered = Outcomes.concatenate([r.tempered for r in results])
     before = reliability(outcomes.probabilities, outcomes.true_type)
     after = reliability(tempered.probabilities, tempered.true_type)
-    per_fold = {r.fold.name: figures(r.evaluation.scores) for r in results}
+    per_fold = {r.fold.name: r.evaluation.scores.figures for r in results}
     content: dict[str, Any] = {
         "protocol": protocol,
         "recipe": recipe.model_dump(mode="json", exclude={**NOT_RECORDED, "backbone": True}),
         "sources": given,
         "parameters": results[0].parameters.to_json(),
-        "pooled": figures(pooled),
-        "restricted": figures(score(together.restricted, resamples)),
-        "viterbi": figures(score(together.viterbi)),
+        "pooled": pooled.figures.to_json(),
+        "restricted": score(together.restricted, resamples).figures.to_json(),
+        "viterbi": score(together.viterbi).figures.to_json(),
         "calibration": {
             "temperatures": {r.fold.name: round(r.temperature, 6) for r in results},
             "pooled_temperature": round(
@@ -233,7 +235,7 @@ def _conclude(
             "after": _reliability_figures(after),
         },
         "mean_over_models": mean_over_models(per_fold),
-        "folds": per_fold,
+        "folds": {name: figures.to_json() for name, figures in per_fold.items()},
     }
     _write_predictions(place, protocol, results)
     write_text(place / FIGURES, json.dumps(content, indent=1) + "\n")

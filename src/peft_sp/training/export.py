@@ -166,8 +166,8 @@ def compare(
                 sites_changed=int((after.site != before.site).sum()),
                 mean_mcc2=scores.mean_mcc2,
                 mean_mcc2_change=scores.mean_mcc2 - exact.mean_mcc2,
-                big_classes_mcc2=scores.big_mcc2,
-                big_classes_mcc2_change=scores.big_mcc2 - exact.big_mcc2,
+                big_classes_mcc2=scores.big_classes_mcc2,
+                big_classes_mcc2_change=scores.big_classes_mcc2 - exact.big_classes_mcc2,
                 largest_probability_change=float(change.max(initial=0.0)),
             ),
         )

@@ -23,6 +23,7 @@ from peft_sp.io.registry.lookup import CONFIG, ONNX
 from peft_sp.io.registry.migrations import with_current_names
 from peft_sp.io.registry.model_config import (
     Calibration,
+    CrossValidatedFigures,
     DistillationSources,
     Made,
     Metrics,
@@ -38,7 +39,6 @@ from peft_sp.training.evaluation.evaluate import evaluate
 from peft_sp.training.evaluation.model_card import (
     card,
     cross_validated,
-    figures,
     table,
     teachers_text,
 )
@@ -216,21 +216,21 @@ def model_config_of(
     parameters: Parameters,
 ) -> ModelConfig:
     """What `config.json` holds beside the network's settings."""
-    content = {
-        name: figures(evaluation.scores)
-        for name, evaluation in (("validation", held_out.validation), ("test", held_out.test))
-        if evaluation is not None
-    }
+    validation, test = held_out.validation, held_out.test
+    cross_validation = None
     if measured is not None:
-        content["cross_validation"] = {
-            key: measured[key] for key in ("protocol", "pooled", "restricted")
-        }
+        block = {key: measured.get(key) for key in ("protocol", "pooled", "restricted")}
+        cross_validation = CrossValidatedFigures.of(block, "cross_validation")
     partitions = split.partitions
     return ModelConfig(
         name=recipe.name,
         description=recipe.description,
         licence=recipe.licence,
-        metrics=Metrics.of(content, "metrics"),
+        metrics=Metrics(
+            validation=None if validation is None else validation.scores.figures,
+            test=None if test is None else test.scores.figures,
+            cross_validation=cross_validation,
+        ),
         parameters=parameters,
         calibration=_calibration(recipe, held_out, measured),
         made=Made(
@@ -295,10 +295,10 @@ def _card(recipe: Recipe, split: Split, held_out: HeldOut, measured: dict[str, A
         sections.append(("Teachers", teachers_text(records, files)))
     if held_out.validation is not None:
         body = f"Partition {parts.validation}, by which the epoch was chosen.\n\n"
-        sections.append(("Validation", body + table(figures(held_out.validation.scores))))
+        sections.append(("Validation", body + table(held_out.validation.scores.figures)))
     if held_out.test is not None:
         body = f"Partition {parts.test}, never seen in training.\n\n"
-        sections.append(("Test", body + table(figures(held_out.test.scores))))
+        sections.append(("Test", body + table(held_out.test.scores.figures)))
     if measured is not None:
         sections.append(("Accuracy", cross_validated(measured)))
     return card(recipe.name, recipe.description, sections)

@@ -20,6 +20,7 @@ from peft_sp.errors import OutputError
 from peft_sp.inference.backends import TorchBackend
 from peft_sp.io.atomic import write_text
 from peft_sp.io.labelled import LabelledProtein
+from peft_sp.io.registry.accuracy import SUMMARY_METRICS
 from peft_sp.network.activation_cache import cached_activations
 from peft_sp.network.backbone import Backbone
 from peft_sp.network.model import SignalPeptideModel, build_model, seed_everything
@@ -291,8 +292,7 @@ class SignalPeptideTrainer(Trainer):
         if self.average is not None:
             self.average.exchange(self.network)
         metrics = {
-            "eval_mean_mcc2": scores.mean_mcc2,
-            "eval_big_mcc2": scores.big_mcc2,
+            **{f"eval_{metric.name}": getattr(scores, metric.name) for metric in SUMMARY_METRICS},
             "eval_selection": scores.selection,
         }
         self.log(dict(metrics))

@@ -12,12 +12,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from peft_sp.errors import ModelError
+from peft_sp.io.registry.accuracy import Figures
 from peft_sp.io.registry.lookup import bundled
 from peft_sp.io.registry.model_config import (
     Backbone,
     Calibration,
     Exported,
-    Figures,
     Made,
     Metrics,
     ModelConfig,

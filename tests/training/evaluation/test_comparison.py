@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from peft_sp.io.registry.accuracy import Figures
 from peft_sp.training.evaluation.comparison import comparison
 from peft_sp.training.evaluation.report import mean_over_models
 
@@ -34,7 +35,7 @@ def test_a_comparison_puts_the_best_first():
             "parameters": {"trained": trained, "all": 1000},
             "pooled": folds["test-0"],
             "folds": folds,
-            "mean_over_models": mean_over_models(folds),
+            "mean_over_models": mean_over_models({"test-0": Figures.of(folds["test-0"], "")}),
         }
 
     contents = [content("worse", 0.4, 20), content("better", 0.6, 1000), content("none", None, 5)]

@@ -93,4 +93,4 @@ def test_several_test_sets_are_one_table(evaluation):
     size = len(evaluation.lengths)
     assert len(both.lengths) == len(both.outcomes.type) == 2 * size
     assert both.viterbi.take(slice(size, None)).site.tolist() == evaluation.viterbi.site.tolist()
-    assert both.scores.count == 2 * size
+    assert both.scores.proteins == 2 * size

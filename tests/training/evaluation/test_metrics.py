@@ -1,10 +1,13 @@
+import json
 import math
+from dataclasses import fields
 
 import numpy as np
 import pytest
 from sklearn.metrics import matthews_corrcoef
 
 from peft_sp.biology.grammar import TYPES
+from peft_sp.io.registry.accuracy import ClassFigures, Figures
 from peft_sp.training.evaluation.metrics import Outcomes, cleavage_scores, mcc, score
 
 KIND = {name: number for number, name in enumerate(TYPES)}
@@ -44,24 +47,24 @@ def test_mcc_equals_the_reference():
 def test_each_class_against_the_reference():
     found = random_outcomes(1)
     scores = score(found, resamples=200)
-    assert {(c.organism, c.type) for c in scores.per_class} == {
+    assert {(c.organism, c.type) for c in scores.classes} == {
         (o, t) for o in ("EUKARYA", "NEGATIVE") for t in ("SP", "LIPO")
     }
-    for c in scores.per_class:
+    for c in scores.classes:
         group = found.take(found.organism == c.organism)
         true, predicted = group.true_type == KIND[c.type], group.type == KIND[c.type]
         assert c.mcc2 == pytest.approx(matthews_corrcoef(true, predicted))
         pair = np.isin(group.true_type, [0, KIND[c.type]])
         assert c.mcc1 == pytest.approx(matthews_corrcoef(true[pair], predicted[pair]))
-        assert c.interval[0] < c.mcc2 < c.interval[1]
-    assert scores.mean_mcc2 == pytest.approx(np.mean([c.mcc2 for c in scores.per_class]))
-    assert scores.interval[0] < scores.mean_mcc2 < scores.interval[1]
+        assert c.mcc2_interval[0] < c.mcc2 < c.mcc2_interval[1]
+    assert scores.mean_mcc2 == pytest.approx(np.mean([c.mcc2 for c in scores.classes]))
+    assert scores.mean_mcc2_interval[0] < scores.mean_mcc2 < scores.mean_mcc2_interval[1]
     assert scores.multiclass_mcc == pytest.approx(matthews_corrcoef(found.true_type, found.type))
 
 
 def test_intervals_shrink_with_the_data():
     def width(size):
-        low, high = score(random_outcomes(2, size), resamples=200).interval
+        low, high = score(random_outcomes(2, size), resamples=200).mean_mcc2_interval
         return high - low
 
     assert width(3000) < 0.6 * width(300)
@@ -98,3 +101,18 @@ def test_pooling_is_concatenation():
     pooled = Outcomes.concatenate(parts)
     assert len(pooled.type) == 800
     assert (pooled.take(np.arange(400, 800)).type == parts[1].type).all()
+
+
+def test_scores_have_the_names_of_the_figures():
+    scores = score(random_outcomes(), resamples=20)
+    for own, table in ((scores, Figures), (scores.classes[0], ClassFigures)):
+        declared = [field.name for field in fields(table) if "check" in field.metadata]
+        assert [field.name for field in fields(own)] == declared
+
+
+def test_figures_are_rounded_and_read_back_as_they_were_written():
+    figures = score(random_outcomes(), resamples=20).figures
+    content = json.loads(json.dumps(figures.to_json(), allow_nan=False))
+    assert Figures.of(content, "") == figures
+    assert figures.mean_mcc2 == round(figures.mean_mcc2, 6)
+    assert figures.classes[0].cleavage_precision == (None,) * 4, "no site was predicted"

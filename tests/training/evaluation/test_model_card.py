@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from peft_sp.biology.grammar import TYPES
+from peft_sp.io.registry.accuracy import SUMMARY_METRICS
 from peft_sp.training.evaluation.metrics import Outcomes, score
-from peft_sp.training.evaluation.model_card import as_text, card, figures, interval_text, table
+from peft_sp.training.evaluation.model_card import card, cross_validated, table
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def scores():
 
 
 def test_figures_are_plain_data_with_null_where_undefined(scores):
-    found = figures(scores)
+    found = scores.figures.to_json()
     assert found["proteins"] == 10
     (one,) = found["classes"]
     assert (one["organism"], one["type"], one["proteins"]) == ("EUKARYA", "SP", 5)
@@ -35,15 +36,23 @@ def test_figures_are_plain_data_with_null_where_undefined(scores):
 
 
 def test_a_table_has_a_row_a_class_and_its_means(scores):
-    lines = table(figures(scores)).splitlines()
+    lines = table(scores.figures).splitlines()
     assert lines[2] == "| EUKARYA | SP | 5 | 0.816 | 0.816 | 1.000 | 0.833 |"
     assert lines[-1].startswith("Mean MCC2 over the 1 classes: **0.816**, ")
     assert "over all 10 proteins" in lines[-1]
 
 
-def test_undefined_figures_are_dashes():
-    assert (as_text(None), as_text(0.12345)) == ("–", "0.123")
-    assert interval_text(None, None) == "" and interval_text(0.1, 0.25) == " (0.100 to 0.250)"
+@pytest.mark.parametrize("metric", SUMMARY_METRICS, ids=lambda metric: metric.name)
+def test_a_figure_that_an_earlier_version_did_not_have_is_a_dash(scores, metric):
+    figures = scores.figures.to_json()
+    del figures[metric.name]
+    text = cross_validated({"protocol": "deployed", "pooled": figures, "restricted": figures})
+    assert "**–**" in text and text.count("–") == (1 if metric.name == "multiclass_mcc" else 2)
+
+
+def test_figures_of_an_earlier_version_may_lack_a_block(scores):
+    text = cross_validated({"protocol": "deployed", "pooled": scores.figures.to_json()})
+    assert "mean MCC2 –, five big classes –." in text and "**0.816**" in text
 
 
 def test_a_card_is_a_title_and_its_sections():

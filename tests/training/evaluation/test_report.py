@@ -1,3 +1,4 @@
+from peft_sp.io.registry.accuracy import Figures
 from peft_sp.training.evaluation.report import mean_over_models
 
 
@@ -22,7 +23,9 @@ def figures(mcc2, recall=None, classes=(("EUKARYA", "SP"),)):
 
 def test_means_are_over_the_models_in_which_a_figure_is_defined():
     both = (("ARCHAEA", "TAT"), ("EUKARYA", "SP"))
-    found = mean_over_models({"a": figures(0.5, 0.2), "b": figures(1.0, None, both)})
+    found = mean_over_models(
+        {"a": Figures.of(figures(0.5, 0.2), ""), "b": Figures.of(figures(1.0, None, both), "")}
+    )
     # Of the classes' means (0.75 and 1), not of the models'.
     assert found["mean_mcc2"] == {"mean": 0.875, "deviation": 0.353553, "models": 2}
     first, second = found["classes"]

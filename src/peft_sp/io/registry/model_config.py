@@ -18,6 +18,7 @@ from peft_sp.biology.grammar import GRAMMAR_VERSION, WINDOW
 from peft_sp.errors import ModelError
 from peft_sp.io.atomic import write_text
 from peft_sp.io.registry import fields
+from peft_sp.io.registry.accuracy import Accuracy, Figures
 from peft_sp.io.registry.checksums import CONFIG
 from peft_sp.io.registry.fields import Table, optional, required
 from peft_sp.io.registry.migrations import with_current_names
@@ -27,15 +28,8 @@ FORMAT = 2
 """The format that is written; format 1 is read too, see `migrations.py`."""
 
 _COUNT = fields.integer(0)
-_MCC = fields.nullable(fields.number(-1, 1))
-_FRACTION = fields.nullable(fields.number(0, 1))
 _PARTITION = fields.integer(0)
 _SPECIAL = {"/", "\\", "\n", "\t"}
-
-
-def _figure(check: fields.Check) -> Any:
-    """A field for a measured figure: null where it is undefined."""
-    return optional(check, always_written=True)
 
 
 def _member(value: Any, key: str) -> str:
@@ -75,50 +69,6 @@ class Calibration(Table):
 
     temperature: float = required(fields.number(0.001, 1000))
     fitted_on: str = optional(fields.text, "")
-
-
-@dataclass(frozen=True)
-class ClassFigures(Table):
-    """Figures of one class (organism group and type); None where one is undefined.
-
-    proteins: how many of the class were tested; mcc1, mcc2: Matthews correlation against proteins
-    without a signal peptide, and against all others; mcc2_interval: 95 % bootstrap interval;
-    cleavage_recall, cleavage_precision: at tolerances of 0 to 3 residues.
-    """
-
-    organism: str = required(fields.text)
-    type: str = required(fields.text)
-    proteins: int | None = _figure(_COUNT)
-    mcc1: float | None = _figure(_MCC)
-    mcc2: float | None = _figure(_MCC)
-    mcc2_interval: tuple[float | None, float | None] | None = _figure(fields.listed(_MCC, 2))
-    cleavage_recall: tuple[float | None, ...] = optional(fields.listed(_FRACTION), ())
-    cleavage_precision: tuple[float | None, ...] = optional(fields.listed(_FRACTION), ())
-
-
-@dataclass(frozen=True)
-class Figures(Table):
-    """Accuracy on a set of proteins; None where a figure is undefined or not given.
-
-    mean_mcc1, mean_mcc2: over the classes, with the latter's 95 % bootstrap interval;
-    big_classes_mcc2: mean over the five big classes; multiclass_mcc: over all proteins.
-    """
-
-    proteins: int | None = _figure(_COUNT)
-    mean_mcc1: float | None = _figure(_MCC)
-    mean_mcc2: float | None = _figure(_MCC)
-    mean_mcc2_interval: tuple[float | None, float | None] | None = _figure(fields.listed(_MCC, 2))
-    big_classes_mcc2: float | None = _figure(_MCC)
-    multiclass_mcc: float | None = _figure(_MCC)
-    classes: tuple[ClassFigures, ...] = optional(fields.listed(ClassFigures.of), ())
-
-    @property
-    def eukaryotic_mcc2(self) -> float | None:
-        """MCC2 of eukaryotic Sec/SPI signal peptides."""
-        for own in self.classes:
-            if (own.organism, own.type) == ("EUKARYA", "SP"):
-                return own.mcc2
-        return None
 
 
 @dataclass(frozen=True)
@@ -218,15 +168,6 @@ class Exported(Table):
     torch: str = optional(fields.text, "")
     onnx: str = optional(fields.text, "")
     onnxruntime: str = optional(fields.text, "")
-
-
-@dataclass(frozen=True)
-class Accuracy:
-    """How accurate a model is by its own settings. measured: on what, in words."""
-
-    measured: str
-    is_cross_validated: bool
-    figures: Figures
 
 
 @dataclass(frozen=True)

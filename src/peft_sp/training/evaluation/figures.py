@@ -65,10 +65,10 @@ def draw(  # noqa: PLR0917 - what a cross-validation has, in the order it comes 
         from matplotlib import style
     except ImportError as error:
         raise MissingExtraError("drawing", "plot", error.name) from None
-    big = [c for c in scores.per_class if (c.organism, c.type) in BIG_CLASSES]
+    big = [c for c in scores.classes if (c.organism, c.type) in BIG_CLASSES]
     with style.context(["default", _STYLE]):
         pictures = {
-            "classes.png": _classes(scores) if scores.per_class else None,
+            "classes.png": _classes(scores) if scores.classes else None,
             "cleavage.png": _cleavage(scores) if big else None,
             "reliability.png": _reliability(before, after),
             "confusion.png": _confusion(outcomes),
@@ -105,19 +105,19 @@ def _classes(scores: Scores) -> Figure:
     groups = [
         (organism, found)
         for organism in ORGANISM_GROUPS
-        if (found := [c for c in scores.per_class if c.organism == organism])
+        if (found := [c for c in scores.classes if c.organism == organism])
     ]
     sizes = [len(found) for _, found in groups]
     figure = _figure(1.9 + 0.3 * sum(sizes) + 0.2 * len(sizes))
     panels = figure.subplots(len(groups), 1, sharex=True, squeeze=False, height_ratios=sizes)[:, 0]
     # Intervals of a class of few proteins may reach below zero.
-    least = np.nanmin([0.0, *(x for c in scores.per_class for x in (c.mcc2, c.interval[0]))])
-    intervals = any(np.isfinite(c.interval).all() for c in scores.per_class)
+    least = np.nanmin([0.0, *(x for c in scores.classes for x in (c.mcc2, c.mcc2_interval[0]))])
+    intervals = any(np.isfinite(c.mcc2_interval).all() for c in scores.classes)
     for panel, (organism, found) in zip(panels, groups, strict=True):
         rows = np.arange(len(found))
         panel.barh(rows, [c.mcc2 for c in found], height=0.62, color=SKY, label="this recipe")
         for row, c in zip(rows, found, strict=True):
-            panel.plot(c.interval, (row, row), color="black", linewidth=1.1)
+            panel.plot(c.mcc2_interval, (row, row), color="black", linewidth=1.1)
         for published, marker, colour, name in (
             (SIGNALP6_MCC2, "o", VERMILION, "SignalP 6.0"),
             (LORA_3B_MCC2, "D", GREEN, "LoRA, ESM-2 3B"),
@@ -127,13 +127,13 @@ def _classes(scores: Scores) -> Figure:
             at = rows + (-0.16 if marker == "o" else 0.16)
             look = {"markersize": 5, "markeredgecolor": "white", "markeredgewidth": 0.6}
             panel.plot(points, at, marker, color=colour, label=f"{name} (published)", **look)
-        panel.set_yticks(rows, [f"{c.type}  (n = {c.count:,})" for c in found])
+        panel.set_yticks(rows, [f"{c.type}  (n = {c.proteins:,})" for c in found])
         panel.set_ylim(len(found) - 0.5, -0.5)
         panel.set_title(_group(organism), loc="left", fontweight="bold")
         panel.tick_params(axis="y", length=0)
         panel.grid(axis="x")
     panels[-1].set_xlim(least - 0.02 if least < 0 else 0, 1.02)
-    low, high = scores.interval
+    low, high = scores.mean_mcc2_interval
     spread = f" ({low:.3f} to {high:.3f})" if np.isfinite((low, high)).all() else ""
     interval = "; line: 95 % bootstrap interval" if intervals else ""
     panels[-1].set_xlabel(
@@ -148,7 +148,7 @@ def _classes(scores: Scores) -> Figure:
 
 def _cleavage(scores: Scores) -> Figure:
     """Recall and precision of cleavage sites against tolerance, one panel a big class."""
-    classes = {(c.organism, c.type): c for c in scores.per_class}
+    classes = {(c.organism, c.type): c for c in scores.classes}
     shown = [classes[key] for key in BIG_CLASSES if key in classes]
     columns = min(3, len(shown))
     figure = _figure(0.9 + 2.3 * -(-len(shown) // columns))
@@ -157,20 +157,21 @@ def _cleavage(scores: Scores) -> Figure:
         panel.set_ylabel("share of sites")
     panels = panels.ravel()
     lines = (("recall", "o", BLUE, "-"), ("precision", "s", VERMILION, "--"))
-    points = [x for c in shown for x in (*c.recall, *c.precision)]
+    points = [x for c in shown for x in (*c.cleavage_recall, *c.cleavage_precision)]
     published = {key: SIGNALP6_CLEAVAGE[key] for key in BIG_CLASSES if key in classes}
     points += [x for pair in published.values() for x in pair]
     bottom = max(0.0, np.floor(float(np.nanmin(points)) * 10 - 0.3) / 10)
     for panel, c in zip(panels, shown, strict=False):
+        measured = (c.cleavage_recall, c.cleavage_precision)
         for (name, marker, colour, dash), own, theirs in zip(
-            lines, (c.recall, c.precision), published[c.organism, c.type], strict=True
+            lines, measured, published[c.organism, c.type], strict=True
         ):
             panel.plot(TOLERANCES, own, marker + dash, color=colour, markersize=5, label=name)
             # Left of tolerance 0, where the point would lie on ours.
             at = -0.25 if name == "recall" else -0.4
             look = {"markersize": 6, "markerfacecolor": "none", "clip_on": False}
             panel.plot(at, theirs, marker, color=colour, label=f"SignalP 6.0, {name}", **look)
-        panel.set_title(f"{_group(c.organism)} {c.type} (n = {c.count:,})", fontsize=9)
+        panel.set_title(f"{_group(c.organism)} {c.type} (n = {c.proteins:,})", fontsize=9)
         panel.set_ylim(bottom, 1.01)
         panel.set_xlim(-0.6, TOLERANCES[-1] + 0.2)
         panel.set_xticks(TOLERANCES)

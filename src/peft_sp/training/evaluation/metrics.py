@@ -1,4 +1,4 @@
-"""Accuracy: the only definition of each figure.
+"""Accuracy: the only definition of each metric.
 
 Figures are given per organism group and type that occur in the data, e.g. (EUKARYA, SP).
 
@@ -14,8 +14,9 @@ none of a class say nothing of it and are left out of its interval.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from peft_sp.inference.backends import Backend
 from peft_sp.inference.batching import decode_windows
 from peft_sp.inference.decoding import Decoded
 from peft_sp.io.labelled import LabelledProtein
+from peft_sp.io.registry.accuracy import ClassFigures, Figures
 
 TOLERANCES = (0, 1, 2, 3)
 BIG_CLASSES = (
@@ -109,39 +111,59 @@ class Outcomes:
 
 @dataclass(frozen=True)
 class ClassScores:
-    """Scores of one organism group and type; `interval` is MCC2's bootstrap interval."""
+    """Metrics of one organism group and type, as in `ClassFigures`; NaN where one is undefined."""
 
     organism: str
     type: str
-    count: int
+    proteins: int
     mcc1: float
     mcc2: float
-    interval: tuple[float, float]
-    recall: tuple[float, ...]
-    precision: tuple[float, ...]
+    mcc2_interval: tuple[float, float]
+    cleavage_recall: tuple[float, ...]
+    cleavage_precision: tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class Scores:
-    """All figures of a test set; `per_class` in the order of organism groups and types.
+    """All metrics of a test set, as in `Figures`; NaN where one is undefined.
 
-    mean_mcc2 has its bootstrap interval; big_mcc2 is the mean over `BIG_CLASSES`;
-    multiclass_mcc takes all proteins and types at once.
+    big_classes_mcc2 is the mean over `BIG_CLASSES`; multiclass_mcc takes all proteins and types
+    at once; classes: in the order of organism groups and types.
     """
 
-    count: int
+    proteins: int
     mean_mcc1: float
     mean_mcc2: float
-    interval: tuple[float, float]
-    big_mcc2: float
+    mean_mcc2_interval: tuple[float, float]
+    big_classes_mcc2: float
     multiclass_mcc: float
-    per_class: tuple[ClassScores, ...] = field(default=())
+    classes: tuple[ClassScores, ...]
 
     @property
     def selection(self) -> float:
         """What an epoch is chosen by: mean MCC2 plus mean cleavage recall at tolerance 0."""
-        recalls = [scores.recall[0] for scores in self.per_class]
+        recalls = [scores.cleavage_recall[0] for scores in self.classes]
         return self.mean_mcc2 + float(np.nanmean(recalls)) if recalls else 0.0
+
+    @property
+    def figures(self) -> Figures:
+        """The metrics for `config.json` and `metrics.json`: six decimals, None for NaN."""
+        return Figures(**_rounded(self))
+
+
+def _rounded(scores: Scores | ClassScores) -> dict[str, Any]:
+    """The fields of scores as those of figures."""
+    return {own.name: _figure(getattr(scores, own.name)) for own in fields(scores)}
+
+
+def _figure(value: Any) -> Any:
+    if isinstance(value, ClassScores):
+        return ClassFigures(**_rounded(value))
+    if isinstance(value, tuple):
+        return tuple(map(_figure, value))
+    if isinstance(value, float):
+        return None if math.isnan(value) else round(value, 6)
+    return value
 
 
 def mcc(
@@ -165,7 +187,7 @@ def _mcc_of(
 
 def score(outcomes: Outcomes, resamples: int = 0, seed: int = 0) -> Scores:
     """Every figure of a test set; with `resamples`, 95 % bootstrap intervals over proteins."""
-    classes = [
+    present = [
         (organism, type_name)
         for organism in ORGANISM_GROUPS
         for type_name in TYPES[1:]
@@ -173,8 +195,8 @@ def score(outcomes: Outcomes, resamples: int = 0, seed: int = 0) -> Scores:
     ]
     generator = np.random.default_rng(seed)
     samples: dict[str, NDArray[np.float64]] = {}
-    per_class, draws = [], []
-    for organism, type_name in classes:
+    classes, draws = [], []
+    for organism, type_name in present:
         group = outcomes.take(outcomes.organism == organism)
         if organism not in samples:
             # Row 0 is the data itself; the others are bootstrap multiplicities.
@@ -189,28 +211,29 @@ def score(outcomes: Outcomes, resamples: int = 0, seed: int = 0) -> Scores:
         )
         draws.append(mcc2)
         recall, precision = cleavage_scores(group, kind)
-        per_class.append(
+        classes.append(
             ClassScores(
-                organism,
-                type_name,
-                int((group.true_type == kind).sum()),
-                float(mcc1[0]),
-                float(mcc2[0]),
-                _interval(mcc2[1:]),
-                recall,
-                precision,
+                organism=organism,
+                type=type_name,
+                proteins=int((group.true_type == kind).sum()),
+                mcc1=float(mcc1[0]),
+                mcc2=float(mcc2[0]),
+                mcc2_interval=_interval(mcc2[1:]),
+                cleavage_recall=recall,
+                cleavage_precision=precision,
             )
         )
     table = np.array(draws) if draws else np.zeros((1, 1))
-    big = [s.mcc2 for s in per_class if (s.organism, s.type) in BIG_CLASSES]
+    means = np.nanmean(table[:, 1:], axis=0) if resamples else table[0, 1:]
+    big = [s.mcc2 for s in classes if (s.organism, s.type) in BIG_CLASSES]
     return Scores(
-        len(outcomes.type),
-        float(np.mean([s.mcc1 for s in per_class])) if per_class else 0.0,
-        float(table[:, 0].mean()),
-        _interval(np.nanmean(table[:, 1:], axis=0) if resamples else table[0, 1:]),
-        float(np.mean(big)) if big else float("nan"),
-        multiclass_mcc(outcomes),
-        tuple(per_class),
+        proteins=len(outcomes.type),
+        mean_mcc1=float(np.mean([s.mcc1 for s in classes])) if classes else 0.0,
+        mean_mcc2=float(table[:, 0].mean()),
+        mean_mcc2_interval=_interval(means),
+        big_classes_mcc2=float(np.mean(big)) if big else float("nan"),
+        multiclass_mcc=multiclass_mcc(outcomes),
+        classes=tuple(classes),
     )
 
 

@@ -1,66 +1,48 @@
-"""A model's card and the figures in its `config.json`, from scores that were computed."""
+"""A model's card, from figures that were measured."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
+from peft_sp.io.registry.accuracy import (
+    BIG_CLASSES_MCC2,
+    CLASS_METRICS,
+    MEAN_MCC2,
+    SUMMARY_METRICS,
+    Figures,
+    as_text,
+    count_text,
+)
 from peft_sp.io.registry.model_config import Teacher
-from peft_sp.training.evaluation.metrics import Scores
+from peft_sp.training.evaluation.markdown import markdown_table
 
 
-def figures(scores: Scores) -> dict[str, Any]:
-    """Scores as plain data for `config.json`; undefined figures are null."""
-    return {
-        "proteins": scores.count,
-        "mean_mcc1": _number(scores.mean_mcc1),
-        "mean_mcc2": _number(scores.mean_mcc2),
-        "mean_mcc2_interval": [_number(x) for x in scores.interval],
-        "big_classes_mcc2": _number(scores.big_mcc2),
-        "multiclass_mcc": _number(scores.multiclass_mcc),
-        "classes": [
-            {
-                "organism": c.organism,
-                "type": c.type,
-                "proteins": c.count,
-                "mcc1": _number(c.mcc1),
-                "mcc2": _number(c.mcc2),
-                "mcc2_interval": [_number(x) for x in c.interval],
-                "cleavage_recall": [_number(x) for x in c.recall],
-                "cleavage_precision": [_number(x) for x in c.precision],
-            }
-            for c in scores.per_class
-        ],
-    }
-
-
-def table(measured: dict[str, Any]) -> str:
+def table(figures: Figures) -> str:
     """Figures as a Markdown table, one row a class, and the summary below it."""
+    headings = [metric.heading for metric in CLASS_METRICS]
     rows = [
-        "| organism | type | proteins | MCC1 | MCC2 (95 % interval) | CS recall | CS precision |",
-        "|---|---|--:|--:|--:|--:|--:|",
+        (c.organism, c.type, count_text(c.proteins), *(metric.text(c) for metric in CLASS_METRICS))
+        for c in figures.classes
     ]
-    for c in measured["classes"]:
-        low, high = c["mcc2_interval"]
-        rows.append(
-            f"| {c['organism']} | {c['type']} | {c['proteins']:,} | {as_text(c['mcc1'])} "
-            f"| {as_text(c['mcc2'])}{interval_text(low, high)} "
-            f"| {as_text(c['cleavage_recall'][0])} | {as_text(c['cleavage_precision'][0])} |"
+    phrases = [
+        (metric.phrase or metric.title + ": {value}").format(
+            value=metric.text(figures, bold=True),
+            classes=len(figures.classes),
+            proteins=count_text(figures.proteins),
         )
-    low, high = measured["mean_mcc2_interval"]
-    rows += [
-        "",
-        f"Mean MCC2 over the {len(measured['classes'])} classes: "
-        f"**{as_text(measured['mean_mcc2'])}**{interval_text(low, high)}, which classes of a few "
-        f"proteins swing; over the five big classes: "
-        f"**{as_text(measured['big_classes_mcc2'])}**; multi-class MCC over all "
-        f"{measured['proteins']:,} proteins: **{as_text(measured['multiclass_mcc'])}**. "
-        "Cleavage sites (CS) are exact, tolerance 0.",
+        for metric in SUMMARY_METRICS
     ]
-    return "\n".join(rows)
+    return "\n".join(
+        [
+            *markdown_table(["organism", "type", "proteins", *headings], rows, labels=2),
+            "",
+            f"{'; '.join(phrases)}. Cleavage sites (CS) are exact, tolerance 0.",
+        ]
+    )
 
 
+_RESTRICTED = (MEAN_MCC2, BIG_CLASSES_MCC2)
 _PROTOCOLS = {
     "deployed": "each protein predicted by a model that learned from the other partitions, which "
     "SignalP 6.0's authors separated by homology (nominally at most 30 % identity). Windows that "
@@ -76,15 +58,18 @@ _PROTOCOLS = {
 
 def cross_validated(measured: dict[str, Any]) -> str:
     """What a card says of a cross-validation, from its figures file."""
-    restricted, protocol = measured["restricted"], measured["protocol"]
+    protocol = measured["protocol"]
+    pooled, restricted = (
+        Figures.of(measured.get(key, {}), key) for key in ("pooled", "restricted")
+    )
+    shown = (f"{metric.title} {as_text(metric.value(restricted))}" for metric in _RESTRICTED)
     lines = [
         f"Cross-validated with the same recipe, protocol '{protocol}': {_PROTOCOLS[protocol]}",
         "",
-        table(measured["pooled"]),
+        table(pooled),
         "",
-        "With eukaryotes given NO_SP and SP alone, as `--organism eukarya` does: mean MCC2 "
-        f"{as_text(restricted['mean_mcc2'])}, five big classes "
-        f"{as_text(restricted['big_classes_mcc2'])}.",
+        "With eukaryotes given NO_SP and SP alone, as `--organism eukarya` does: "
+        f"{', '.join(shown)}.",
     ]
     if "calibration" in measured:
         found = measured["calibration"]
@@ -122,17 +107,3 @@ def card(name: str, description: str, sections: Sequence[tuple[str, str]]) -> st
     for title, body in sections:
         parts += [f"## {title}", "", body, ""]
     return "\n".join(parts)
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else round(value, 6)
-
-
-def interval_text(low: float | None, high: float | None) -> str:
-    """An interval in brackets with a blank before it, empty where it is undefined."""
-    return "" if low is None else f" ({as_text(low)} to {as_text(high)})"
-
-
-def as_text(value: float | None) -> str:
-    """A figure with three decimals, a dash where it is undefined."""
-    return "–" if value is None else f"{value:.3f}"

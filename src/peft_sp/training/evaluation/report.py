@@ -7,9 +7,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from peft_sp.biology.grammar import ORGANISM_GROUPS, TYPES
+from peft_sp.io.registry.accuracy import (
+    CLEAVAGE_METRICS,
+    MAIN_CLASS_METRICS,
+    SUMMARY_METRICS,
+    ClassFigures,
+    Figures,
+    as_text,
+    count_text,
+)
 from peft_sp.training.evaluation.evaluate import RESAMPLES
+from peft_sp.training.evaluation.markdown import markdown_table
 from peft_sp.training.evaluation.metrics import BIG_CLASSES
-from peft_sp.training.evaluation.model_card import as_text, cross_validated, interval_text
+from peft_sp.training.evaluation.model_card import cross_validated
 from peft_sp.training.evaluation.published import (
     LORA_3B_MCC2,
     LORA_3B_STORED_MEAN_MCC2,
@@ -25,23 +35,25 @@ _CAPTIONS = {
     "confusion": "annotated against predicted type",
     "regions": "region lengths of what is predicted",
 }
-SUMMARY = ("mean_mcc2", "big_classes_mcc2", "multiclass_mcc")
 
 
-def mean_over_models(folds: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """Means over the models of figures as `card.figures` gives them, as published ones are.
+def mean_over_models(folds: Mapping[str, Figures]) -> dict[str, Any]:
+    """Means over the models of their figures, as published ones are.
 
     Of each: mean, standard deviation over the models, and how many models it is defined in; a
     class that a test partition does not hold counts in the others alone. The mean MCC2 is the
     mean of the classes' means; its deviation is that of the models' own means, which are over
     the classes that each is tested on.
     """
-    classes: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    classes: dict[tuple[str, str], list[ClassFigures]] = {}
     for fold in folds.values():
-        for c in fold["classes"]:
-            classes.setdefault((c["organism"], c["type"]), []).append(c)
-    of_classes = [_mean([c["mcc2"] for c in found])["mean"] for found in classes.values()]
-    summary = {key: _mean([fold[key] for fold in folds.values()]) for key in SUMMARY}
+        for c in fold.classes:
+            classes.setdefault((c.organism, c.type), []).append(c)
+    of_classes = [_mean([c.mcc2 for c in found])["mean"] for found in classes.values()]
+    summary = {
+        metric.name: _mean([metric.value(fold) for fold in folds.values()])
+        for metric in SUMMARY_METRICS
+    }
     summary["mean_mcc2"]["mean"] = _mean(of_classes)["mean"]
     return {
         **summary,
@@ -49,9 +61,10 @@ def mean_over_models(folds: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
             {
                 "organism": organism,
                 "type": kind,
-                "mcc2": _mean([c["mcc2"] for c in found]),
-                "cleavage_recall": _mean([c["cleavage_recall"][0] for c in found]),
-                "cleavage_precision": _mean([c["cleavage_precision"][0] for c in found]),
+                **{
+                    metric.name: _mean([metric.value(c) for c in found])
+                    for metric in MAIN_CLASS_METRICS
+                },
             }
             for (organism, kind), found in sorted(classes.items(), key=_order)
         ],
@@ -93,74 +106,80 @@ def report(content: dict[str, Any], pictures: Sequence[str] = ()) -> str:
         "",
         "## Fold by fold",
         "",
-        "| fold | proteins | classes | their mean MCC2 (95 % interval) | five big classes "
-        "| multi-class MCC | temperature |",
-        "|---|--:|--:|--:|--:|--:|--:|",
+        *_fold_by_fold(content),
+        "",
     ]
-    temperatures = content["calibration"]["temperatures"]
-    for name, fold in models.items():
-        cells = [f"{fold['proteins']:,}", str(len(fold["classes"]))]
-        low, high = fold["mean_mcc2_interval"]
-        cells += [as_text(fold[key]) for key in SUMMARY]
-        cells[2] += interval_text(low, high)
-        lines.append(" | ".join(["| " + name, *cells, f"{temperatures[name]:.2f}"]) + " |")
-    lines.append("")
     return "\n".join(lines)
+
+
+def _fold_by_fold(content: dict[str, Any]) -> list[str]:
+    """The summary metrics of each model on its test partition."""
+    temperatures = content["calibration"]["temperatures"]
+    rows = []
+    for name, fold in content["folds"].items():
+        figures = Figures.of(fold, name)
+        rows.append(
+            (
+                name,
+                count_text(figures.proteins),
+                str(len(figures.classes)),
+                *(metric.text(figures) for metric in SUMMARY_METRICS),
+                f"{temperatures[name]:.2f}",
+            )
+        )
+    # Means are over the classes, whose number stands in the column before.
+    headings = [
+        ("their " if metric.name.startswith("mean_") else "") + metric.heading
+        for metric in SUMMARY_METRICS
+    ]
+    return markdown_table(["fold", "proteins", "classes", *headings, "temperature"], rows)
 
 
 def _beside(content: dict[str, Any]) -> list[str]:
     """MCC2 per class: ours pooled and as a mean over models, SignalP 6.0's and LoRA-3B's."""
-    pooled = {(c["organism"], c["type"]): c["mcc2"] for c in content["pooled"]["classes"]}
+    figures = Figures.of(content["pooled"], "pooled")
+    pooled = {(c.organism, c.type): c.mcc2 for c in figures.classes}
     means = content["mean_over_models"]
-    rows = [
+    rows = []
+    for c in means["classes"]:
+        key = (c["organism"], c["type"])
+        published = as_text(SIGNALP6_MCC2.get(key)), as_text(LORA_3B_MCC2.get(key))
+        rows.append((*key, as_text(pooled.get(key)), with_deviation(c["mcc2"]), *published))
+    mean = f"**{as_text(figures.mean_mcc2)}**", with_deviation(means["mean_mcc2"])
+    published = as_text(MEAN_MCC2["SignalP 6.0"]), as_text(MEAN_MCC2["LoRA"])
+    rows.append(("**mean**", "", *mean, *published))
+    head = ["organism", "type", "pooled", "mean over models", "SignalP 6.0", "LoRA-3B"]
+    return [
         "MCC2. Published figures are means over six models that learned from one partition each; "
         "SignalP 6.0 from its article, LoRA-3B is LoRA on ESM-2 3B as its article gives it (the "
         f"results stored with its code have a mean of {LORA_3B_STORED_MEAN_MCC2}). In brackets: "
         "standard deviation over our models.",
         "",
-        "| organism | type | pooled | mean over models | SignalP 6.0 | LoRA-3B |",
-        "|---|---|--:|--:|--:|--:|",
+        *markdown_table(head, rows, labels=2),
     ]
-    for c in means["classes"]:
-        key = (c["organism"], c["type"])
-        rows.append(
-            f"| {key[0]} | {key[1]} | {as_text(pooled[key])} | {with_deviation(c['mcc2'])} "
-            f"| {as_text(SIGNALP6_MCC2.get(key))} | {as_text(LORA_3B_MCC2.get(key))} |"
-        )
-    mean = content["pooled"]["mean_mcc2"]
-    rows.append(
-        f"| **mean** | | **{as_text(mean)}** | {with_deviation(means['mean_mcc2'])} "
-        f"| {as_text(MEAN_MCC2['SignalP 6.0'])} | {as_text(MEAN_MCC2['LoRA'])} |"
-    )
-    return rows
 
 
 def _decodings(content: dict[str, Any]) -> list[str]:
     """Cleavage recall and precision at tolerance 0 of the five big classes, by decoding."""
     found = [
-        {(c["organism"], c["type"]): c for c in content[name]["classes"]}
+        {(c.organism, c.type): c for c in Figures.of(content[name], name).classes}
         for name in ("pooled", "viterbi")
     ]
-    rows = [
+    rows = []
+    for key in BIG_CLASSES:
+        if any(key not in classes for classes in found):
+            continue
+        own = [" / ".join(as_text(m.value(c[key])) for m in CLEAVAGE_METRICS) for c in found]
+        published = " / ".join(f"{share:.2f}" for share in SIGNALP6_CLEAVAGE[key])
+        rows.append((*key, *own, published))
+    head = ["organism", "type", "posterior", "Viterbi", "SignalP 6.0"]
+    return [
         "Recall / precision at tolerance 0. Posterior: the most probable type, cut where its "
         "cleavage posterior is largest (what `predict` does). Viterbi: type and cut of the single "
         "best path.",
         "",
-        "| organism | type | posterior | Viterbi | SignalP 6.0 |",
-        "|---|---|--:|--:|--:|",
+        *markdown_table(head, rows, labels=2),
     ]
-    for key in BIG_CLASSES:
-        if any(key not in classes for classes in found):
-            continue
-        own = [
-            f"{as_text(c[key]['cleavage_recall'][0])} / {as_text(c[key]['cleavage_precision'][0])}"
-            for c in found
-        ]
-        recall, precision = SIGNALP6_CLEAVAGE[key]
-        rows.append(
-            f"| {key[0]} | {key[1]} | {own[0]} | {own[1]} | {recall:.2f} / {precision:.2f} |"
-        )
-    return rows
 
 
 def _mean(values: Sequence[float | None]) -> dict[str, Any]:
@@ -172,8 +191,13 @@ def _mean(values: Sequence[float | None]) -> dict[str, Any]:
     }
 
 
-def with_deviation(found: dict[str, Any]) -> str:
-    """A mean over models with its standard deviation in brackets, where there is one."""
+def with_deviation(found: Mapping[str, Any] | None) -> str:
+    """A mean over models with its standard deviation in brackets, where there is one.
+
+    found: as in `mean_over_models`; None where an earlier version did not have the metric.
+    """
+    if found is None:
+        return as_text(None)
     deviation = found["deviation"]
     return as_text(found["mean"]) + ("" if deviation is None else f" ({deviation:.3f})")
 
