@@ -73,14 +73,6 @@ def copy(tmp_path):
     return Copy(tmp_path / "copy")
 
 
-PREDICT = """
-import sys
-from peft_sp.cli.main import main
-sys.argv = ["peft-sp", *{arguments!r}]
-main()
-"""
-
-
 BITFIT = '''
 """Trained biases (Ben Zaken et al. 2022)."""
 
@@ -244,7 +236,7 @@ def test_a_column_of_the_table_is_one_field(copy, good, tmp_path):
             '    Field("length", int,',
         ),
     )
-    copy.run(PREDICT.format(arguments=["predict", str(good), "-o", str(tmp_path / "out")]))
+    copy.peft_sp("predict", good, "-o", tmp_path / "out")
     lines = (tmp_path / "out" / "predictions.tsv").read_text().splitlines()
     head, first, _ = (line.split("\t") for line in lines)
     assert head[-3:] == ["first_residue", "length", "warnings"] and first[-3] == "M"
@@ -266,9 +258,8 @@ def test_a_metric_is_a_field_and_an_entry(copy):
         "training/evaluation/metrics.py",
         ("    multiclass_mcc: float\n", "    multiclass_mcc: float\n    accuracy: float\n"),
         (
-            "        classes=tuple(classes),\n",
-            "        accuracy=float((outcomes.true_type == outcomes.type).mean()),\n"
-            "        classes=tuple(classes),\n",
+            "=tuple(classes),",
+            "=tuple(classes), accuracy=np.mean(outcomes.true_type == outcomes.type),",
         ),
     )
     copy.edit(
@@ -347,7 +338,7 @@ export_onnx(model, {str(tmp_path / "model" / "model.onnx")!r})
     copy.run(code)
     out = tmp_path / "out"
     arguments = ["predict", str(good), "-m", str(tmp_path / "model"), "-o", str(out), "--summary"]
-    copy.run(PREDICT.format(arguments=[*arguments, "--plots", "svg"]))
+    copy.peft_sp(*arguments, "--plots", "svg")
     table = rows(out / "predictions.tsv")
     assert [row["type"] for row in table] == ["SPX", "SPX"] and float(table[0]["p_spx"]) > 0.9
     head = (out / "prediction_results.txt").read_text().splitlines()[1].split("\t")
@@ -404,6 +395,6 @@ def test_an_output_format_is_a_writer_and_its_place_in_a_run(copy, good, tmp_pat
             "        self._compatible.write(prediction)\n        self._bed.write(prediction)\n",
         ),
     )
-    output = copy.run(PREDICT.format(arguments=["predict", str(good), "-o", str(tmp_path / "out")]))
+    output = copy.peft_sp("predict", good, "-o", tmp_path / "out")
     assert "signal_peptides.bed" in output
     assert (tmp_path / "out" / "signal_peptides.bed").read_text() == "a\t0\t21\n"

@@ -31,6 +31,13 @@ class Copy:
     def add(self, name: str, text: str) -> None:
         (self.package / name).write_text(text)
 
+    def peft_sp(self, *arguments: object) -> str:
+        """What a command of the copy prints."""
+        words = ["peft-sp", *map(str, arguments)]
+        return self.run(
+            f"import sys; from peft_sp.cli.main import main; sys.argv = {words!r}; main()"
+        )
+
     def run(self, code: str) -> str:
         """What some code prints that uses the copy."""
         search = os.pathsep.join([str(self.package.parent), str(ROOT)])
