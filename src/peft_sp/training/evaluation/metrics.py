@@ -162,7 +162,7 @@ def _figure(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(map(_figure, value))
     if isinstance(value, float):
-        return None if math.isnan(value) else round(value, 6)
+        return None if math.isnan(value) else round(float(value), 6)  # NumPy's are no plain ones
     return value
 
 
