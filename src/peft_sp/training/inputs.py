@@ -18,8 +18,7 @@ from peft_sp.training.dataset import WindowTable, tabulate
 from peft_sp.training.distillation.teachers import (
     Teacher,
     honest_teachers,
-    read_teacher,
-    teachers_hash,
+    read_teachers,
 )
 from peft_sp.training.options import Partitions
 from peft_sp.training.recipe import Recipe
@@ -50,6 +49,7 @@ class TrainingInputs:
     backbone: tuple[str, str] | None = None
     backbones: Backbones | None = field(default=None, repr=False)
     teachers: tuple[Teacher, ...] = ()
+    teachers_sha256: str | None = None
     unlabelled: tuple[UnlabelledFile, ...] = ()
 
     @cached_property
@@ -77,7 +77,7 @@ class TrainingInputs:
     def hashes(self) -> dict[str, str | None]:
         """What a recipe's settings only name, as `metrics.json` has it."""
         found = {"data_sha256": self.data_sha256, "backbone_sha256": self.backbone_sha256}
-        return found | ({"teachers_sha256": teachers_hash(self.teachers)} if self.teachers else {})
+        return found | ({"teachers_sha256": self.teachers_sha256} if self.teachers else {})
 
     def split(self, partitions: Partitions) -> Split:
         """The proteins to train on, to validate and to test by; no window is in two of them.
@@ -162,7 +162,8 @@ def read_inputs(recipe: Recipe) -> TrainingInputs:
     Raises InputError for unusable data, ModelError for a teacher that is no model.
     """
     options = recipe.distillation
-    teachers, unlabelled = (options.teachers, options.unlabelled) if options else ((), ())
+    teachers, teachers_sha256 = read_teachers(options.teachers if options else ())
+    unlabelled = options.unlabelled if options else ()
     whole = recipe.tuning is not None and recipe.tuning.trained == "backbone"
     backbone = None
     if recipe.backbone is not None:
@@ -175,6 +176,7 @@ def read_inputs(recipe: Recipe) -> TrainingInputs:
         backbone=backbone,
         # What is trained whole cannot be shared.
         backbones=None if whole or backbone is None else Backbones(),
-        teachers=tuple(map(read_teacher, teachers)),
+        teachers=teachers,
+        teachers_sha256=teachers_sha256,
         unlabelled=tuple(UnlabelledFile(path, data_hash(path)) for path in unlabelled),
     )

@@ -9,7 +9,7 @@ from peft_sp.errors import RecipeError
 from peft_sp.io.registry.lookup import bundled
 from peft_sp.io.registry.model_config import Calibration, ModelConfig
 from peft_sp.training.crossval import crossvalidate, read_figures
-from peft_sp.training.distillation.teachers import read_teacher, teachers_hash
+from peft_sp.training.distillation.teachers import read_teachers, teachers_hash
 from peft_sp.training.inputs import read_inputs
 from peft_sp.training.runs import run
 from tests.support.distillation import changed, distilling, split_of
@@ -63,18 +63,23 @@ def test_a_teacher_of_other_data_is_refused_where_something_is_tested(recipe, fo
     assert teachers(strange) == [other]
 
 
+def teacher_of(source):
+    ((teacher,), _) = read_teachers([source])
+    return teacher
+
+
 def test_a_teachers_hash_is_of_what_its_answers_depend_on(folds, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(folds[0], copy)
-    first, again = read_teacher(folds[0]), read_teacher(str(copy))
+    first, again = teacher_of(folds[0]), teacher_of(str(copy))
     assert first.record.sha256 == again.record.sha256 and first.partitions == {1, 2}
     config = ModelConfig.read(copy)
     replace(config, name="other", licence="none").write(copy)
-    renamed = read_teacher(str(copy)).record
+    renamed = teacher_of(str(copy)).record
     assert (renamed.name, renamed.sha256) == ("other", first.record.sha256)
     replace(config, calibration=Calibration(2.5, "nothing")).write(copy)
-    assert read_teacher(str(copy)).record.sha256 != first.record.sha256
-    second = read_teacher(folds[1])
+    assert teacher_of(str(copy)).record.sha256 != first.record.sha256
+    second = teacher_of(folds[1])
     hashes = {teachers_hash(chosen) for chosen in ([first], [second], [first, second])}
     assert len(hashes) == 3
 
@@ -98,4 +103,13 @@ def test_the_hash_of_a_teacher_is_the_one_that_its_student_recorded():
     """A change of it would make every finished student that of other teachers."""
     (recorded,) = ModelConfig.read(bundled()["fast"]).made.distillation.teachers
     teacher = ROOT / "docs" / "results" / recorded.name / "models" / "all"
-    assert read_teacher(str(teacher)).record.sha256 == recorded.sha256
+    assert teacher_of(str(teacher)).record.sha256 == recorded.sha256
+
+
+def test_the_hash_of_all_teachers_is_the_one_that_their_cross_validation_recorded():
+    """A change of it would refuse every finished cross-validation of a student."""
+    measured = json.loads((ROOT / "docs/results/fast/metrics.json").read_text())
+    models = ROOT / "docs" / "results" / "esm2-8m" / "models"
+    names = [str(models / name) for name in ("test-0", "test-1", "test-2", "all")]
+    assert read_teachers(names)[1] == measured["sources"]["teachers_sha256"]
+    assert read_teachers([]) == ((), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,37 +35,48 @@ class Teacher:
         return None if numbers is None else set(numbers)
 
 
-def read_teacher(source: str) -> Teacher:
-    """The teacher of a name or directory. Raises ModelError for what is no model."""
-    directory = lookup.locate(source)
-    config = ModelConfig.read(directory)
-    record = model_config.Teacher(
-        config.name or None,
-        config.licence or None,
-        config.made.partitions.train,
-        _posterior_hash([(directory, config)]),
-    )
-    return Teacher(source, directory, config.made.data_sha256, record)
+def read_teachers(sources: Sequence[str]) -> tuple[tuple[Teacher, ...], str | None]:
+    """The teachers of names or directories, and a SHA-256 of all together, None without any.
+
+    Raises ModelError for what is no model.
+    """
+    teachers, together = [], hashlib.sha256()
+    for source in sources:
+        directory = lookup.locate(source)
+        config = ModelConfig.read(directory)
+        own = hashlib.sha256()
+        for part in _posterior_inputs(directory, config):
+            own.update(part)
+            together.update(part)
+        record = model_config.Teacher(
+            config.name or None,
+            config.licence or None,
+            config.made.partitions.train,
+            own.hexdigest(),
+        )
+        teachers.append(Teacher(source, directory, config.made.data_sha256, record))
+    return tuple(teachers), together.hexdigest() if teachers else None
 
 
-def _posterior_hash(models: Sequence[tuple[Path, ModelConfig]]) -> str:
-    """SHA-256 of what the mean posterior of some models depends on; members' come last."""
-    digest = hashlib.sha256()
-    for directory, config in models:
-        settings = {
-            "settings": config.settings,
-            "backbone": config.backbone and config.backbone.to_json(),
-            "temperature": config.temperature,
-        }
-        digest.update(json.dumps(settings, sort_keys=True).encode())
-        for file in sorted([*directory.glob("*.safetensors"), *directory.glob("*.onnx")]):
-            digest.update(file.read_bytes())
-        digest.update(_posterior_hash(lookup.member_configs(directory, config)).encode())
-    return digest.hexdigest()
+def _posterior_inputs(directory: Path, config: ModelConfig) -> Iterator[bytes]:
+    """What a model's posterior depends on, to be hashed; a hash of its members comes last."""
+    settings = {
+        "settings": config.settings,
+        "backbone": config.backbone and config.backbone.to_json(),
+        "temperature": config.temperature,
+    }
+    yield json.dumps(settings, sort_keys=True).encode()
+    for file in sorted([*directory.glob("*.safetensors"), *directory.glob("*.onnx")]):
+        yield file.read_bytes()
+    members = hashlib.sha256()
+    for member in lookup.member_configs(directory, config):
+        for part in _posterior_inputs(*member):
+            members.update(part)
+    yield members.hexdigest().encode()
 
 
 def teachers_hash(teachers: Sequence[Teacher]) -> str:
-    """SHA-256 of what the mean of the teachers' answers depends on."""
+    """SHA-256 of what the mean posterior of a split's teachers depends on."""
     return hashlib.sha256(
         "".join(teacher.record.sha256 for teacher in teachers).encode()
     ).hexdigest()
