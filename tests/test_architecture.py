@@ -258,8 +258,8 @@ def test_a_metric_is_a_field_and_an_entry(copy):
         "training/evaluation/metrics.py",
         ("    multiclass_mcc: float\n", "    multiclass_mcc: float\n    accuracy: float\n"),
         (
-            "=tuple(classes),",
-            "=tuple(classes), accuracy=np.mean(outcomes.true_type == outcomes.type),",
+            "multiclass_mcc=",
+            "accuracy=np.mean(outcomes.true_type == outcomes.type), multiclass_mcc=",
         ),
     )
     copy.edit(

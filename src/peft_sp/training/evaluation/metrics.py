@@ -161,8 +161,8 @@ def _figure(value: Any) -> Any:
         return ClassFigures(**_rounded(value))
     if isinstance(value, tuple):
         return tuple(map(_figure, value))
-    if isinstance(value, float):
-        return None if math.isnan(value) else round(float(value), 6)  # NumPy's are no plain ones
+    if isinstance(value, float):  # a NumPy scalar too
+        return None if math.isnan(value) else round(float(value), 6)
     return value
 
 
