@@ -24,6 +24,8 @@ from peft_sp.biology.alphabet import PAD, batches
 from peft_sp.biology.grammar import WINDOW
 from peft_sp.errors import OutputError
 from peft_sp.network.backbone import Backbone
+from peft_sp.network.model import SignalPeptideModel
+from peft_sp.network.tuning import Method
 
 BATCH_SIZE = 64
 REMEDY = "--activation-cache DIR keeps it elsewhere, --activation-cache none nowhere"
@@ -99,6 +101,26 @@ def cached_activations(
         raise OutputError(
             f"{file}: cannot be read ({error}); remove it, and it is computed again"
         ) from None
+
+
+def cache_untouched_layers(
+    model: SignalPeptideModel,
+    tuning: Method,
+    residues: NDArray[np.uint8],
+    directory: str | os.PathLike[str],
+) -> None:
+    """Have a model look up the layers that its tuning leaves as they are, if there are any.
+
+    residues, directory: see `cached_activations`, which may raise.
+    """
+    backbone = model.encoder
+    assert isinstance(backbone, Backbone) and model.backbone_hash is not None
+    if depth := tuning.untouched(backbone.depth):
+        if torch.cuda.is_available():
+            backbone.to(f"cuda:{os.environ.get('LOCAL_RANK', '0')}")
+        backbone.activation_cache = cached_activations(
+            backbone, model.backbone_hash, residues, depth, directory
+        )
 
 
 def _layout(windows: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

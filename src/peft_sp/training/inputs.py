@@ -10,6 +10,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from torch import Tensor
+
 from peft_sp.errors import InputError
 from peft_sp.io.fasta import open_input
 from peft_sp.io.labelled import LabelledProtein, data_hash, read_labelled
@@ -143,6 +145,12 @@ class Split:
     def test(self) -> list[LabelledProtein]:
         """The proteins of the test partition; none without one."""
         return [self.inputs.proteins[row] for row in self.test_rows]
+
+    @property
+    def residues(self) -> Tensor:
+        """Codes (N, WINDOW) of all the split's labelled windows."""
+        rows = [*self.train_rows, *self.validation_rows, *self.test_rows]
+        return self.inputs.table.residues[rows]
 
     @property
     def train_table(self) -> WindowTable:

@@ -21,11 +21,10 @@ from peft_sp.inference.backends import TorchBackend
 from peft_sp.io.atomic import write_text
 from peft_sp.io.labelled import LabelledProtein
 from peft_sp.io.registry.accuracy import SUMMARY_METRICS
-from peft_sp.network.activation_cache import cached_activations
+from peft_sp.network.activation_cache import cache_untouched_layers
 from peft_sp.network.backbone import Backbone
 from peft_sp.network.model import SignalPeptideModel, build_model, seed_everything
 from peft_sp.network.region_loss import region_term
-from peft_sp.network.tuning import Method
 from peft_sp.training.averaging import Averaging, MovingAverage
 from peft_sp.training.dataset import BalancedSampler, Batch, LabelledWindows, as_is
 from peft_sp.training.distillation.dataset import DistilledWindows, distilled_windows
@@ -86,8 +85,8 @@ def train(
     seed_everything(recipe.seed)
     model = build_model(recipe, split.inputs.backbones)
     cached = options.cache_activations and not any(options.augmentation)
-    if activation_cache is not None and cached:
-        _cache_frozen_layers(model, recipe.tuning, split, activation_cache)
+    if activation_cache is not None and cached and recipe.tuning is not None:
+        cache_untouched_layers(model, recipe.tuning, split.residues.numpy(), activation_cache)
     trainer = SignalPeptideTrainer(
         model,
         options,
@@ -133,27 +132,6 @@ def _windows(
     return distilled_windows(
         labelled, split, recipe.distillation, recipe.seed, directory, progress=report
     )
-
-
-def _cache_frozen_layers(
-    model: SignalPeptideModel,
-    tuning: Method | None,
-    split: Split,
-    directory: str | os.PathLike[str],
-) -> None:
-    """Have the layers that training leaves alone computed once, where there are any."""
-    if tuning is None:
-        return
-    backbone = model.encoder
-    assert isinstance(backbone, Backbone) and model.backbone_hash is not None
-    if depth := tuning.untouched(backbone.depth):
-        if torch.cuda.is_available():
-            backbone.to(f"cuda:{os.environ.get('LOCAL_RANK', '0')}")
-        rows = [*split.train_rows, *split.validation_rows, *split.test_rows]
-        windows = split.inputs.table.residues[rows].numpy()
-        backbone.activation_cache = cached_activations(
-            backbone, model.backbone_hash, windows, depth, directory
-        )
 
 
 class SignalPeptideTrainer(Trainer):

@@ -6,10 +6,11 @@ directory; the models of installed packs (`packs.py`); the hub (`hub.py`).
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b, file_digest
+from hashlib import blake2b, file_digest, sha256
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
@@ -184,6 +185,26 @@ def fingerprint(directory: Path) -> str:
     except OSError as error:
         raise ModelError(f"{directory}: cannot be read ({error.strerror})") from None
     return total.hexdigest()
+
+
+def posterior_inputs(directory: Path, config: ModelConfig) -> Iterator[bytes]:
+    """What a model's posterior depends on, to be hashed; a hash of its members comes last.
+
+    Raises ModelError as `member_configs`.
+    """
+    settings = {
+        "settings": config.settings,
+        "backbone": config.backbone and config.backbone.to_json(),
+        "temperature": config.temperature,
+    }
+    yield json.dumps(settings, sort_keys=True).encode()
+    for file in sorted([*directory.glob("*.safetensors"), *directory.glob("*.onnx")]):
+        yield file.read_bytes()
+    members = sha256()
+    for member in member_configs(directory, config):
+        for part in posterior_inputs(*member):
+            members.update(part)
+    yield members.hexdigest().encode()
 
 
 def _of_pack(offer: packs.Offer, name: str) -> Model:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +44,7 @@ def read_teachers(sources: Sequence[str]) -> tuple[tuple[Teacher, ...], str | No
         directory = lookup.locate(source)
         config = ModelConfig.read(directory)
         own = hashlib.sha256()
-        for part in _posterior_inputs(directory, config):
+        for part in lookup.posterior_inputs(directory, config):
             own.update(part)
             together.update(part)
         record = model_config.Teacher(
@@ -56,23 +55,6 @@ def read_teachers(sources: Sequence[str]) -> tuple[tuple[Teacher, ...], str | No
         )
         teachers.append(Teacher(source, directory, config.made.data_sha256, record))
     return tuple(teachers), together.hexdigest() if teachers else None
-
-
-def _posterior_inputs(directory: Path, config: ModelConfig) -> Iterator[bytes]:
-    """What a model's posterior depends on, to be hashed; a hash of its members comes last."""
-    settings = {
-        "settings": config.settings,
-        "backbone": config.backbone and config.backbone.to_json(),
-        "temperature": config.temperature,
-    }
-    yield json.dumps(settings, sort_keys=True).encode()
-    for file in sorted([*directory.glob("*.safetensors"), *directory.glob("*.onnx")]):
-        yield file.read_bytes()
-    members = hashlib.sha256()
-    for member in lookup.member_configs(directory, config):
-        for part in _posterior_inputs(*member):
-            members.update(part)
-    yield members.hexdigest().encode()
 
 
 def teachers_hash(teachers: Sequence[Teacher]) -> str:
