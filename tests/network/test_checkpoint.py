@@ -16,29 +16,11 @@ from peft_sp.inference.backends import TorchBackend
 from peft_sp.io.registry.model_config import ModelConfig
 from peft_sp.network.checkpoint import load_checkpoint, save_checkpoint
 from peft_sp.network.model import build_model
-from peft_sp.network.settings import ModelSettings, StudentSettings
+from peft_sp.network.settings import ModelSettings
 from peft_sp.network.tuning import LoRA
+from tests.support.networks import STUDENT
 
 SEQUENCES = ["MKKTAIAIAVALAGFATVAQA", "MSTN", "M", "MKRXBZUOWL" * 7, "MW"]
-STUDENT = StudentSettings(width=16, hidden=8, convolutions=2, kernel=5)
-
-
-@pytest.fixture(params=["student", "lora"])
-def settings(request, tiny_backbone):
-    if request.param == "student":
-        return ModelSettings(student=STUDENT)
-    return ModelSettings(backbone=tiny_backbone, tuning=LoRA(rank=4))
-
-
-@pytest.fixture
-def model(settings):
-    torch.manual_seed(0)
-    model = build_model(settings)
-    with torch.no_grad():  # a trained model has nothing left at zero
-        for parameter in model.parameters():
-            if parameter.requires_grad:
-                parameter.add_(0.2 * torch.randn_like(parameter))
-    return model.eval()
 
 
 def test_saved_is_loaded_the_same(model, settings, tmp_path):

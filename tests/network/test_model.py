@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 import torch
 
 from peft_sp.biology.alphabet import encode
@@ -7,29 +6,10 @@ from peft_sp.inference.backends import OnnxBackend, TorchBackend
 from peft_sp.io.registry import lookup
 from peft_sp.network.model import build_model
 from peft_sp.network.onnx.graph import export_onnx
-from peft_sp.network.settings import ModelSettings, StudentSettings
-from peft_sp.network.tuning import LoRA
+from peft_sp.network.settings import ModelSettings
+from tests.support.networks import STUDENT
 
 SEQUENCES = ["MKKTAIAIAVALAGFATVAQA", "MSTN", "M", "MKRXBZUOWL" * 7, "MW"]
-STUDENT = StudentSettings(width=16, hidden=8, convolutions=2, kernel=5)
-
-
-@pytest.fixture(params=["student", "lora"])
-def settings(request, tiny_backbone):
-    if request.param == "student":
-        return ModelSettings(student=STUDENT)
-    return ModelSettings(backbone=tiny_backbone, tuning=LoRA(rank=4))
-
-
-@pytest.fixture
-def model(settings):
-    torch.manual_seed(0)
-    model = build_model(settings)
-    with torch.no_grad():  # a trained model has nothing left at zero
-        for parameter in model.parameters():
-            if parameter.requires_grad:
-                parameter.add_(0.2 * torch.randn_like(parameter))
-    return model.eval()
 
 
 def test_one_by_one_is_batched_is_shuffled(model):

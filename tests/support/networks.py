@@ -5,8 +5,11 @@ from __future__ import annotations
 import torch
 
 from peft_sp.network.model import SignalPeptideModel, build_model
-from peft_sp.network.settings import ModelSettings
+from peft_sp.network.settings import ModelSettings, StudentSettings
 from peft_sp.network.tuning import IA3, Adapter, Frozen, Full, LoRA, Prompt, Tuning
+
+STUDENT = StudentSettings(width=16, hidden=8, convolutions=2, kernel=5)
+"""A student small enough for tests."""
 
 LORAS = [
     LoRA(rank=4, dropout=0.0),

@@ -36,6 +36,11 @@ ActivationCache = Annotated[
 ]
 
 
+Crossval = Annotated[
+    str | None, typer.Option(help="Directory of a finished cross-validation of the recipe.")
+]
+
+
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     app.command()(train)
@@ -49,9 +54,7 @@ def train(
     output: Annotated[str, typer.Option("--output", "-o", help="Directory of the model.")],
     settings: Set = None,
     unset: Unset = None,
-    crossval: Annotated[
-        str | None, typer.Option(help="Directory of a finished cross-validation of the recipe.")
-    ] = None,
+    crossval: Crossval = None,
     activation_cache: ActivationCache = None,
 ) -> None:
     """Train a model from a recipe.
@@ -81,9 +84,7 @@ def distill(
     ] = None,
     settings: Set = None,
     unset: Unset = None,
-    crossval: Annotated[
-        str | None, typer.Option(help="Directory of a finished cross-validation of the recipe.")
-    ] = None,
+    crossval: Crossval = None,
     activation_cache: ActivationCache = None,
 ) -> None:
     """Train a small network, the student, by the predictions of other models, its teachers.

@@ -1,24 +1,6 @@
 from peft_sp.io.registry.accuracy import Figures
 from peft_sp.training.evaluation.report import mean_over_models
-
-
-def figures(mcc2, recall=None, classes=(("EUKARYA", "SP"),)):
-    return {
-        "proteins": 9,
-        "mean_mcc2": mcc2,
-        "big_classes_mcc2": mcc2,
-        "multiclass_mcc": mcc2,
-        "classes": [
-            {
-                "organism": organism,
-                "type": kind,
-                "mcc2": mcc2,
-                "cleavage_recall": [recall] * 4,
-                "cleavage_precision": [None] * 4,
-            }
-            for organism, kind in classes
-        ],
-    }
+from tests.support.figures import figures
 
 
 def test_means_are_over_the_models_in_which_a_figure_is_defined():
