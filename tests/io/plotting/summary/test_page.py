@@ -13,6 +13,7 @@ import pytest
 
 import peft_sp
 from peft_sp.biology.grammar import TYPES
+from peft_sp.biology.organism import parse_choice
 from peft_sp.biology.prediction import Protein
 from peft_sp.errors import InputError
 from peft_sp.io.plotting import palette, svg
@@ -173,6 +174,14 @@ def test_a_page_that_is_resumed_is_the_same(predictions):
             writer.write(prediction)
         writer.finish()
         assert whole.getvalue()[:size] + rest.getvalue() == whole.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("organism", "words"),
+    [("other", "organism other"), ("eukarya", "organism eukarya"), ("auto", "organism by header")],
+)
+def test_the_page_says_how_the_organism_was_decided(organism, words):
+    assert f"model fast, {words}, PEFT-SP-1" in page_of([], organism=parse_choice(organism))
 
 
 def test_predictions_do_not_pile_up(predictions):
