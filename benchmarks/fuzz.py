@@ -147,10 +147,10 @@ class Check:
 
     def _written(self, survey: Any, proteins: list[Any]) -> None:
         from peft_sp.biology.organism import BY_HEADER, Organism
-        from peft_sp.io import signalp6, tables
         from peft_sp.io.fasta import read_raw
         from peft_sp.io.run_directory import RunDirectory
         from peft_sp.io.run_info import RunInfo
+        from peft_sp.io.writers import signalp6, tables
 
         choices = (*Organism, BY_HEADER)
         organism = choices[self.tally["read"] // PREDICTED % 3]
@@ -252,8 +252,8 @@ def main() -> None:
     with atheris.instrument_imports(include=["peft_sp.io", "dnaio.readers"]):
         import peft_sp.io.fasta
         import peft_sp.io.organism
-        import peft_sp.io.signalp6
-        import peft_sp.io.tables  # noqa: F401
+        import peft_sp.io.writers.signalp6
+        import peft_sp.io.writers.tables  # noqa: F401
     check = Check()
     corpus = options.corpus or Path(tempfile.mkdtemp(prefix="fuzz-corpus-"))
     seeds(corpus)

@@ -229,7 +229,7 @@ def test_a_backbone_gets_a_short_name_in_one_line(copy):
 
 def test_a_column_of_the_table_is_one_field(copy, good, tmp_path):
     copy.edit(
-        "io/tables.py",
+        "io/writers/tables.py",
         (
             '    Field("length", int,',
             '    Field("first_residue", str, lambda prediction: prediction.protein.sequence[:1]),\n'
@@ -376,7 +376,7 @@ class BedWriter:
 
 @pytest.mark.integration
 def test_an_output_format_is_a_writer_and_its_place_in_a_run(copy, good, tmp_path):
-    copy.add("io/bed.py", BED.replace("\\\\", "\\"))
+    copy.add("io/writers/bed.py", BED.replace("\\\\", "\\"))
     copy.edit(
         "inference/run_options.py",
         ("import signalp6, tables", "import bed, signalp6, tables"),

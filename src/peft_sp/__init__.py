@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from peft_sp.inference.run import RunInfo, RunOptions, predict_run
     from peft_sp.io.fasta import read_fasta
     from peft_sp.io.registry.lookup import Model
-    from peft_sp.io.tables import to_dataframe
+    from peft_sp.io.writers.tables import to_dataframe
 
 __all__ = [
     "TYPES",
@@ -101,7 +101,7 @@ _HOMES = {
     "inference.run": ("RunInfo", "RunOptions", "predict_run"),
     "io.fasta": ("read_fasta",),
     "io.registry.lookup": ("Model",),
-    "io.tables": ("to_dataframe",),
+    "io.writers.tables": ("to_dataframe",),
 }
 _HOME = {name: f"peft_sp.{home}" for home, names in _HOMES.items() for name in names}
 

@@ -13,7 +13,7 @@ import pytest
 
 from peft_sp.cli.signalp6 import parser
 from peft_sp.io.fasta import open_input
-from peft_sp.io.signalp6 import FILES
+from peft_sp.io.writers.signalp6 import FILES
 from tests.support import consumers
 from tests.support.commands import peft_sp
 from tests.support.paths import DATA, ROOT

@@ -11,7 +11,7 @@ import pytest
 from peft_sp.errors import InputError, OptionError, OutputError
 from peft_sp.inference.run import SIGNALP6, RunOptions, predict_run, predict_stream
 from peft_sp.io.run_directory import UNFINISHED
-from peft_sp.io.signalp6 import FILES
+from peft_sp.io.writers.signalp6 import FILES
 
 EVENTFUL = {"chunk": 30, "cached_windows": 70, "journal_interval": 0.0, "journal_share": 1e9}
 

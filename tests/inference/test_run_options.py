@@ -7,7 +7,7 @@ import pytest
 from peft_sp.biology.organism import Organism
 from peft_sp.errors import OptionError
 from peft_sp.inference.run_options import SIGNALP6, RunOptions
-from peft_sp.io.signalp6 import FILES
+from peft_sp.io.writers.signalp6 import FILES
 
 
 def test_options_out_of_range_are_named():

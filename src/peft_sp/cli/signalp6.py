@@ -15,9 +15,9 @@ from peft_sp.biology.organism import SIGNALP6_NAMES
 from peft_sp.cli import console
 from peft_sp.errors import ModelError
 from peft_sp.inference.run import SIGNALP6, RunInfo, RunOptions, predict_run
-from peft_sp.io import signalp6
 from peft_sp.io.registry import lookup
 from peft_sp.io.registry.model_config import ModelConfig
+from peft_sp.io.writers import signalp6
 from peft_sp.version import __version__
 
 MODES = {

@@ -25,12 +25,12 @@ from peft_sp.inference.cache import WindowCache
 from peft_sp.inference.loading import load
 from peft_sp.inference.predictor import Predictor
 from peft_sp.inference.run_options import PLOTS, SIGNALP6, SUMMARY, Layout, RunOptions
-from peft_sp.io import signalp6, tables
 from peft_sp.io.fasta import FastaInput, Survey, open_input
 from peft_sp.io.plotting import plotter
 from peft_sp.io.registry import lookup
 from peft_sp.io.run_directory import RunDirectory, refuse_unfinished
 from peft_sp.io.run_info import RunInfo
+from peft_sp.io.writers import signalp6, tables
 from peft_sp.version import __version__
 
 __all__ = ["PLOTS", "SIGNALP6", "SUMMARY", "Layout", "Progress", "RunInfo", "RunOptions"]

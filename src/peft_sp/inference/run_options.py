@@ -11,10 +11,10 @@ from peft_sp.errors import OptionError
 from peft_sp.inference.backends import positive_integer
 from peft_sp.inference.cache import CACHED
 from peft_sp.inference.predictor import CHUNK
-from peft_sp.io import signalp6, tables
 from peft_sp.io.plotting import plotter
 from peft_sp.io.registry import lookup
 from peft_sp.io.run_directory import INTERVAL, SHARE
+from peft_sp.io.writers import signalp6, tables
 from peft_sp.version import __version__
 
 PLOTS = "plots"

@@ -43,11 +43,11 @@ from peft_sp.training.evaluation.figures import draw
 from peft_sp.training.evaluation.metrics import Outcomes, Scores, score
 from peft_sp.training.evaluation.regions import region_lengths
 from peft_sp.training.evaluation.report import mean_over_models, report
+from peft_sp.training.fitting.trainer import Progress
 from peft_sp.training.inputs import TrainingInputs, read_inputs
 from peft_sp.training.options import Partitions
 from peft_sp.training.recipe import NOT_RECORDED, Recipe
 from peft_sp.training.runs import calibration, check_made, comparable_settings, run
-from peft_sp.training.trainer import Progress
 
 Protocol = Literal["deployed", "published"]
 OUT_OF_FOLD = "oof.tsv.gz"

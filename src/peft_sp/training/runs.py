@@ -42,10 +42,10 @@ from peft_sp.training.evaluation.model_card import (
     table,
     teachers_text,
 )
+from peft_sp.training.fitting.trainer import HeldOut, Progress, train
 from peft_sp.training.inputs import Split, TrainingInputs, read_inputs
 from peft_sp.training.options import Partitions
 from peft_sp.training.recipe import NOT_RECORDED, Recipe
-from peft_sp.training.trainer import HeldOut, Progress, train
 from peft_sp.version import __version__
 
 CHECKPOINTS = "checkpoints"

@@ -11,7 +11,7 @@ from peft_sp.biology.prediction import MARGINAL_COLUMNS, Marginals, Prediction, 
 from peft_sp.inference.loading import load
 from peft_sp.io.fasta import open_input
 from peft_sp.io.plotting.residue_table import COLUMNS, FreeNames, residue_table
-from peft_sp.io.signalp6 import file_stem
+from peft_sp.io.writers.signalp6 import file_stem
 from tests.support.paths import DATA
 from tests.support.predictions import by_type
 

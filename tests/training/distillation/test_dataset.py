@@ -3,7 +3,7 @@ import torch
 
 from peft_sp.biology.grammar import TYPES
 from peft_sp.network.model import build_model
-from peft_sp.training.trainer import train
+from peft_sp.training.fitting.trainer import train
 from tests.support.distillation import changed, distilling, split_of, windows_of
 
 pytestmark = pytest.mark.integration

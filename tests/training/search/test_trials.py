@@ -7,12 +7,12 @@ from peft_sp.biology.grammar import NO_SP
 from peft_sp.errors import InputError, OutputError, RecipeError
 from peft_sp.io.labelled import partition, write_labelled
 from peft_sp.training.evaluation.metrics import score
+from peft_sp.training.fitting.trainer import train
 from peft_sp.training.inputs import read_inputs
 from peft_sp.training.options import Partitions
 from peft_sp.training.recipe import Recipe, changed, read_recipe
 from peft_sp.training.search.study import alone
 from peft_sp.training.search.trials import search, usable
-from peft_sp.training.trainer import train
 
 SPACE = {
     "optimisation.learning_rate": {"low": 1e-3, "high": 3e-2, "log": True},

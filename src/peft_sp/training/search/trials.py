@@ -24,12 +24,12 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from peft_sp.errors import OutputError, RecipeError
 from peft_sp.io.atomic import write_text
 from peft_sp.training.evaluation.metrics import score
+from peft_sp.training.fitting.trainer import train
 from peft_sp.training.inputs import TrainingInputs, read_inputs
 from peft_sp.training.options import Partitions
 from peft_sp.training.recipe import Recipe, changed
 from peft_sp.training.search.space import Space, distributions, space_of
 from peft_sp.training.search.study import alone, open_study, recover
-from peft_sp.training.trainer import train
 
 TABLE = "trials.tsv"
 BEST = "best.json"

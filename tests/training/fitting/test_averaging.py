@@ -7,7 +7,7 @@ import torch
 
 from peft_sp.network.model import build_model
 from peft_sp.network.settings import ModelSettings, StudentSettings
-from peft_sp.training.averaging import Averaging, MovingAverage
+from peft_sp.training.fitting.averaging import Averaging, MovingAverage
 
 NAME = "head.bias"
 

@@ -16,7 +16,14 @@ from peft_sp.errors import MissingExtraError
 from peft_sp.io.fasta import open_input
 from peft_sp.io.run_directory import RunDirectory
 from peft_sp.io.run_info import RunInfo
-from peft_sp.io.signalp6 import FILES, FORMATS, ProteinFiles, SignalP6Writer, file_stem, require
+from peft_sp.io.writers.signalp6 import (
+    FILES,
+    FORMATS,
+    ProteinFiles,
+    SignalP6Writer,
+    file_stem,
+    require,
+)
 from tests.support.paths import DATA
 from tests.support.predictions import by_type
 

@@ -12,10 +12,10 @@ from peft_sp.io.labelled import partition, read_labelled
 from peft_sp.network.model import build_model, seed_everything
 from peft_sp.training.evaluation.calibration import fit_temperature, temper
 from peft_sp.training.evaluation.metrics import Outcomes, score
+from peft_sp.training.fitting.trainer import train
 from peft_sp.training.inputs import read_inputs
 from peft_sp.training.recipe import Recipe
 from peft_sp.training.runs import run
-from peft_sp.training.trainer import train
 
 AUGMENTED = {
     "truncation_probability": 0.5,

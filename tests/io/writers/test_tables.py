@@ -10,7 +10,7 @@ import pytest
 import peft_sp
 from peft_sp.biology.prediction import Prediction, Protein, Region
 from peft_sp.errors import PeftSpError
-from peft_sp.io.tables import COLUMNS, FIELDS, TableWriter, to_dataframe
+from peft_sp.io.writers.tables import COLUMNS, FIELDS, TableWriter, to_dataframe
 from tests.support.predictions import by_type
 
 LIBRARIES = ("pandas", "polars")

@@ -25,11 +25,11 @@ from peft_sp.network.activation_cache import cache_untouched_layers
 from peft_sp.network.backbone import Backbone
 from peft_sp.network.model import SignalPeptideModel, build_model, seed_everything
 from peft_sp.network.region_loss import region_term
-from peft_sp.training.averaging import Averaging, MovingAverage
 from peft_sp.training.dataset import BalancedSampler, Batch, LabelledWindows, as_is
 from peft_sp.training.distillation.dataset import DistilledWindows, distilled_windows
 from peft_sp.training.evaluation.evaluate import Evaluation, evaluate
 from peft_sp.training.evaluation.metrics import Outcomes, score
+from peft_sp.training.fitting.averaging import Averaging, MovingAverage
 from peft_sp.training.inputs import Split
 from peft_sp.training.options import Optimisation
 from peft_sp.training.recipe import Recipe

@@ -1,0 +1,1 @@
+"""One training run: the loop, the averaged weights, what is recorded."""
