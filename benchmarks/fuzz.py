@@ -162,7 +162,6 @@ class Check:
             count=survey.count,
             directory=str(out),
             skipped=survey.skipped,
-            unique=survey.unique,
         )
         predictions = []
         with RunDirectory(out) as files:

@@ -89,10 +89,13 @@ def test_ids_that_stand_twice_are_kept_apart(tmp_path):
     table = rows(out / "predictions.tsv")
     assert [(row["id"], row["warnings"]) for row in table] == [
         ("a", ""),
-        ("a", "id stands more than once"),
+        ("a_2", "id stands more than once, called a_2 here"),
         ("b", ""),
     ]
-    assert list(json.loads((out / "output.json").read_text())["SEQUENCES"]) == ["a x", "a x_2", "b"]
+    names = ["a x", "a_2 x", "b"]
+    assert list(json.loads((out / "output.json").read_text())["SEQUENCES"]) == names
+    lines = (out / "prediction_results.txt").read_text().splitlines()[2:]
+    assert [line.split("\t")[0] for line in lines] == names
 
 
 def test_standard_input_that_is_closed():

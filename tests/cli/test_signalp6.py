@@ -211,20 +211,41 @@ def test_a_record_that_is_none_stops_the_run(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["bad.fasta"]
 
 
-def test_equal_headers_and_what_was_changed(tmp_path):
-    path = tmp_path / "twins.fasta"
-    path.write_text(">twin é\nMKTAYIAKQRQ\n>twin é\nMKT*AYIAKQRQ\n")
-    code, _, errors = run("-ff", path, "-od", tmp_path / "out")
+SIGNAL = "MKKTAIAIAVALAGFATVAQAAPKDNTWYTGAKLGWSQYHDTGFINNN"
+
+
+def test_equal_headers_have_the_same_name_in_every_file(tmp_path):
+    path, out = tmp_path / "twins.fasta", tmp_path / "out"
+    path.write_text(f">twin é\n{SIGNAL}\n>twin é\n{SIGNAL}*A\n>TWIN é\n{SIGNAL}\n")
+    code, _, errors = run("-ff", path, "-od", out)
     assert code == 0 and errors.startswith("peft-sp: proteins with a warning: 1")
-    out = tmp_path / "out"
-    rows = (out / FILES[0]).read_text().splitlines()[2:]
-    assert [row.split("\t")[0] for row in rows] == ["twin é", "twin é"]
-    entries = json.loads((out / "output.json").read_text())["SEQUENCES"]
-    assert list(entries) == ["twin é", "twin é_2"]
-    names = [Path(entry["Plot_txt"]).name for entry in entries.values()]
-    assert names == ["output_twin___plot.txt", "output_twin___2_plot.txt"]
-    lengths = [len((out / name).read_text().splitlines()) for name in names]
-    assert lengths == [2 + 11, 2 + 12]
+    names = ["twin é", "twin é_2", "TWIN é"]
+    text = {name: (out / name).read_text() for name in FILES}
+    for name, heads in ((FILES[0], 2), ("output.gff3", 1)):
+        rows = text[name].splitlines()[heads:]
+        assert [row.split("\t")[0] for row in rows] == names, name
+    regions = [line.split("\t")[0] for line in text["region_output.gff3"].splitlines()[1:]]
+    assert list(dict.fromkeys(regions)) == names
+    mature = [line[1:] for line in text["processed_entries.fasta"].splitlines() if line[0] == ">"]
+    assert mature == names
+    entries = json.loads(text["output.json"])["SEQUENCES"]
+    assert list(entries) == [entry["Name"] for entry in entries.values()] == names
+    files = [Path(entry["Plot_txt"]).name for entry in entries.values()]
+    stems = ["output_twin__", "output_twin___2", "output_TWIN___3"]
+    assert files == [f"{stem}_plot.txt" for stem in stems]
+    heads = [(out / file).read_text().splitlines()[0] for file in files]
+    assert heads == [f"# Name={name}" for name in names]
+    lengths = [len((out / file).read_text().splitlines()) for file in files]
+    assert lengths == [2 + 48, 2 + 50, 2 + 48]
+    assert {(n, row[0]) for n, row in consumers.interproscan(out).items()} == {
+        (n, "Sec/SPI") for n in names
+    }
+
+
+def test_headers_that_begin_alike_are_no_cause_for_a_warning(tmp_path):
+    path = tmp_path / "alike.fasta"
+    path.write_text(f">twin 1\n{SIGNAL}\n>twin 2\n{SIGNAL}\n")
+    assert run("-ff", path, "-od", tmp_path / "out", "-fmt", "none") == (0, "", "")
 
 
 @pytest.fixture(scope="module")

@@ -120,7 +120,7 @@ def test_what_cannot_be_used_is_named(write, content, problem, line, record):
 def test_unusable_records_are_skipped_when_asked_and_listed(write):
     path = write(">a\nMKT\n>b\nM1\n>c\n\n>d\nMKV\n")
     found = survey(path, skip_invalid=True)
-    assert (found.count, found.unique) == (2, True)
+    assert found.count == 2
     assert [(e.line, e.record) for e in found.skipped] == [(3, "b"), (5, "c")]
     assert [p.id for p in proteins(path)] == ["a", "d"]
 
@@ -130,19 +130,31 @@ def test_a_file_of_unusable_records_is_refused_even_then(write):
         survey(write(">a\nM1\n"), skip_invalid=True)
 
 
-def test_ids_that_stand_twice_are_kept_apart_with_a_warning(write):
-    one, two = write(">a x\nMKT\n>b\nMKT\n", "one.faa"), write(">a\0y\nMKV\n>a\nMKT\n", "two.faa")
+def test_ids_that_stand_twice_get_a_number_and_a_warning(write):
+    one = write(">a x\nMKT\n>b\nMKT\n>a_2\nMKT\n", "one.faa")
+    two = write(">a\0y\nMKV\n>a\nMKL\n", "two.faa")
     with open_input([one, two]) as source:
-        assert not source.survey().unique
+        source.survey()
         found = list(source.proteins())
-    assert [(p.id, p.sequence) for p in found] == [
-        ("a", "MKT"),
-        ("b", "MKT"),
-        ("a", "MKV"),
-        ("a", "MKT"),
+    assert [(p.id, p.header, p.sequence) for p in found] == [
+        ("a", "a x", "MKT"),
+        ("b", "b", "MKT"),
+        ("a_2", "a_2", "MKT"),
+        ("a_3", "a_3 y", "MKV"),
+        ("a_4", "a_4", "MKL"),
     ]
-    again = "id stands more than once"
-    assert [p.warnings[-1:] for p in found] == [(), (), (again,), (again,)]
+    again = ["", "", "", *(f"id stands more than once, called a_{n} here" for n in (3, 4))]
+    assert ["".join(p.warnings[-1:]) for p in found] == again
+
+
+def test_whole_headers_may_have_equal_first_words(write):
+    path = write(">a x\nMKT\n>a y\nMKV\n>a x\nMKL\n")
+    with open_input([path], whole_headers=True) as source:
+        source.survey()
+        found = list(source.proteins())
+    assert [p.header for p in found] == ["a x", "a y", "a x_2"]
+    again = "header stands more than once, called a x_2 here"
+    assert [p.warnings for p in found] == [(), (), (again,)]
 
 
 def test_a_file_given_twice(write, tmp_path):
@@ -267,13 +279,13 @@ def test_every_record_is_predicted_once_in_order_or_named(
         kept = list(source.proteins())
     assert [(e.problem, e.line) for e in found.skipped] == refused
     assert found.count == len(kept)
-    assert [(p.header, p.sequence, p.line) for p in kept] == [
-        (p.header, p.sequence, line) for p, line in expected
-    ]
-    ids = [p.id for p in kept]
-    repeated = [p.id in ids[:place] for place, p in enumerate(kept)]
-    assert repeated == ["id stands more than once" in p.warnings for p in kept]
-    assert found.unique == (len(set(ids)) == len(ids))
+    assert [(p.sequence, p.line) for p in kept] == [(p.sequence, line) for p, line in expected]
+    assert len({p.id for p in kept}) == len(kept)
+    ids = [p.id for p, _ in expected]
+    for place, (protein, (before, _)) in enumerate(zip(kept, expected, strict=True)):
+        again = before.id in ids[:place]
+        assert (protein.id != before.id) == (protein.header != before.header) == again
+        assert again == any("stands more than once" in warning for warning in protein.warnings)
 
 
 def test_a_fingerprint_is_of_what_was_understood(tmp_path):

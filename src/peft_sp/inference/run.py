@@ -179,7 +179,7 @@ def _opened(sources: Sources, options: RunOptions) -> Iterator[_Run]:
     """Check the whole input, then load the model."""
     names = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
     layout, given = options.layout, options.model
-    with open_input(names) as source:
+    with open_input(names, layout.whole_headers) as source:
         survey = source.survey(options.skip_invalid)
         model = given if isinstance(given, lookup.Model) else lookup.find(given)
         predictor = load(
@@ -197,7 +197,6 @@ def _opened(sources: Sources, options: RunOptions) -> Iterator[_Run]:
             count=survey.count,
             source=", ".join(source.names),
             skipped=survey.skipped,
-            unique=survey.unique,
             protein_files=layout.protein_files,
         )
         yield _Run(options, source, survey, model, predictor, info)

@@ -28,8 +28,9 @@ class Layout:
 
     command: its name; tool: name and version that the files give; table: `predictions.tsv`
     beside SignalP 6's five files; protein_files: SignalP 6's format of the files of each protein;
-    mode: what `output.json` calls the model, None for the model's own name; directory_option: how
-    the command's user names the directory, for the words of errors.
+    mode: what `output.json` calls the model, None for the model's own name; whole_headers: the
+    name of a protein is its whole header, not the first word; directory_option: how the command's
+    user names the directory, for the words of errors.
     """
 
     command: str = "predict"
@@ -37,11 +38,17 @@ class Layout:
     table: bool = True
     protein_files: str = "none"
     mode: str | None = None
+    whole_headers: bool = False
     directory_option: str = "-o"
 
 
 PREDICT = Layout()
-SIGNALP6 = Layout("signalp6", "SignalP-6.0", table=False, directory_option="--output_dir")
+SIGNALP6 = Layout(
+    *("signalp6", "SignalP-6.0"),
+    table=False,
+    whole_headers=True,
+    directory_option="--output_dir",
+)
 """As SignalP 6 leaves its files: parsers look for its name."""
 
 

@@ -31,6 +31,7 @@ from peft_sp.io.cleaning import (
     reporter,
 )
 from peft_sp.io.formats import HEAD, check, compression_of, open_text, other_format
+from peft_sp.io.writers.names import FreeNames
 
 STANDARD_INPUT = "-"
 _SAMPLE = 1000
@@ -135,25 +136,26 @@ def read_fasta(path: str | os.PathLike[str], on_error: OnError = "raise") -> Ite
 class Survey:
     """The result of a first pass over the input.
 
-    count: usable records; skipped: an error for each other; unique: no id stands twice;
-    fingerprint: of the usable records as they were understood, whatever the files' names, line
-    ends or compression.
+    count: usable records; skipped: an error for each other; fingerprint: of the usable records
+    as they were understood, whatever the files' names, line ends or compression.
     """
 
     count: int
     skipped: tuple[InputError, ...]
-    unique: bool
     fingerprint: str = ""
 
 
 class FastaInput:
     """One or more FASTA files as one input, read twice: surveyed, then streamed.
 
-    names: as the user gave them, for messages; paths: where they can be read.
+    names: as the user gave them, for messages; paths: where they can be read. whole_headers: a
+    protein's name, which results have for it alone, is its whole header and not the first word.
     """
 
-    def __init__(self, names: list[str], paths: list[str]) -> None:
+    def __init__(self, names: list[str], paths: list[str], whole_headers: bool = False) -> None:
         self.names, self.paths = names, paths
+        self._whole_headers = whole_headers
+        self._distinct = np.empty(0, np.uint64)
         self._repeated: frozenset[int] = frozenset()
 
     def survey(self, skip_invalid: bool = False) -> Survey:
@@ -178,7 +180,7 @@ class FastaInput:
             count += 1
             if count <= _SAMPLE:
                 beginning.append(protein.window)
-            keys.append(_key(protein.id))
+            keys.append(_key(self._name(protein)))
             # One line each: cleaned records hold no line ends.
             parts = (protein.header, protein.sequence, *protein.warnings, "\n")
             fingerprint.update("\n".join(parts).encode("utf-8", "replace"))
@@ -191,22 +193,46 @@ class FastaInput:
             )
         distinct, counts = np.unique(np.frombuffer(keys, dtype=np.uint64), return_counts=True)
         self._repeated = frozenset(distinct[counts > 1].tolist())
-        return Survey(count, tuple(skipped), not self._repeated, fingerprint.hexdigest())
+        self._distinct = distinct if self._repeated else self._distinct
+        return Survey(count, tuple(skipped), fingerprint.hexdigest())
 
     def proteins(self) -> Iterator[Protein]:
-        """The usable proteins in order; after a survey, with a warning of ids that stood before."""
-        seen: set[int] = set()
+        """The usable proteins in order.
+
+        After a survey a name that stood before has a number behind it, and a warning: results
+        then have one protein a name, in each of their files.
+        """
+        free = FreeNames(taken=self._is_there)
         for _, raw in self._records():
             try:
                 protein = clean(raw.header, raw.sequence, raw.line, raw.comments)
             except UnusableRecordError:
                 continue
-            if self._repeated and (key := _key(protein.id)) in self._repeated:
-                if key in seen:
-                    warnings = (*protein.warnings, "id stands more than once")
-                    protein = replace(protein, warnings=warnings)
-                seen.add(key)
-            yield protein
+            if self._repeated and _key(name := self._name(protein)) in self._repeated:
+                yield self._called(protein, name, free(name))
+            else:
+                yield protein
+
+    def _name(self, protein: Protein) -> str:
+        return protein.header if self._whole_headers else protein.id
+
+    def _is_there(self, name: str) -> bool:
+        """Whether a record of the input has this name."""
+        key = np.uint64(_key(name))
+        place = int(np.searchsorted(self._distinct, key))
+        return place < len(self._distinct) and bool(self._distinct[place] == key)
+
+    def _called(self, protein: Protein, name: str, own: str) -> Protein:
+        """The protein with its own name in place of the one that it shares."""
+        if own == name:
+            return protein
+        kind = "header" if self._whole_headers else "id"
+        warning = f"{kind} stands more than once, called {own} here"
+        return replace(
+            protein,
+            header=own + protein.header[len(name) :],
+            warnings=(*protein.warnings, warning),
+        )
 
     def _records(self) -> Iterator[tuple[str, Raw]]:
         for name, path in zip(self.names, self.paths, strict=True):
@@ -219,8 +245,10 @@ class FastaInput:
 
 
 @contextmanager
-def open_input(names: Iterable[str | os.PathLike[str]]) -> Iterator[FastaInput]:
-    """FASTA files as one input; "-" is standard input.
+def open_input(
+    names: Iterable[str | os.PathLike[str]], whole_headers: bool = False
+) -> Iterator[FastaInput]:
+    """FASTA files as one input; "-" is standard input. whole_headers: see `FastaInput`.
 
     What can be read only once, as standard input and pipes, is kept in a temporary file.
     Raises InputError where a file is missing, unreadable or given twice.
@@ -249,7 +277,7 @@ def open_input(names: Iterable[str | os.PathLike[str]]) -> Iterator[FastaInput]:
                     paths.append(_keep(pipe, stack, name))
             except OSError as error:
                 raise InputError(f"cannot be read ({error.strerror})", path=name) from None
-        yield FastaInput(given, paths)
+        yield FastaInput(given, paths, whole_headers)
 
 
 def _keep(source: BinaryIO | io.RawIOBase, stack: ExitStack, name: str) -> str:
@@ -279,9 +307,9 @@ def _keep(source: BinaryIO | io.RawIOBase, stack: ExitStack, name: str) -> str:
     return file.name
 
 
-def _key(protein_id: str) -> int:
-    """64 bits that stand for an id: a million ids take 8 MB."""
-    return int.from_bytes(blake2b(protein_id.encode("utf-8", "replace"), digest_size=8).digest())
+def _key(name: str) -> int:
+    """64 bits that stand for a name: a million take 8 MB."""
+    return int.from_bytes(blake2b(name.encode("utf-8", "replace"), digest_size=8).digest())
 
 
 def _located(error: UnusableRecordError, path: str, raw: Raw) -> InputError:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from peft_sp.biology.prediction import MARGINAL_COLUMNS, Marginals, Prediction, Protein, Region
 from peft_sp.inference.loading import load
 from peft_sp.io.fasta import open_input
-from peft_sp.io.plotting.residue_table import COLUMNS, FreeNames, residue_table
+from peft_sp.io.plotting.residue_table import COLUMNS, residue_table
 from peft_sp.io.writers.signalp6 import file_stem
 from tests.support.paths import DATA
 from tests.support.predictions import by_type
@@ -108,14 +108,3 @@ def test_a_lipobox_is_other_in_the_real_columns():
     marginals = Marginals(regions, np.zeros(1, dtype=np.float32))
     prediction = Prediction(Protein("p", "M"), "NO_SP", NONE, marginals=marginals)
     assert table_of(prediction)[0][3:5] == ["1.000000", "0.000000"]
-
-
-def test_names_stay_apart():
-    free = FreeNames()
-    names = ["twin", "twin", "twin_2", "twin", "other"]
-    assert [free(name) for name in names] == ["twin", "twin_2", "twin_2_2", "twin_3", "other"]
-
-
-def test_many_equal_names_take_no_longer_each():
-    free = FreeNames()
-    assert len({free("same") for _ in range(20_000)}) == 20_000

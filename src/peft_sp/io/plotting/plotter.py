@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 from peft_sp.biology.prediction import Prediction, Protein
 from peft_sp.errors import MissingExtraError, OutputError
-from peft_sp.io.plotting.residue_table import FreeNames, residue_table
+from peft_sp.io.plotting.residue_table import residue_table
+from peft_sp.io.writers.names import FreeNames
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ProcessPoolExecutor

@@ -1,4 +1,4 @@
-"""SignalP 6's table of a protein's residues, and names for files of single proteins."""
+"""SignalP 6's table of a protein's residues."""
 
 from __future__ import annotations
 
@@ -31,31 +31,6 @@ _DIGITS = np.array([list(b"%03d" % number) for number in range(1000)], dtype=np.
 _POSITIONS = np.array([list(b"%2d" % number) for number in range(1, 100)], dtype=np.uint8)
 _CELL = 9
 """Bytes of a tab and a number such as 0.123456."""
-
-
-class FreeNames:
-    """Gives each name once, and with a number behind it where it was given before.
-
-    fold: names that differ only in upper and lower case are the same, as they are to some
-    file systems.
-    """
-
-    def __init__(self, fold: bool = False) -> None:
-        self._fold = fold
-        self._last: dict[str, int] = {}
-
-    def __call__(self, name: str) -> str:
-        """The name, or name_2, name_3 and so on: the first that is free."""
-        key = name.lower() if self._fold else name
-        if key not in self._last:
-            self._last[key] = 1
-            return name
-        number = self._last[key] + 1
-        while f"{key}_{number}" in self._last:
-            number += 1
-        self._last[key] = number
-        self._last[f"{key}_{number}"] = 1
-        return f"{name}_{number}"
 
 
 def residue_table(prediction: Prediction, marginals: Marginals) -> bytes:

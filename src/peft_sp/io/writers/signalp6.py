@@ -12,9 +12,9 @@ from datetime import datetime
 from peft_sp.biology.grammar import DECLARATION_OF_TYPE, DECLARATIONS
 from peft_sp.biology.prediction import Prediction, Protein, Region
 from peft_sp.io.plotting import plotter
-from peft_sp.io.plotting.residue_table import FreeNames
 from peft_sp.io.run_directory import RunDirectory
 from peft_sp.io.run_info import RunInfo
+from peft_sp.io.writers.names import FreeNames
 
 FILES = (
     "prediction_results.txt",
@@ -69,7 +69,7 @@ class ProteinFiles:
         require(format_name)
         self._files = files
         self._kinds = FORMATS[format_name]
-        self._free_name = FreeNames()
+        self._free_name = FreeNames(fold=True)
 
     def pass_over(self, protein: Protein) -> None:
         """Its files are there from an earlier run, under the names that `write` would give."""
@@ -95,6 +95,7 @@ class ProteinFiles:
 class SignalP6Writer:
     """Writes the five files. Call `write` for each prediction, in order, then `finish`.
 
+    Proteins go by their headers, which must differ, as those of `fasta.FastaInput` do.
     Where files are resumed, call `pass_over` for each protein that they hold already, first.
     """
 
@@ -102,7 +103,6 @@ class SignalP6Writer:
         self.run = run
         self._types = run.layout.types
         self._table, self._gff, self._regions, self._mature, self._json = map(files.open, FILES)
-        self._free_key = FreeNames()
         self._entries = 0
         self._own = ProteinFiles(files, run.protein_files)
         self._types_json = _json_list([json.dumps(_TITLE[name]) for name in self._types])
@@ -123,8 +123,6 @@ class SignalP6Writer:
     def pass_over(self, protein: Protein) -> None:
         """Count a protein whose prediction the files hold already."""
         self._entries += 1
-        if not self.run.unique:
-            self._free_key(protein.header)
         self._own.pass_over(protein)
 
     def write(self, prediction: Prediction) -> None:
@@ -186,7 +184,6 @@ class SignalP6Writer:
     def _json_entry(self, prediction: Prediction, probabilities: list[float], cut_text: str) -> str:
         # Laid out by hand: the library's indenting encoder would take most of a fast run.
         header = prediction.protein.header
-        key = header if self.run.unique else self._free_key(header)
         own = self._own.write(prediction)
         plots = "".join(
             f'      "Plot_{kind}": {json.dumps(self._path(own[kind]) if kind in own else "")},\n'
@@ -196,7 +193,7 @@ class SignalP6Writer:
         lead = ",\n" if self._entries else "\n"
         self._entries += 1
         return (
-            f"{lead}    {json.dumps(key)}: {{\n"
+            f"{lead}    {json.dumps(header)}: {{\n"
             f'      "Name": {json.dumps(header)},\n'
             f"{plots}"
             f'      "Prediction": {json.dumps(_TITLE[prediction.type])},\n'
