@@ -205,14 +205,21 @@ def test_a_command_in_signalp6s_place_is_gone_on_with(runs):
     assert len(straight) == 700 + len(ALL_FILES) - 1 and "predictions.tsv" not in straight
     steps = int(log.read_text())
     for number in (200, steps - 300):
-        code = compatible.run("again", "--resume", kind="step", number=number)[0]
+        code = compatible.run("again", kind="step", number=number)[0]
         assert code == -signal.SIGKILL
-        code, _, errors = compatible.run("again")
-        assert (code, errors.count("\n")) == (2, 1) and "pass --resume" in errors
     code, _, errors = runs.run("again", "--resume")
     assert code == 2 and "another command (there signalp6, now predict)" in errors
-    assert compatible.run("again", "--resume")[0] == 0
+    code, _, errors = compatible.run("again", log=runs.folder / "rest", kind="step")
+    assert (code, errors.count("\n"), "started anew" in errors) == (0, 1, False)
+    assert int((runs.folder / "rest").read_text()) < 400, "what was left of some 3,000 steps"
     assert compatible.contents("again") == straight
+    assert compatible.run("again", kind="step", number=200)[0] == -signal.SIGKILL
+    changed = Runs(runs.folder, ("-org", "euk", "-fmt", "none"), signalp6=True)
+    code, _, errors = changed.run("again")
+    why = "out: the unfinished run there has another organism (there other, now eukarya)"
+    assert (code, errors.splitlines()[0]) == (0, f"peft-sp: {why}; started anew")
+    assert b"Organism: Eukarya" in changed.contents("again")["prediction_results.txt"]
+    assert not (changed.out("again") / UNFINISHED).exists()
     (compatible.folder / "file").mkdir()
     (compatible.folder / "file" / "out").write_text("in the way")
     code, _, errors = compatible.run("file")

@@ -2,14 +2,12 @@
 
 from typing import get_args
 
-from peft_sp.biology.organism import parse_choice
-from peft_sp.cli.options import OrganismOption, Plots
+from peft_sp.cli.options import Plots
 from peft_sp.cli.predict import predict
 from peft_sp.io.plotting.plotter import KINDS
 
 
 def test_every_choice_is_one_of_the_library():
-    assert {parse_choice(name.value) for name in OrganismOption} == {"eukarya", "other", "auto"}
     assert {plots.value for plots in Plots} == {"none", *KINDS}
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from peft_sp.biology.organism import NAMES
 from peft_sp.cli.signalp6 import parser
 from peft_sp.io.fasta import open_input
 from peft_sp.io.writers.signalp6 import FILES
@@ -141,6 +142,7 @@ SPELLINGS = [
     "--fastafile {} --organism other --output_dir out --format none --mode fast",
     "-ff {} -org other -od out -fmt none -m fast",
     "-fasta {} -org gram- -od out -format none",
+    "-ff {} -od out -f none --organism --mode -md",
     "--fastafile={} --organism=gram+ --output_dir=out --format=none --mode=fast",
     "-ff={} -org=arch -od=out -fmt=none -m=fast -bs=7 -tt=1",
     "--fasta {} --org other --out out --form none --torch 1 --write 8 --skip_resolve",
@@ -160,6 +162,17 @@ def test_every_spelling_of_the_options(spelling, ecoli, tmp_path):
     head = (tmp_path / "out" / FILES[0]).read_text().split("\n")[0]
     assert head.startswith("# SignalP-6.0\tOrganism: Other\tTimestamp: ")
     assert len((tmp_path / "out" / FILES[0]).read_text().splitlines()) == 302
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_organism_means_the_same_in_both_commands(name, good, tmp_path):
+    good.write_text(good.read_text().replace(">b", ">b OS=Homo sapiens OX=9606"))
+    assert run("-ff", good, "-od", tmp_path / "out", "-org", name, "-fmt", "none")[0] == 0
+    assert peft_sp("predict", good, "-o", tmp_path / "own", "--organism", name)[0] == 0
+    # All but the first line, which names the tool.
+    theirs, ours = ((tmp_path / place / FILES[0]).read_text() for place in ("out", "own"))
+    assert theirs.split("\n")[1:] == ours.split("\n")[1:]
+    assert ("Eukarya" in theirs) == ("Eukarya" in ours) == name.startswith("euk")
 
 
 @pytest.mark.parametrize("organism", ["euk", "eukarya"])
@@ -190,7 +203,6 @@ MISTAKES = {
     "a batch size": (("-ff", "FASTA", "-od", "out", "-bs", "0"), "'0' is not a number from 1 on"),
     "an unknown option": (("-ff", "FASTA", "-od", "out", "--gpu"), "unrecognized arguments: --gpu"),
     "no file": (("-ff", "none.fasta", "-od", "out"), "none.fasta: no such file"),
-    "their model": (("-ff", "FASTA", "-od", "out", "-md", "."), "leave out --model_dir"),
 }
 
 
@@ -203,11 +215,35 @@ def test_mistakes_are_one_line(case, good, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["good.faa"]
 
 
-def test_a_record_that_is_none_stops_the_run(tmp_path):
+def test_signs_in_sequences_are_read_as_x(tmp_path):
+    path = tmp_path / "signs.fasta"
+    path.write_bytes(
+        b">a\nMKT\n>b\nMK1TAYI#\xffAK\n>c\nMK_RQ*\n",
+    )
+    arguments = ("-ff", "signs.fasta", "-od", "out", "-fmt", "txt")
+    code, _, errors = run(*arguments, cwd=tmp_path)
+    problem = "3 signs, the first '1' at residue 3, read as X"
+    where = f"signs.fasta, line 3, record 'b': {problem}"
+    assert code == 0 and errors == f"peft-sp: proteins with a warning: 2; the first: {where}\n"
+    table = (tmp_path / "out" / "output_b_plot.txt").read_text().splitlines()[2:]
+    assert "".join(row.split("\t")[1] for row in table) == "MKXTAYIXXAK"
+    code, _, errors = peft_sp("predict", "signs.fasta", "-o", "own", cwd=tmp_path)
+    assert code == 2 and "line 3, record 'b': '1' at residue 3 is no amino acid" in errors
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"MK1T>c header\nMKT", "'>' at residue 5: a line end is missing before a header"),
+        (b"", "the record has no residues"),
+    ],
+)
+def test_a_record_that_is_none_stops_the_run(content, problem, tmp_path):
+    """A header inside a sequence is no sign of it: a protein would be lost."""
     path = tmp_path / "bad.fasta"
-    path.write_text(">a\nMKT\n>b\nM1\n")
+    path.write_bytes(b">a\nMKT\n>b\n" + content + b"\n")
     code, _, errors = run("-ff", path, "-od", tmp_path / "out")
-    assert code == 2 and "line 3, record 'b': '1' at residue 2" in errors
+    assert code == 2 and f"line 3, record 'b': {problem}" in errors
     assert [p.name for p in tmp_path.iterdir()] == ["bad.fasta"]
 
 
@@ -360,14 +396,26 @@ def test_pictures(good, tmp_path):
 
 def test_their_own_model_files_are_passed_over(good, tmp_path):
     (tmp_path / "distilled_model_signalp6.pt").write_bytes(b"PK")
-    code, _, errors = run("-ff", good, "-od", tmp_path / "out", "-md", tmp_path, "-fmt", "none")
-    assert code == 0 and errors.count("\n") == 1
-    assert "holds SignalP 6's own model, which is not read; using 'fast'" in errors
+    arguments = ("-ff", good, "-od", tmp_path / "out", "-fmt", "none")
+    there = (tmp_path, "holds no model of this program")
+    # The second looks like a model on the hub, which is never asked.
+    for directory, problem in (there, ("weights/gone", "is not there")):
+        code, _, errors = run(*arguments, "-md", directory, cwd=tmp_path)
+        assert (code, errors) == (0, f"peft-sp: --model_dir {directory}: {problem}; using 'fast'\n")
+
+
+def test_a_broken_model_of_ours_is_one_line(good, tmp_path):
+    """Even where a bundled model has its directory's name."""
+    (tmp_path / "fast").mkdir()
+    (tmp_path / "fast" / "config.json").write_text("{")
+    code, _, errors = run("-ff", good.name, "-od", "out", "-md", "fast", cwd=tmp_path)
+    assert (code, errors.count("\n")) == (2, 1) and "fast/config.json" in errors
 
 
 def test_the_page_lists_every_option():
     page = (ROOT / "docs" / "signalp6.md").read_text()
-    listed = set(re.findall(r"`(--?\w+)`", page.split("## Options")[1].split("They are read")[0]))
+    options = page.split("## Options")[1].split("They are read")[0]
+    listed = set(re.findall(r"`(--?[\w-]+)`", options))
     assert listed == {name for action in parser()._actions for name in action.option_strings}
 
 

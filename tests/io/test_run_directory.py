@@ -1,5 +1,6 @@
 import os
 import stat
+from hashlib import blake2b
 
 import pytest
 
@@ -147,6 +148,47 @@ def test_an_unfinished_run_is_not_overwritten(tmp_path):
     with pytest.raises(OutputError, match=message):
         RunDirectory(tmp_path, other, resume=True).__enter__()
     assert Journal.read(tmp_path / UNFINISHED / JOURNAL).done == 2
+
+
+def test_a_run_is_continued_if_possible(tmp_path):
+    stopped(tmp_path)
+    with (
+        pytest.raises(OutputError, match="2 proteins are done; the same command continues"),
+        RunDirectory(tmp_path, SAME, "if possible") as files,
+    ):
+        assert files.resumed and files.done == 2 and not files.restarted
+        raise OSError(28, "No space left on device")
+    with RunDirectory(tmp_path, SAME, "if possible") as files:
+        files.open("a.txt").write("row 3\n")
+    assert (tmp_path / "a.txt").read_text() == "row 1\nrow 2\nrow 3\n"
+
+
+OBSTACLES = {
+    "another organism (there none, now eukarya)": lambda journal: None,
+    "of another version of this program": lambda journal: _write_format(journal, 1),
+    "journal: damaged": lambda journal: journal.write_bytes(b"half"),
+    "a.txt: damaged": lambda journal: journal.with_name("a.txt").unlink(),
+}
+
+
+def _write_format(journal, number):
+    text = journal.read_bytes().partition(b"\n")[2].rstrip()
+    text = text.replace(b'{"format":2', b'{"format":%d' % number)
+    journal.write_bytes(blake2b(text, digest_size=16).hexdigest().encode() + b"\n" + text)
+
+
+@pytest.mark.parametrize("problem", OBSTACLES)
+def test_a_run_that_cannot_be_continued_is_discarded_if_asked_for(tmp_path, problem):
+    stopped(tmp_path)
+    OBSTACLES[problem](tmp_path / UNFINISHED / JOURNAL)
+    identity = {**SAME, "organism": "eukarya"} if "organism" in problem else SAME
+    with pytest.raises(OutputError, match="anew"):
+        RunDirectory(tmp_path, identity, resume=True).__enter__()
+    with RunDirectory(tmp_path, identity, "if possible") as files:
+        assert not files.resumed and files.done == 0 and problem in files.restarted
+        assert "; " not in files.restarted, "the remedy is not needed"
+        files.open("a.txt").write("row 1\n")
+    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"a.txt": "row 1\n"}
 
 
 def test_files_of_their_own_go_along(tmp_path):

@@ -21,27 +21,25 @@ class Organism(StrEnum):
         return EUKARYOTIC_TYPES if self is Organism.EUKARYA else TYPES
 
 
-SIGNALP6_NAMES = {
-    "other": Organism.OTHER,
+BY_HEADER: Literal["auto"] = "auto"
+"""Not an organism: each protein's header decides (`io.organism`)."""
+OrganismChoice = Organism | Literal["auto"]
+"""How the organism of a run's proteins is decided: one for all, or each by its header."""
+NAMES: dict[str, OrganismChoice] = {
     "eukarya": Organism.EUKARYA,
+    "other": Organism.OTHER,
+    "auto": BY_HEADER,
     "euk": Organism.EUKARYA,
     "arch": Organism.OTHER,
     "gram+": Organism.OTHER,
     "gram-": Organism.OTHER,
 }
-"""SignalP 6's names of organisms and the aliases in use."""
-
-BY_HEADER: Literal["auto"] = "auto"
-"""Not an organism: each protein's header decides (`io.organism`)."""
-OrganismChoice = Organism | Literal["auto"]
-"""How the organism of a run's proteins is decided: one for all, or each by its header."""
+"""Choices by name, in every command: our names, and those that SignalP 5 and 6 take."""
 
 
 def parse_choice(name: str) -> OrganismChoice:
-    """The choice of a name: "eukarya", "other" or "auto". Raises OptionError for another."""
-    if name == BY_HEADER:
-        return BY_HEADER
-    try:
-        return Organism(name)
-    except ValueError:
-        raise OptionError(f"organism is 'eukarya', 'other' or 'auto', not {name!r}") from None
+    """The choice of one of `NAMES`. Raises OptionError for another name."""
+    if name not in NAMES:
+        known = ", ".join(NAMES)
+        raise OptionError(f"organism is {name!r}; choose one of {known}")
+    return NAMES[name]

@@ -7,15 +7,7 @@ from typing import Annotated
 
 import typer
 
-from peft_sp.biology.organism import BY_HEADER, Organism
-
-
-class OrganismOption(StrEnum):
-    """How the organism is decided."""
-
-    auto = BY_HEADER
-    eukarya = Organism.EUKARYA
-    other = Organism.OTHER
+from peft_sp.biology.organism import NAMES
 
 
 class Plots(StrEnum):
@@ -52,8 +44,11 @@ Output = Annotated[
     str, typer.Option("--output", "-o", help="Directory for the results; '-' prints the table.")
 ]
 OrganismChoice = Annotated[
-    OrganismOption,
-    typer.Option(help="'eukarya': SP is the only type; 'auto': by each header's OS= or [name]."),
+    str,
+    typer.Option(
+        metavar="|".join(NAMES),
+        help="eukarya, euk: SP is the only type; auto: by each header's OS= or [name].",
+    ),
 ]
 Model = Annotated[str, typer.Option("--model", "-m", help="A model's name, directory or hub id.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads of the network; default: all.")]

@@ -8,6 +8,7 @@ import sys
 
 import typer
 
+from peft_sp.biology.organism import Organism, parse_choice
 from peft_sp.cli import console, options
 from peft_sp.cli.models import chosen
 from peft_sp.errors import OutputError
@@ -26,7 +27,7 @@ def add_to(app: typer.Typer) -> None:
 def predict(
     fasta: options.FastaFiles,
     output: options.Output = "peft-sp-output",
-    organism: options.OrganismChoice = options.OrganismOption.other,
+    organism: options.OrganismChoice = Organism.OTHER,
     model: options.Model = lookup.DEFAULT,
     threads: options.Threads = None,
     batch_size: options.BatchSize = None,
@@ -55,9 +56,10 @@ def predict(
         raise typer.BadParameter("--resume needs a directory; what was printed is gone")
     if kind:
         plotter.require(kind)  # before a model is fetched
+    choice = parse_choice(organism)  # before a model is fetched
     given = RunOptions(
         model=chosen(model),
-        organism=organism.value,
+        organism=choice,
         device=device.value,
         precision=precision.value,
         threads=threads,

@@ -179,7 +179,7 @@ def _opened(sources: Sources, options: RunOptions) -> Iterator[_Run]:
     """Check the whole input, then load the model."""
     names = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
     layout, given = options.layout, options.model
-    with open_input(names, layout.whole_headers) as source:
+    with open_input(names, layout.whole_headers, layout.signs_as_x) as source:
         survey = source.survey(options.skip_invalid)
         model = given if isinstance(given, lookup.Model) else lookup.find(given)
         predictor = load(
@@ -197,6 +197,7 @@ def _opened(sources: Sources, options: RunOptions) -> Iterator[_Run]:
             count=survey.count,
             source=", ".join(source.names),
             skipped=survey.skipped,
+            changed=survey.changed,
             protein_files=layout.protein_files,
         )
         yield _Run(options, source, survey, model, predictor, info)
@@ -218,7 +219,7 @@ def _write(files: RunDirectory, run: _Run, progress: Progress | None) -> RunInfo
         info = replace(info, time=time, directory=about["directory"], source=about["source"])
         counts.restore(files.state["counts"])
         cache.restore(files.state.get("windows", []))
-    info = replace(info, files=options.files)
+    info = replace(info, files=options.files, restarted=files.restarted)
     if files.whole:  # all but the moving of the files was done
         return counts.added_to(info)
     with ExitStack() as drawing:

@@ -13,7 +13,7 @@ from peft_sp.inference.cache import CACHED
 from peft_sp.inference.predictor import CHUNK
 from peft_sp.io.plotting import plotter
 from peft_sp.io.registry import lookup
-from peft_sp.io.run_directory import INTERVAL, SHARE
+from peft_sp.io.run_directory import INTERVAL, SHARE, Resume
 from peft_sp.io.writers import signalp6, tables
 from peft_sp.version import __version__
 
@@ -24,13 +24,14 @@ SUMMARY = "summary.html"
 
 @dataclass(frozen=True)
 class Layout:
-    """Which files a command leaves, and what they say of it.
+    """How a command reads its input, which files it leaves, and what they say of it.
 
     command: its name; tool: name and version that the files give; table: `predictions.tsv`
     beside SignalP 6's five files; protein_files: SignalP 6's format of the files of each protein;
     mode: what `output.json` calls the model, None for the model's own name; whole_headers: the
-    name of a protein is its whole header, not the first word; directory_option: how the command's
-    user names the directory, for the words of errors.
+    name of a protein is its whole header, not the first word; signs_as_x: what is no letter in a
+    sequence is read as X, with a warning, and no error; directory_option: how the command's user
+    names the directory, for the words of errors.
     """
 
     command: str = "predict"
@@ -39,6 +40,7 @@ class Layout:
     protein_files: str = "none"
     mode: str | None = None
     whole_headers: bool = False
+    signs_as_x: bool = False
     directory_option: str = "-o"
 
 
@@ -47,6 +49,7 @@ SIGNALP6 = Layout(
     *("signalp6", "SignalP-6.0"),
     table=False,
     whole_headers=True,
+    signs_as_x=True,
     directory_option="--output_dir",
 )
 """As SignalP 6 leaves its files: parsers look for its name."""
@@ -59,7 +62,8 @@ class RunOptions:
     model, device, threads, backbone, precision: see `loading.load`. organism: "eukarya", "other",
     or "auto" for each header to decide. batch_size: windows a batch, None for what suits the
     model. skip_invalid: leave out records that cannot be predicted, rather than raise an error.
-    resume: continue a run that was stopped in the same directory. plots: a picture of each
+    resume: continue a run that was stopped in the same directory; "if possible": or start anew
+    where it was of something else (`RunInfo.restarted` says why). plots: a picture of each
     protein ("png", "svg", "pdf", "eps", or "txt" for a table); summary: `summary.html`.
 
     chunk: proteins that are predicted together, and between whose ends a run can be resumed;
@@ -78,7 +82,7 @@ class RunOptions:
     batch_size: int | None = None
     backbone: str | None = None
     skip_invalid: bool = False
-    resume: bool = False
+    resume: Resume = False
     plots: str | None = None
     summary: bool = False
     layout: Layout = PREDICT

@@ -32,6 +32,8 @@ _STRAY_BYTE = re.compile("[\udc80-\udcff]")
 _MARKS = re.compile(r"^[>#\s]+")
 _WHITESPACE = re.compile("[\t-\r\x1c-\x1f\x85\u2028\u2029]")
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x9f\ud800-\udfff]")
+_SIGN = re.compile("[^A-Za-z*.-]")
+"""What stands for no residue, gap or stop."""
 
 
 class UnusableRecordError(PeftSpError, ValueError):
@@ -62,20 +64,23 @@ def _ignore(error: InputError) -> None:
     """The record is skipped without a word."""
 
 
-def clean(header: str, sequence: str, line: int = 0, comments: int = 0) -> Protein:
+def clean(
+    header: str, sequence: str, line: int = 0, comments: int = 0, signs_as_x: bool = False
+) -> Protein:
     """A protein from a header and a sequence as they were given.
 
     Upper-cases; strips a trailing stop; turns inner stops and letters that no network knows
-    into X and removes gaps, with a warning each. Raises UnusableRecordError where nothing is
-    left, or where something is no letter, or where the letters are nucleotides or no sequence.
+    into X and removes gaps, with a warning each. signs_as_x: the same for what is no letter.
+    Raises UnusableRecordError where nothing is left, or where something is no letter, or where
+    the letters are nucleotides or no sequence.
     """
     name, warnings = clean_header(header)
     if comments:
         warnings = (*warnings, f"{comments} comment line(s) left out")
     letters = "".join(sequence.split())
-    if not letters.isascii():
-        strange = next(letter for letter in letters if not letter.isascii())
-        raise UnusableRecordError(_not_an_amino_acid(strange, letters))
+    if not (letters.isascii() and letters.isalpha()) and _SIGN.search(letters):
+        letters, change = _without_signs(letters, signs_as_x)
+        warnings = (*warnings, change)
     letters = letters.upper().rstrip("*")
     if odd := letters.encode().translate(None, _KNOWN):
         letters, changes = _without(set(odd.decode()), letters)
@@ -93,10 +98,23 @@ def clean(header: str, sequence: str, line: int = 0, comments: int = 0) -> Prote
     return Protein(name, letters, warnings, line)
 
 
+def _without_signs(letters: str, signs_as_x: bool) -> tuple[str, str]:
+    """Letters with X for each sign among them, and what was done. Raises UnusableRecordError.
+
+    A '>' is never read as X: behind it stands the header of a record that would be lost.
+    """
+    signs = _SIGN.findall(letters)
+    if not signs_as_x:
+        raise UnusableRecordError(_not_an_amino_acid(signs[0], letters))
+    if ">" in signs:
+        raise UnusableRecordError(_not_an_amino_acid(">", letters))
+    first = f"{_shown(signs[0])} at residue {letters.find(signs[0]) + 1}"
+    what = first if len(signs) == 1 else f"{len(signs)} signs, the first {first},"
+    return _SIGN.sub(UNKNOWN, letters), f"{what} read as X"
+
+
 def _without(odd: set[str], letters: str) -> tuple[str, list[str]]:
     """Letters without the odd ones among them, and what was done."""
-    if strange := [letter for letter in odd if not letter.isalpha() and letter not in "-.*"]:
-        raise UnusableRecordError(_not_an_amino_acid(min(strange, key=letters.find), letters))
     warnings = []
     if gaps := letters.count("-") + letters.count("."):
         letters = letters.replace("-", "").replace(".", "").rstrip("*")
@@ -122,8 +140,11 @@ def _not_an_amino_acid(letter: str, letters: str) -> str:
     position = letters.find(letter) + 1
     if letter == ">":
         return f"'>' at residue {position}: a line end is missing before a header; put it in"
-    shown = f"byte {ord(letter) - 0xDC00:#x}" if _STRAY_BYTE.match(letter) else repr(letter)
-    return f"{shown} at residue {position} is no amino acid; remove it"
+    return f"{_shown(letter)} at residue {position} is no amino acid; remove it"
+
+
+def _shown(letter: str) -> str:
+    return f"byte {ord(letter) - 0xDC00:#x}" if _STRAY_BYTE.match(letter) else repr(letter)
 
 
 def _more_than_a_sequence(name: str, letters: str) -> str | None:

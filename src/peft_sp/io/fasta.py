@@ -136,12 +136,14 @@ def read_fasta(path: str | os.PathLike[str], on_error: OnError = "raise") -> Ite
 class Survey:
     """The result of a first pass over the input.
 
-    count: usable records; skipped: an error for each other; fingerprint: of the usable records
-    as they were understood, whatever the files' names, line ends or compression.
+    count: usable records; skipped: an error for each other; changed: the warning of the first
+    record that has one, and where it stands; fingerprint: of the usable records as they were
+    understood, whatever the files' names, line ends or compression.
     """
 
     count: int
     skipped: tuple[InputError, ...]
+    changed: str
     fingerprint: str = ""
 
 
@@ -149,12 +151,19 @@ class FastaInput:
     """One or more FASTA files as one input, read twice: surveyed, then streamed.
 
     names: as the user gave them, for messages; paths: where they can be read. whole_headers: a
-    protein's name, which results have for it alone, is its whole header and not the first word.
+    protein's name, which results have for it alone, is its whole header and not the first word;
+    signs_as_x: see `cleaning.clean`.
     """
 
-    def __init__(self, names: list[str], paths: list[str], whole_headers: bool = False) -> None:
+    def __init__(
+        self,
+        names: list[str],
+        paths: list[str],
+        whole_headers: bool = False,
+        signs_as_x: bool = False,
+    ) -> None:
         self.names, self.paths = names, paths
-        self._whole_headers = whole_headers
+        self._whole_headers, self._signs_as_x = whole_headers, signs_as_x
         self._distinct = np.empty(0, np.uint64)
         self._repeated: frozenset[int] = frozenset()
 
@@ -164,13 +173,13 @@ class FastaInput:
         Raises InputError for the first that cannot be used; with `skip_invalid` these are
         returned, and the error is raised only where no record is left.
         """
-        count, skipped = 0, []
+        count, skipped, changed = 0, [], ""
         keys = array("Q")
         beginning: list[str] = []
         fingerprint = blake2b(digest_size=8)
         for name, raw in self._records():
             try:
-                protein = clean(raw.header, raw.sequence, raw.line, raw.comments)
+                protein = self._clean(raw)
             except UnusableRecordError as error:
                 located = _located(error, name, raw)
                 if not skip_invalid:
@@ -178,6 +187,8 @@ class FastaInput:
                 skipped.append(located)
                 continue
             count += 1
+            if protein.warnings and not changed:
+                changed = str(_located(protein.warnings[0], name, raw))
             if count <= _SAMPLE:
                 beginning.append(protein.window)
             keys.append(_key(self._name(protein)))
@@ -194,7 +205,7 @@ class FastaInput:
         distinct, counts = np.unique(np.frombuffer(keys, dtype=np.uint64), return_counts=True)
         self._repeated = frozenset(distinct[counts > 1].tolist())
         self._distinct = distinct if self._repeated else self._distinct
-        return Survey(count, tuple(skipped), fingerprint.hexdigest())
+        return Survey(count, tuple(skipped), changed, fingerprint.hexdigest())
 
     def proteins(self) -> Iterator[Protein]:
         """The usable proteins in order.
@@ -205,7 +216,7 @@ class FastaInput:
         free = FreeNames(taken=self._is_there)
         for _, raw in self._records():
             try:
-                protein = clean(raw.header, raw.sequence, raw.line, raw.comments)
+                protein = self._clean(raw)
             except UnusableRecordError:
                 continue
             if self._repeated and _key(name := self._name(protein)) in self._repeated:
@@ -234,6 +245,9 @@ class FastaInput:
             warnings=(*protein.warnings, warning),
         )
 
+    def _clean(self, raw: Raw) -> Protein:
+        return clean(raw.header, raw.sequence, raw.line, raw.comments, self._signs_as_x)
+
     def _records(self) -> Iterator[tuple[str, Raw]]:
         for name, path in zip(self.names, self.paths, strict=True):
             try:
@@ -246,9 +260,9 @@ class FastaInput:
 
 @contextmanager
 def open_input(
-    names: Iterable[str | os.PathLike[str]], whole_headers: bool = False
+    names: Iterable[str | os.PathLike[str]], whole_headers: bool = False, signs_as_x: bool = False
 ) -> Iterator[FastaInput]:
-    """FASTA files as one input; "-" is standard input. whole_headers: see `FastaInput`.
+    """FASTA files as one input; "-" is standard input. The other options: see `FastaInput`.
 
     What can be read only once, as standard input and pipes, is kept in a temporary file.
     Raises InputError where a file is missing, unreadable or given twice.
@@ -277,7 +291,7 @@ def open_input(
                     paths.append(_keep(pipe, stack, name))
             except OSError as error:
                 raise InputError(f"cannot be read ({error.strerror})", path=name) from None
-        yield FastaInput(given, paths, whole_headers)
+        yield FastaInput(given, paths, whole_headers, signs_as_x)
 
 
 def _keep(source: BinaryIO | io.RawIOBase, stack: ExitStack, name: str) -> str:
@@ -312,6 +326,6 @@ def _key(name: str) -> int:
     return int.from_bytes(blake2b(name.encode("utf-8", "replace"), digest_size=8).digest())
 
 
-def _located(error: UnusableRecordError, path: str, raw: Raw) -> InputError:
+def _located(problem: UnusableRecordError | str, path: str, raw: Raw) -> InputError:
     record = clean_header(raw.header)[0].split(None, 1)[0]
-    return InputError(str(error), path=path, line=raw.line, record=record)
+    return InputError(str(problem), path=path, line=raw.line, record=record)

@@ -15,6 +15,14 @@ from peft_sp.io.atomic import replace_file
 FORMAT = 2
 
 
+class NotContinuedError(OutputError):
+    """An unfinished run that cannot be continued; problem: why not, without the remedy."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        self.problem = problem
+        super().__init__(f"{problem}; {remedy}")
+
+
 @dataclass(frozen=True)
 class Journal:
     """A moment of a run that it can be resumed from.
@@ -48,7 +56,7 @@ class Journal:
 
     @classmethod
     def read(cls, path: Path) -> Journal | None:
-        """The journal, None where there is none. Raises OutputError for a damaged one."""
+        """The journal, None where there is none. Raises NotContinuedError for a damaged one."""
         try:
             digest, _, text = path.read_bytes().partition(b"\n")
         except (FileNotFoundError, NotADirectoryError):
@@ -60,27 +68,28 @@ class Journal:
             raise damaged(path)
         content = json.loads(text)
         if content.pop("format") != FORMAT:
-            raise OutputError(
-                f"{path}: of another version of this program; continue with that one, or remove "
-                f"{path.parent} to start anew"
+            raise NotContinuedError(
+                f"{path}: of another version of this program",
+                f"continue with that one, or remove {path.parent} to start anew",
             )
         return cls(**content)
 
     def compare(self, identity: Mapping[str, str], directory: Path) -> None:
-        """Raise OutputError where a run of this identity would not continue as this one began."""
+        """Raise NotContinuedError where a run of this identity would be another one."""
         for name in {**self.identity, **identity}:
             then, now = self.identity.get(name, "none"), identity.get(name, "none")
             if then != now:
-                raise OutputError(
+                raise NotContinuedError(
                     f"{directory.parent}: the unfinished run there has another {name} (there "
-                    f"{then}, now {now}); give what it was started with, or remove {directory} "
-                    "to start anew"
+                    f"{then}, now {now})",
+                    f"give what it was started with, or remove {directory} to start anew",
                 )
 
 
-def damaged(path: Path) -> OutputError:
-    """The error for an unfinished run that cannot be resumed."""
-    return OutputError(f"{path}: damaged; remove {path.parent} and start anew without --resume")
+def damaged(path: Path) -> NotContinuedError:
+    """The error for an unfinished run whose files are not what its journal says."""
+    remedy = f"remove {path.parent} and start anew without --resume"
+    return NotContinuedError(f"{path}: damaged", remedy)
 
 
 def _digest(text: bytes) -> bytes:

@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 from peft_sp.errors import OutputError
 from peft_sp.io.atomic import PARTIAL, locked, sync_directory
-from peft_sp.io.journal import Journal, damaged
+from peft_sp.io.journal import Journal, NotContinuedError, damaged
 
 UNFINISHED = "peft-sp-unfinished"
 """Folder inside the output directory that holds the files of a run until they are whole."""
@@ -25,6 +25,9 @@ MANY = 64
 """More files than these are brought to disk by one call for the whole system, which is faster."""
 SHARE = 0.02
 """Part of the time that may go into journals, at most: where they are slow, they are fewer."""
+Resume = bool | Literal["if possible"]
+"""What becomes of an unfinished run: it is refused (False), continued or refused with the reason
+(True), or continued or else discarded ("if possible")."""
 
 
 class RunDirectory:
@@ -37,8 +40,9 @@ class RunDirectory:
 
     identity: what decides the output, by name, in words for people. Then `resumed` tells whether
     an earlier run is continued, `done` how many proteins it finished, `state` what it recorded.
-    `whole`: it had finished all, and its files are in the directory now. option: how the user
-    named the directory, for the words of errors. interval, share: see `INTERVAL` and `SHARE`.
+    `whole`: it had finished all, and its files are in the directory now. `restarted`: why an
+    unfinished run was discarded, "" where none was. option: how the user named the directory, for
+    the words of errors. interval, share: see `INTERVAL` and `SHARE`.
 
     Raises OutputError where the directory cannot be made or written, where another run writes
     into it, where an unfinished one is there and `resume` was not asked for, and where it is
@@ -49,7 +53,7 @@ class RunDirectory:
         self,
         directory: str | os.PathLike[str],
         identity: Mapping[str, str] | None = None,
-        resume: bool = False,
+        resume: Resume = False,
         option: str = "-o",
         *,
         interval: float = INTERVAL,
@@ -71,6 +75,7 @@ class RunDirectory:
         self._due = 0.0
         self._ended = False
         self.resumed = False
+        self.restarted = ""
 
     @property
     def done(self) -> int:
@@ -104,12 +109,27 @@ class RunDirectory:
         return self
 
     def _begin(self) -> None:
-        journal = Journal.read(self._journal)
-        if journal is None:  # nothing was finished there that could be lost
-            if self._staging.exists():
-                shutil.rmtree(self._staging)
-            self._staging.mkdir()
+        try:
+            self._recorded = self._unfinished()
+        except NotContinuedError as error:
+            if self._resume != "if possible":
+                raise
+            self.restarted = error.problem
+        self.resumed = self._recorded is not None
+        if self.resumed:
+            if self.whole:
+                self._move()
             return
+        # Nothing was finished there that could be lost.
+        if self._staging.exists():
+            shutil.rmtree(self._staging)
+        self._staging.mkdir()
+
+    def _unfinished(self) -> Journal | None:
+        """The journal of a run that this one continues. Raises NotContinuedError."""
+        journal = Journal.read(self._journal)
+        if journal is None:
+            return None
         journal.compare(self.identity, self._staging)
         for name, size in journal.files.items():
             path = self._staging / name
@@ -117,9 +137,7 @@ class RunDirectory:
                 path = self.directory / name  # moved already
             if not path.is_file() or path.stat().st_size < size:
                 raise damaged(path)
-        self._recorded, self.resumed = journal, True
-        if journal.whole:
-            self._move()
+        return journal
 
     def open(self, name: str) -> TextIO:
         """A text file that will be called `name`; after a resume it continues where it ended."""
@@ -268,7 +286,8 @@ class RunDirectory:
     def _left(self) -> str:
         if self._recorded is None:
             return "nothing was written"
-        return f"{self.done:,} proteins are done; the same command with --resume continues"
+        how = "" if self._resume == "if possible" else " with --resume"
+        return f"{self.done:,} proteins are done; the same command{how} continues"
 
     def _error(self, error: OSError) -> OutputError:
         remedy = self._left()

@@ -21,8 +21,10 @@ class RunInfo:
     tool: name and version, as in "SignalP-6.0"; model: its name, in a SignalP 6 run its mode;
     source: the input and directory: the output as the user named them, "" for a stream;
     organism: as it was asked for; count: proteins predicted; skipped: the error of each record
-    that could not be; protein_files: SignalP 6's format of the files of each protein ("none",
-    "txt", "png", "eps" or "all"); time: when the run was first started.
+    that could not be; changed: the warning of the first record that has one, and where it stands;
+    protein_files: SignalP 6's format of the files of each protein ("none", "txt", "png", "eps" or
+    "all"); time: when the run was first started; restarted: why an unfinished run in the directory
+    was not continued, "" where there was none.
 
     After the run: types: proteins by predicted type; organisms: by "eukarya", "other" and
     "undecided" (predicted as other because the header does not decide); warnings: proteins with
@@ -36,8 +38,10 @@ class RunInfo:
     source: str = ""
     directory: str = ""
     skipped: tuple[InputError, ...] = ()
+    changed: str = ""
     protein_files: str = "none"
     time: datetime | None = None
+    restarted: str = ""
     types: Mapping[str, int] = field(default_factory=dict)
     organisms: Mapping[str, int] = field(default_factory=dict)
     warnings: int = 0
