@@ -35,6 +35,7 @@ with an exported model, such as "fast", needs NumPy and ONNX Runtime, and never 
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,11 @@ if TYPE_CHECKING:
     from peft_sp.io.fasta import read_fasta
     from peft_sp.io.registry.lookup import Model
     from peft_sp.io.writers.tables import to_dataframe
+
+# Nothing that is predicted leaves the machine. ONNX Runtime reads this when it is loaded, and every
+# file of this package that loads it has loaded this one before.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 __all__ = [
     "TYPES",

@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import os
 import re
-import signal
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
