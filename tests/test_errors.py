@@ -42,4 +42,5 @@ def test_a_missing_extra_names_the_command_that_installs_it():
 def test_every_error_is_caught_as_one():
     for error in (InputError("x"), RecipeError("x", []), MissingExtraError("x", "web")):
         assert isinstance(error, PeftSpError)
-        assert pickle.dumps(error)
+        again = pickle.loads(pickle.dumps(error))
+        assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))

@@ -6,12 +6,19 @@ fault of ours. The classes carry their data so that a caller can act on it.
 
 from __future__ import annotations
 
+import copyreg
+from typing import Any
+
 _SHOWN = 60
 """Letters of a record's name that a message shows."""
 
 
 class PeftSpError(Exception):
-    """Base of every error with a cause outside the program."""
+    """Base of every error with a cause outside the program; passes between processes."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Not by calling the class again: it makes the message of other arguments.
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
 class InputError(PeftSpError):

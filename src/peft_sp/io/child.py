@@ -1,4 +1,4 @@
-"""Child processes that run functions of this package, import nothing else, and end with their parent.
+"""Child processes that call functions of this package, and end with their parent.
 
 Python's own pools start children with the current directory first on their path, run the
 program's main file again in each, and leave them behind when the parent is killed.
@@ -14,6 +14,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -84,6 +85,48 @@ class Child:
         for pipe in (self._process.stdin, self._process.stdout):
             with suppress(OSError):  # what is still buffered has nowhere to go
                 pipe and pipe.close()
+
+
+class Children:
+    """Several children that share calls, each started when there is work for it."""
+
+    def __init__(self, number: int) -> None:
+        self._threads = ThreadPoolExecutor(number)  # one waits for each child
+        self._idle: queue.SimpleQueue[Child] = queue.SimpleQueue()
+        self._all: list[Child] = []
+        self._starting = threading.Lock()
+        self._closed = False
+
+    def submit(self, function: Callable[..., Result], *arguments: Any) -> Future[Result]:
+        """Have a function called, as by `Child.call`, when a child is free."""
+        return self._threads.submit(self._call, function, arguments)
+
+    def _call(self, function: Callable[..., Result], arguments: tuple[Any, ...]) -> Result:
+        try:
+            child = self._idle.get_nowait()
+        except queue.Empty:
+            child = self._start()
+        try:
+            return child.call(function, *arguments)
+        finally:
+            self._idle.put(child)
+
+    def _start(self) -> Child:
+        with self._starting:
+            if self._closed:
+                raise OutputError("no process can be started any more")
+            self._all.append(Child())
+            return self._all[-1]
+
+    def close(self) -> None:
+        """End all, and what they are doing."""
+        with self._starting:
+            self._closed = True
+        for child in self._all:
+            child.end()
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        for child in self._all:
+            child.close()
 
 
 class _Failure:

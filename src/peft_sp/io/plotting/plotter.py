@@ -21,7 +21,9 @@ from peft_sp.io.plotting.residue_table import residue_table
 from peft_sp.io.writers.names import FreeNames
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future, ProcessPoolExecutor
+    from concurrent.futures import Future
+
+    from peft_sp.io.child import Children
 
 KINDS = ("png", "svg", "pdf", "txt", "eps")
 _DRAWN_BY_MATPLOTLIB = ("png", "pdf", "eps")
@@ -91,8 +93,7 @@ class Plotter:
     """Draws many predictions into files of an existing directory, one a protein.
 
     A context manager: files are whole when it ends. processes: that share the work of many
-    pictures; a program that asks for more than one must have its main part under
-    `if __name__ == "__main__"`. Raises as `require`.
+    pictures. Raises as `require`.
     """
 
     def __init__(
@@ -104,7 +105,7 @@ class Plotter:
         self._processes = processes if shared and processes else 0
         self._names = FreeNames(fold=True)
         self._waiting: list[Job] = []
-        self._pool: ProcessPoolExecutor | None = None
+        self._children: Children | None = None
         self._drawing: deque[Future[None]] = deque()
 
     def __enter__(self) -> Plotter:
@@ -121,7 +122,7 @@ class Plotter:
         self._waiting.append((prediction, self._directory / name))
         if not self._processes:
             self._draw_here()
-        elif len(self._waiting) >= (_BATCH if self._pool else _ALONE):
+        elif len(self._waiting) >= (_BATCH if self._children else _ALONE):
             self._share()
         return name
 
@@ -145,25 +146,21 @@ class Plotter:
             if kind is None:
                 self.drain()
         finally:
-            if self._pool is not None:
-                self._pool.shutdown(wait=True, cancel_futures=True)
+            if self._children is not None:
+                self._children.close()
 
     def _draw_here(self) -> None:
         waiting, self._waiting = self._waiting, []
         _draw_all(waiting)
 
     def _share(self) -> None:
-        if self._pool is None:
-            from concurrent.futures import ProcessPoolExecutor
-            from multiprocessing import get_context
+        if self._children is None:
+            from peft_sp.io.child import Children
 
-            # Started afresh: the network's threads would not survive a fork.
-            self._pool = ProcessPoolExecutor(
-                self._processes, get_context("spawn"), initializer=_ignore_interrupts
-            )
+            self._children = Children(self._processes)
         while self._waiting:
             batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
-            self._drawing.append(self._pool.submit(_draw_all, batch))
+            self._drawing.append(self._children.submit(_draw_all, batch))
         while len(self._drawing) > 4 * self._processes:
             self._drawing.popleft().result()
 
@@ -171,11 +168,6 @@ class Plotter:
 def _draw_all(jobs: Sequence[Job]) -> None:
     for prediction, path in jobs:
         draw(prediction, path)
-
-
-def _ignore_interrupts() -> None:
-    """A terminal's Ctrl-C reaches all processes; the first one ends the others."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _stem(name: str) -> str:
