@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -66,14 +67,18 @@ export.add_to(app)
 def main() -> NoReturn:
     """Run a command. Exit 0 done, 1 our fault, 2 bad input or usage, as one line.
 
-    A signal that stops it gives 128 and its number, as in shells.
+    A signal that stops it gives 128 and its number, as in shells. Called signalp6, the program is
+    that command alone.
     """
+    program, arguments = "peft-sp", sys.argv[1:]
+    if Path(sys.argv[0]).stem == signalp6.NAME:
+        program, arguments = signalp6.NAME, [signalp6.NAME, *arguments]
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)  # Windows knows no SIGHUP, and nohup ignores it
         if number and (name != "SIGHUP" or signal.getsignal(number) != signal.SIG_IGN):
             signal.signal(number, _stop)
     try:
-        code = app(standalone_mode=False)
+        code = app(arguments, prog_name=program, standalone_mode=False)
     except PeftSpError as error:
         _say(str(error), error)
         sys.exit(2)

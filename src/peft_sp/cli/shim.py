@@ -7,17 +7,61 @@ import shlex
 import shutil
 import sys
 import sysconfig
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from peft_sp.errors import OutputError
-from peft_sp.io.atomic import EXECUTABLE, write_text
+from peft_sp.cli.signalp6 import NAME
+from peft_sp.errors import OptionError, OutputError
+from peft_sp.io.atomic import EXECUTABLE, PLAIN, write_bytes
 
-NAME = "signalp6"
 MARK = "# made by peft-sp install-shim"
 """The second line of a file that is ours."""
+PACKAGE = "signalp-6-package"
+"""The folder that SignalP 6 is unpacked into, with its module and its models."""
+_INIT = f'''"""SignalP 6's module, by PEFT-SP."""
+{MARK}
+'''
+_PREDICT = f'''"""PEFT-SP in SignalP 6's place, from wherever this file was copied to."""
+{MARK}
+import os
+import sys
+
+# "python -m" looks for modules in the current folder first, and anything may lie there.
+sys.path[:] = [p for p in sys.path if p and os.path.abspath(p) != os.getcwd()]
+from importlib.util import find_spec
+from shutil import which
+
+# PEFT-SP reads the options, of which pipelines edit some here ('-tt', is one), by itself.
+PYTHON = @python
+CODE = @code
+
+
+def main():
+    if os.access(PYTHON, os.X_OK):
+        os.execv(PYTHON, [PYTHON, "-I", "-c", CODE] + sys.argv[1:])
+    if find_spec("peft_sp"):
+        from peft_sp.cli.main import main as peft_sp
+
+        sys.argv[0] = "{NAME}"
+        peft_sp()
+    if which("peft-sp"):
+        os.execv(which("peft-sp"), ["peft-sp", "{NAME}"] + sys.argv[1:])
+    sys.stderr.write(
+        "peft-sp: not installed here (" + PYTHON + " is not there); "
+        "install it, or run peft-sp install-shim --package again\\n"
+    )
+    sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
+'''
+_MODELS = """PEFT-SP brings its models along; SignalP 6's are not needed and not read.
+A model of PEFT-SP in this folder is used where the folder is given as --model_dir.
+"""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -30,35 +74,90 @@ def install_shim(
         Path | None,
         typer.Argument(metavar="DIR", help="Where; default: beside the command peft-sp."),
     ] = None,
+    package: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="SignalP 6's folder instead, as InterProScan 6 runs it."),
+    ] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Remove it again.")] = False,
 ) -> None:
     """Install a command named signalp6 that runs peft-sp signalp6.
 
-    A file of that name that is not ours is left alone.
+    What has its name and is not ours is left alone.
 
     Example: [bold]peft-sp install-shim[/bold]
     """
-    folder = _beside_peft_sp() if directory is None else directory
+    if package is not None and directory is not None:
+        raise OptionError("DIR is for the command, --package for the folder; give one of them")
+    folder = package or directory or _beside_peft_sp()
     if not folder.is_dir():
         raise OutputError(f"{folder}: no such directory; make it first, or give another")
-    path = folder.absolute() / NAME
+    path = folder.absolute() / (NAME if package is None else PACKAGE)
+    files = _command(path) if package is None else _package(path)
     there = os.path.lexists(path)
-    if there and not _is_ours(path):
+    if there and not any(map(_is_ours, files)):
         raise OutputError(f"{path}: was not made by peft-sp; left as it is, give another directory")
+    if remove and not there:
+        raise OutputError(f"{path}: is not there")
     if remove:
-        if not there:
-            raise OutputError(f"{path}: is not there")
-        try:
-            path.unlink()
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be removed ({error.strerror})") from None
+        _remove(path, files)
         print(f"removed {path}")
         return
-    # -P: what lies in the folder that a pipeline runs in must not be imported.
-    command = f"{shlex.quote(sys.executable)} -P -m peft_sp.cli.main signalp6"
-    write_text(path, f'#!/bin/sh\n{MARK}\nexec {command} "$@"\n', EXECUTABLE)
+    for file, content in files.items():
+        _make_folder(file.parent)
+        write_bytes(file, content, EXECUTABLE if file == path else PLAIN)
     print(f"installed {path}")
-    _warn_of_others(path)
+    if package is None:
+        _warn_of_others(path)
+
+
+def _code() -> str:
+    """What Python runs, isolated (-I) from the folder and the settings of a pipeline.
+
+    This package is found where it is now, however it was: an isolated Python looks neither into
+    PYTHONPATH nor among a user's own packages.
+    """
+    root = ascii(str(Path(__file__).parents[2]))
+    find = f"import sys; {root} in sys.path or sys.path.insert(0, {root})"
+    return f"{find}; sys.argv[0] = '{NAME}'; from peft_sp.cli.main import main; main()"
+
+
+def _command(path: Path) -> dict[Path, bytes]:
+    command = shlex.join([sys.executable, "-I", "-c", _code()])
+    return {path: os.fsencode(f'#!/bin/sh\n{MARK}\nexec {command} "$@"\n')}
+
+
+def _package(folder: Path) -> dict[Path, bytes]:
+    """SignalP 6's folder, with a module that runs this program."""
+    module = folder / "signalp"
+    predict = _PREDICT.replace("@python", ascii(sys.executable)).replace("@code", ascii(_code()))
+    texts = {
+        module / "__init__.py": _INIT,
+        module / "predict.py": predict,
+        module / "model_weights" / "README.md": _MODELS,
+        folder / "models" / "README.md": _MODELS,
+    }
+    return {path: text.encode() for path, text in texts.items()}
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made ({error.strerror})") from None
+
+
+def _remove(path: Path, files: dict[Path, bytes]) -> None:
+    """Remove the files, and the folders from `path` on that are empty then. Raises OutputError."""
+    try:
+        for file in files:
+            file.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be removed ({error.strerror})") from None
+    folders = {folder for file in files for folder in file.parents if folder.is_relative_to(path)}
+    for folder in sorted(folders, reverse=True):  # inner ones first
+        shutil.rmtree(folder / "__pycache__", ignore_errors=True)
+        with suppress(OSError):  # something else is in it
+            folder.rmdir()
 
 
 def _beside_peft_sp() -> Path:

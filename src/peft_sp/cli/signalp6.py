@@ -100,8 +100,8 @@ def _add_names(made: ArgumentParser) -> None:
 
 def predict_as_signalp6(context: typer.Context) -> None:
     """Predict with SignalP 6's options, files and names."""
-    name = context.find_root().info_name
-    given = parser(*([NAME] if name == NAME else [])).parse_args(context.args)
+    called_so = context.find_root().info_name == NAME
+    given = parser(NAME if called_so else f"peft-sp {NAME}").parse_args(context.args)
     signalp6.require(given.format)
     mode = MODES[given.mode]
     options = RunOptions(
