@@ -2,6 +2,8 @@
 
 from typing import get_args
 
+from rich.text import Text
+
 from peft_sp.cli.options import Plots
 from peft_sp.cli.predict import predict
 from peft_sp.io.plotting.plotter import KINDS
@@ -17,4 +19,9 @@ def test_every_option_has_help():
     from peft_sp.cli import options
 
     offered = [value for name, value in vars(options).items() if get_args(value)]
-    assert offered and all(get_args(value)[-1].help for value in offered)
+    texts = [get_args(value)[-1].help for value in offered]
+    assert texts and all(texts)
+    # Nothing in brackets is taken for a style.
+    assert [Text.from_markup(text).plain for text in texts] == [
+        t.replace("\\[", "[") for t in texts
+    ]

@@ -64,6 +64,28 @@ def test_what_is_no_amino_acid(sequence, problem):
         clean("a", sequence)
 
 
+@pytest.mark.parametrize(
+    ("sequence", "cleaned", "warnings"),
+    [
+        ("MK1T", "MKXT", ("'1' at residue 3 read as X",)),
+        ("M?K\udcffTAYß#*", "MXKXTAYXX", ("4 signs, the first '?' at residue 2, read as X",)),
+        ("MÄK-R", "MXKR", ("'Ä' at residue 2 read as X", "1 gap(s) removed")),
+        ("MKT*", "MKT", ()),
+    ],
+)
+def test_signs_are_read_as_x_where_that_is_asked_for(sequence, cleaned, warnings):
+    protein = clean("a", sequence, signs_as_x=True)
+    assert (protein.sequence, protein.warnings) == (cleaned, warnings)
+    if any("read as X" in warning for warning in warnings):
+        with pytest.raises(UnusableRecordError, match="is no amino acid"):
+            clean("a", sequence)
+
+
+def test_a_header_inside_a_sequence_is_no_sign():
+    with pytest.raises(UnusableRecordError, match="'>' at residue 4: a line end is missing"):
+        clean("a", "M1T>b", signs_as_x=True)
+
+
 @pytest.mark.parametrize("sequence", ["ACGT" * 30, "acgtn" * 12, "AUGGCUUAA" * 10, "A-CGT" * 30])
 def test_nucleotides_are_said_to_be_nucleotides(sequence):
     with pytest.raises(UnusableRecordError, match="nucleotides, not amino acids; translate"):

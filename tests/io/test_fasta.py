@@ -125,6 +125,13 @@ def test_unusable_records_are_skipped_when_asked_and_listed(write):
     assert [p.id for p in proteins(path)] == ["a", "d"]
 
 
+def test_the_first_warning_is_kept_with_its_place(write):
+    with open_input([write(">a\nMKT\n>b x\nM1T\n>c\nM-T\n")], signs_as_x=True) as source:
+        changed = source.survey().changed
+        assert [p.sequence for p in source.proteins()] == ["MKT", "MXT", "MT"]
+    assert changed.endswith(", line 3, record 'b': '1' at residue 2 read as X")
+
+
 def test_a_file_of_unusable_records_is_refused_even_then(write):
     with pytest.raises(InputError, match="no record can be predicted; the first: '1' at residue 2"):
         survey(write(">a\nM1\n"), skip_invalid=True)

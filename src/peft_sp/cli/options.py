@@ -47,7 +47,7 @@ OrganismChoice = Annotated[
     str,
     typer.Option(
         metavar="|".join(NAMES),
-        help="eukarya, euk: SP is the only type; auto: by each header's OS= or [name].",
+        help="eukarya, euk: SP is the only type; auto: by each header's OS= or \\[name].",
     ),
 ]
 Model = Annotated[str, typer.Option("--model", "-m", help="A model's name, directory or hub id.")]
