@@ -16,7 +16,7 @@ help:  ## Show this list
 
 demo: $(VENV)/.core  ## Predict a sample of a real proteome with the bundled model
 	$(BIN)/peft-sp predict examples/ecoli_300.faa -o demo-output
-	@head -n 6 demo-output/predictions.tsv | cut -f 1-4,9-13
+	@head -n 6 demo-output/predictions.tsv | cut -f 1,4,5,12-20
 
 test: $(VENV)/.dev  ## Run the tests, a file of them on each processor
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile

@@ -150,7 +150,7 @@ class Check:
         from peft_sp.io.fasta import read_raw
         from peft_sp.io.run_directory import RunDirectory
         from peft_sp.io.run_info import RunInfo
-        from peft_sp.io.writers import signalp6, tables
+        from peft_sp.io.writers import gff3, signalp6, tables
 
         choices = (*Organism, BY_HEADER)
         organism = choices[self.tally["read"] // PREDICTED % 3]
@@ -166,10 +166,12 @@ class Check:
         predictions = []
         with RunDirectory(out) as files:
             table = tables.TableWriter(files.open(tables.FILE))
+            features = gff3.Gff3Writer(files.open(gff3.FILE), run.tool)
             writer = signalp6.SignalP6Writer(files, run)
             for prediction in self.predictor.predict(proteins, organism):
                 predictions.append(prediction)
                 table.write(prediction)
+                features.write(prediction)
                 writer.write(prediction)
             writer.finish()
         if [p.protein.sequence for p in predictions] != [p.sequence for p in proteins]:
@@ -182,6 +184,12 @@ class Check:
             raise FindingError("ids of the table are not those of the proteins")
         _rows(text["prediction_results.txt"], 2, len(proteins), 5 if organism == "eukarya" else 9)
         _rows(text["output.gff3"], 1, len(signals), 9)
+        if text[gff3.FILE].count("\tsignal_peptide\t") != len(signals):
+            raise FindingError("predictions.gff3 has not one feature a signal peptide")
+        if any(
+            line[0] != "#" and line.count("\t") != 8 for line in text[gff3.FILE].split("\n")[:-1]
+        ):
+            raise FindingError("a line of predictions.gff3 has not nine columns")
         regions = text["region_output.gff3"].split("\n")[1:-1]
         if any(line.count("\t") != 8 or line[0] in "#>" for line in regions):
             raise FindingError("a line of region_output.gff3 has not nine columns")

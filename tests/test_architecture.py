@@ -55,7 +55,7 @@ def test_every_function_that_the_page_names_is_there():
     files: dict[str, list[ast.AST]] = {}
     for module in read_house().values():
         files.setdefault(module.name.split("/")[-1], []).append(module.tree)
-    endings = ("py", "md", "toml", "css", "js", "svg", "tsv", "json", "onnx", "safetensors")
+    endings = ("py", "md", "toml", "css", "js", "svg", "tsv", "json", "onnx", "safetensors", "gff3")
     named = {name for name in quoted() if re.fullmatch(r"[a-z]\w*(\.\w+)+", name)}
     named = {name for name in named if name.split(".")[-1] not in endings}
     assert len(named) > 40
@@ -239,7 +239,7 @@ def test_a_column_of_the_table_is_one_field(copy, good, tmp_path):
     copy.peft_sp("predict", good, "-o", tmp_path / "out")
     lines = (tmp_path / "out" / "predictions.tsv").read_text().splitlines()
     head, first, _ = (line.split("\t") for line in lines)
-    assert head[-3:] == ["first_residue", "length", "warnings"] and first[-3] == "M"
+    assert head[-4:-2] == ["first_residue", "length"] and first[-4] == "M"
 
 
 METRIC = """
@@ -379,12 +379,12 @@ def test_an_output_format_is_a_writer_and_its_place_in_a_run(copy, good, tmp_pat
     copy.add("io/writers/bed.py", BED.replace("\\\\", "\\"))
     copy.edit(
         "inference/run_options.py",
-        ("import signalp6, tables", "import bed, signalp6, tables"),
-        ("return (*table, ", "return (*table, bed.FILE, "),
+        ("import fasta, gff3, signalp6, tables", "import bed, fasta, gff3, signalp6, tables"),
+        ("return (*own, ", "return (*own, bed.FILE, "),
     )
     copy.edit(
         "inference/run.py",
-        ("import signalp6, tables", "import bed, signalp6, tables"),
+        ("import fasta, gff3, signalp6, tables", "import bed, fasta, gff3, signalp6, tables"),
         (
             "        self._compatible = signalp6.SignalP6Writer(files, info)\n",
             "        self._compatible = signalp6.SignalP6Writer(files, info)\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -85,7 +86,7 @@ def test_a_dictionary_is_what_json_holds():
     assert (found["cleavage_site"], found["cleavage_probability"]) == (15, 0.7)
     assert type(found["organism"]) is str and found["organism"] == "other"
     bare = NONE.to_dict()
-    assert bare["cleavage_site"] is None and bare["regions"] == []
+    assert bare["cleavage_site"] is None and bare["regions"] == bare["sites"] == []
     # A copy: what is done to it leaves the prediction alone.
     bare["probabilities"]["SP"] = 5
     assert NONE.probabilities["SP"] == 0.1
@@ -100,3 +101,13 @@ def test_predictions_are_data():
     assert Prediction(NONE.protein, "NO_SP", by_type(0.8, 0.2)) != NONE
     again = pickle.loads(pickle.dumps(same))
     assert again == same and np.array_equal(again.marginals.regions, marginals.regions)
+
+
+def test_what_follows_from_a_prediction():
+    assert (TATLIPO.mature_start, NONE.mature_start) == (16, None)
+    assert NONE.signal_peptide_probability == pytest.approx(0.1)
+    over = Prediction(NONE.protein, "NO_SP", by_type(1.0000000001))
+    assert over.signal_peptide_probability == 0
+    noted = replace(TATLIPO, notes=("a note",))
+    assert noted.warnings == ("1 gap(s) removed", "a note")
+    assert noted.to_dict()["warnings"] == ["1 gap(s) removed", "a note"]

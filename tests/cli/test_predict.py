@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 import os
@@ -38,6 +39,8 @@ def test_a_proteome_sample(ecoli, tmp_path):
     results = (out / "prediction_results.txt").read_text().splitlines()[2:]
     assert [line.split("\t")[0].split()[0] for line in results] == headers
     assert len((out / "output.gff3").read_text().splitlines()) == 1 + len(positive)
+    features = (out / "predictions.gff3").read_text()
+    assert features.count("\tsignal_peptide\t") == len(positive)
     assert (out / "processed_entries.fasta").read_text().count(">") == len(positive)
     summary = json.loads((out / "output.json").read_text())
     assert summary["INFO"] == {"failedjobs": 0, "size": 300}
@@ -96,6 +99,38 @@ def test_ids_that_stand_twice_are_kept_apart(tmp_path):
     assert list(json.loads((out / "output.json").read_text())["SEQUENCES"]) == names
     lines = (out / "prediction_results.txt").read_text().splitlines()[2:]
     assert [line.split("\t")[0] for line in lines] == names
+
+
+def test_a_threshold_calls_more_or_fewer(ecoli, tmp_path):
+    called = {}
+    for name, given in (("default", ()), ("low", ("0.1",)), ("high", ("0.99",))):
+        options = ("--threshold", *given) if given else ()
+        code, output, _ = peft_sp("predict", ecoli, "-o", "-", *options)
+        assert code == 0
+        table = list(csv.DictReader(output.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))
+        called[name] = {row["id"] for row in table if row["type"] != "NO_SP"}
+        if given:
+            assert called[name] == {
+                row["id"] for row in table if float(row["p_signal_peptide"]) >= float(given[0])
+            }
+            assert all(row["candidate_site"] for row in table)
+    assert called["high"] < called["default"] < called["low"]
+    code, _, errors = peft_sp("predict", ecoli, "-o", tmp_path / "out", "--threshold", "0")
+    assert code == 2 and "threshold is a probability above 0 and up to 1, not 0.0" in errors
+
+
+def test_fasta_on_demand_and_the_file_of_each_protein(good, tmp_path):
+    other, out = tmp_path / "other.faa", tmp_path / "out"
+    other.write_text(">c\nMKT\n")
+    code, _, _ = peft_sp("predict", good, other, "-o", out, "--fasta")
+    assert code == 0
+    names = {"signal_peptides.fasta", "no_signal_peptide.fasta"}
+    assert {p.name for p in out.iterdir()} == ALL_FILES | names
+    assert (out / "signal_peptides.fasta").read_text() == ">a first\nMKKTAIAIAVALAGFATVAQA\n"
+    assert (out / "no_signal_peptide.fasta").read_text().endswith("\n>c\nMKT\n")
+    table = rows(out / "predictions.tsv")
+    assert [row["file"] for row in table] == [str(good), str(good), str(other)]
+    assert [row["header"] for row in table] == ["a first", "b", "c"]
 
 
 def test_standard_input_that_is_closed():
@@ -176,7 +211,7 @@ def test_unusable_records_can_be_skipped(tmp_path):
     table = rows(tmp_path / "out" / "predictions.tsv")
     assert [(row["id"], row["warnings"]) for row in table] == [
         ("a", ""),
-        ("a", "1 inner stop(s) read as X; id stands more than once"),
+        ("a_2", "1 inner stop(s) read as X; id stands more than once, called a_2 here"),
     ]
     assert json.loads((tmp_path / "out" / "output.json").read_text())["INFO"] == {
         "failedjobs": 1,
@@ -286,7 +321,7 @@ def test_a_summary_alone(good, tmp_path):
 def test_the_same_predictions_with_and_without(ecoli, tmp_path):
     peft_sp("predict", ecoli, "-o", tmp_path / "a")
     peft_sp("predict", ecoli, "-o", tmp_path / "b", "--summary")
-    for name in ("predictions.tsv", "output.gff3", "region_output.gff3"):
+    for name in ("predictions.tsv", "predictions.gff3", "output.gff3", "region_output.gff3"):
         assert (tmp_path / "a" / name).read_text() == (tmp_path / "b" / name).read_text()
 
 

@@ -1,13 +1,14 @@
 import json
 
-from peft_sp.biology.prediction import Region
+from peft_sp.biology.prediction import CleavageSite, Region
 from peft_sp.inference.cache import WindowCache
 
 
 def result(number):
     probabilities = (0.1 + number / 3, 1e-300, 0.0, 0.0, 0.0, 0.0)
     regions = (Region("n-region", 1, number), Region("h-region", number + 1, 9))
-    return number, probabilities, 9, 1 / 3, regions if number % 2 else (), None
+    sites = (CleavageSite("SP", 9, 1 / 3), CleavageSite("SP", 8, 1e-300))
+    return number, probabilities, sites[: number % 3], regions if number % 2 else (), None
 
 
 def keys(windows):

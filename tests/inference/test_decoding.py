@@ -102,6 +102,41 @@ def test_a_prediction_is_the_best_type_its_best_cut_and_the_best_path_with_it(se
     assert tuple(decoded.paths[0, :6].tolist()) == best
 
 
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("threshold", [0.01, 0.4, 1.0])
+def test_a_threshold_is_of_all_signal_peptides_together(seed, threshold):
+    case = real_case(6, seed)
+    probabilities = decoder_of(case).decode(*batch_of(case, 0)).type_probabilities[0]
+    found = decoder_of(case).decode(*batch_of(case, 0), threshold=threshold)
+    np.testing.assert_array_equal(found.type_probabilities[0], probabilities)
+    best = 1 + int(probabilities[1:].argmax())
+    called = 1 - probabilities[0] >= threshold
+    assert found.types[0] == (best if called else 0)
+    assert (found.sites[0] > 0) == called == bool((found.paths[0] >= 0).any())
+    # The sites of the best type are ranked whether it is called or not.
+    ranked = found.ranked
+    assert (ranked.rows.tolist(), ranked.types.tolist()) == ([0], [best])
+    cuts = np.zeros(7)
+    arrows = {tuple(cut) for cut in case.rules.cuts.tolist()}
+    for path, p in zip(*case.paths(), strict=True):
+        if case.rules.type_of_state[path[0]] == best:
+            pairs = enumerate(itertools.pairwise(path))
+            cuts[next(i + 1 for i, pair in pairs if pair in arrows)] += p
+    order = np.argsort(-cuts)[:4]
+    np.testing.assert_allclose(ranked.probabilities[0], cuts[order], atol=1e-9)
+    some = cuts[order] > 0
+    assert ranked.sites[0][some].tolist() == order[some].tolist()
+    if called:
+        assert found.sites[0] == order[0]
+        assert found.site_probabilities[0] == ranked.probabilities[0, 0]
+
+
+def test_what_cannot_have_a_signal_peptide_has_no_candidate():
+    case = real_case(1, 0)
+    found = decoder_of(case).decode(*batch_of(case, 0), threshold=1e-9)
+    assert (found.types[0], found.sites[0], found.ranked) == (0, 0, None)
+
+
 def test_the_seeds_above_cover_signal_peptides():
     kinds = set()
     for seed in range(12):

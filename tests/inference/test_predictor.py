@@ -114,8 +114,7 @@ def test_auto_goes_by_each_header(fast, proteins):
         assert prediction.probabilities == pytest.approx(expected.probabilities, abs=1e-6)
         assert prediction.organism == (organism or "other")
         assert prediction.undecided == (not organism)
-        warned = prediction.protein.warnings
-        assert warned == (() if organism else (module.UNDECIDED,))
+        assert prediction.notes == (() if organism else (module.UNDECIDED,))
         if organism == "eukarya":
             assert list(prediction.probabilities.values())[2:] == [0, 0, 0, 0]
 
@@ -283,3 +282,46 @@ def test_wrong_organisms_and_models(fast, tmp_path):
     with pytest.raises(ModelError, match="computes in float32; leave out --precision"):
         load("fast", precision="bfloat16")
     assert len(TYPES) == 6
+
+
+# Thresholds -----------------------------------------------------------------------------------
+
+
+def test_a_threshold_calls_at_or_above_it_and_shows_sites_below(fast, proteins):
+    plain = list(fast.predict(proteins))
+    chances = sorted(p.signal_peptide_probability for p in plain)
+    threshold = chances[-60]
+    found = list(fast.predict(proteins, threshold=threshold))
+    assert sum(p.is_signal_peptide for p in found) == 60
+    for before, after in zip(plain, found, strict=True):
+        assert after.probabilities == before.probabilities
+        assert after.is_signal_peptide == (after.signal_peptide_probability >= threshold)
+        kinds = {name: p for name, p in after.probabilities.items() if name != "NO_SP"}
+        best, *others = after.sites
+        assert best.type == max(kinds, key=kinds.get)
+        assert all(o.type == best.type and o.probability <= best.probability for o in others)
+        if after.is_signal_peptide:
+            assert (best.position, best.probability) == (
+                after.cleavage_site,
+                after.cleavage_probability,
+            )
+            assert after.regions
+        else:
+            assert (after.cleavage_site, after.regions, after.mature_start) == (None, (), None)
+        if before.is_signal_peptide and after.is_signal_peptide:
+            assert (before.type, before.cleavage_site) == (after.type, after.cleavage_site)
+            assert [s.position for s in before.sites] == [s.position for s in after.sites]
+            chances = [s.probability for s in after.sites]
+            assert [s.probability for s in before.sites] == pytest.approx(chances)
+        if not before.is_signal_peptide:
+            assert before.sites == ()
+
+
+def test_a_threshold_is_of_the_types_that_the_organism_has(fast, proteins):
+    for prediction in fast.predict(proteins[:60], organism="eukarya", threshold=0.001):
+        assert {site.type for site in prediction.sites} == {"SP"}
+
+
+def test_a_threshold_that_is_none(fast):
+    with pytest.raises(OptionError, match="above 0 and up to 1, not 2"):
+        fast.predict([("a", "MKT")], threshold=2)

@@ -40,7 +40,7 @@ def test_a_run_returns_what_is_known_of_it(good, tmp_path, capsys):
     assert run.warnings == 3 and run.time.timestamp() == 1_700_000_000
     (error,) = run.skipped
     assert isinstance(error, InputError) and error.record == "bad" and error.line == 3
-    assert run.files == ("predictions.tsv", *FILES, "summary.html")
+    assert run.files == ("predictions.tsv", "predictions.gff3", *FILES, "summary.html")
     assert {path.name for path in out.iterdir()} == set(run.files)
     assert json.loads((out / "output.json").read_text())["INFO"] == {"failedjobs": 1, "size": 3}
     assert capsys.readouterr() == ("", "")
@@ -65,7 +65,8 @@ def test_a_stream_has_the_rows_of_the_table(ecoli, tmp_path):
 
 
 def test_a_stream_takes_nothing_that_needs_a_directory(good):
-    for options in (RunOptions(resume=True), RunOptions(plots="svg"), RunOptions(summary=True)):
+    for given in ({"resume": True}, {"plots": "svg"}, {"summary": True}, {"fasta": True}):
+        options = RunOptions(**given)
         with pytest.raises(OptionError, match="need a directory"):
             predict_stream(good, io.StringIO(), options)
 
@@ -87,7 +88,9 @@ class StopError(Exception):
     """Raised by a caller's own progress callback."""
 
 
-@pytest.mark.parametrize("looks", [{}, {"plots": "svg", "summary": True}])
+@pytest.mark.parametrize(
+    "looks", [{}, {"plots": "svg", "summary": True}, {"fasta": True, "threshold": 0.2}]
+)
 def test_a_run_that_is_stopped_is_resumed_to_the_same_bytes(ecoli, tmp_path, looks, monkeypatch):
     monkeypatch.chdir(tmp_path)  # the files name their directory
     options = RunOptions(threads=1, **looks, **EVENTFUL)
@@ -106,8 +109,9 @@ def test_a_run_that_is_stopped_is_resumed_to_the_same_bytes(ecoli, tmp_path, loo
     assert [path.name for path in (tmp_path / "out").iterdir()] == [UNFINISHED]
     with pytest.raises(OutputError, match="an unfinished run is here"):
         predict_run(ecoli, "out", options)
-    with pytest.raises(OutputError, match="has another chunk"):
-        predict_run(ecoli, "out", replace(options, chunk=60, resume=True))
+    for other in ({"chunk": 60}, {"threshold": 0.3}, {"fasta": not options.fasta}):
+        with pytest.raises(OutputError, match=f"has another {next(iter(other))}"):
+            predict_run(ecoli, "out", replace(options, **other, resume=True))
     seen = []
     resumed = predict_run(
         ecoli, "out", replace(options, resume=True), lambda done, _: seen.append(done)

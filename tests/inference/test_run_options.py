@@ -7,7 +7,10 @@ import pytest
 from peft_sp.biology.organism import Organism
 from peft_sp.errors import OptionError
 from peft_sp.inference.run_options import SIGNALP6, RunOptions
+from peft_sp.io.writers.fasta import FILES as SEQUENCES
 from peft_sp.io.writers.signalp6 import FILES
+
+OWN = ("predictions.tsv", "predictions.gff3")
 
 
 def test_options_out_of_range_are_named():
@@ -21,15 +24,19 @@ def test_options_out_of_range_are_named():
         RunOptions(plots="gif")
     with pytest.raises(OptionError, match=r"protein_files is one of none, .*, not 'gif'"):
         RunOptions(layout=replace(SIGNALP6, protein_files="gif"))
+    for value in (0, -0.5, 1.1, float("nan")):
+        with pytest.raises(OptionError, match="threshold is a probability above 0 and up to 1"):
+            RunOptions(threshold=value)
     assert RunOptions(organism="eukarya").organism is Organism.EUKARYA
 
 
 @pytest.mark.parametrize(
     ("options", "files", "marginals"),
     [
-        (RunOptions(), ("predictions.tsv", *FILES), False),
-        (RunOptions(plots="svg"), ("predictions.tsv", *FILES, "plots/"), True),
-        (RunOptions(summary=True), ("predictions.tsv", *FILES, "summary.html"), True),
+        (RunOptions(), (*OWN, *FILES), False),
+        (RunOptions(plots="svg"), (*OWN, *FILES, "plots/"), True),
+        (RunOptions(summary=True), (*OWN, *FILES, "summary.html"), True),
+        (RunOptions(fasta=True, threshold=1), (*OWN, *FILES, *SEQUENCES), False),
         (RunOptions(layout=SIGNALP6), FILES, False),
         (RunOptions(layout=replace(SIGNALP6, protein_files="txt")), FILES, True),
     ],

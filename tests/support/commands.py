@@ -10,7 +10,7 @@ from typing import Any
 
 PEFT_SP = (sys.executable, "-m", "peft_sp.cli.main")
 ALL_FILES = {
-    "predictions.tsv",
+    *("predictions.tsv", "predictions.gff3"),
     *("prediction_results.txt", "output.gff3", "region_output.gff3", "output.json"),
     "processed_entries.fasta",
 }

@@ -70,14 +70,15 @@ each mechanism, as "Sec/SPI n", named as SignalP 6 names them, which has no name
 class Protein:
     """A cleaned protein: upper case, only letters that a network knows, never empty.
 
-    header: the whole header line without '>'; warnings: what cleaning changed;
-    line: of the header in its file, 0 where there is none.
+    header: the whole header line without '>'; warnings: what cleaning changed; line: of the header
+    in its file, 0 where there is none; file: the name of that file where a run has several.
     """
 
     header: str
     sequence: str
     warnings: tuple[str, ...] = ()
     line: int = 0
+    file: str = ""
 
     @property
     def id(self) -> str:
@@ -97,6 +98,19 @@ class Region:
     name: str
     start: int
     end: int
+
+
+@dataclass(frozen=True, slots=True)
+class CleavageSite:
+    """A site that a protein may be cut at.
+
+    type: of the signal peptide. position: the last residue before the cut, 1-based.
+    probability: P(this type and this cut).
+    """
+
+    type: str
+    position: int
+    probability: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,6 +137,9 @@ class Prediction:
     in order. marginals: None unless `predict` was called with `marginals=True`; they are left
     out where two predictions are compared. organism: "eukarya" or "other", as it was predicted;
     undecided: predicted as "other" because the header does not name the organism.
+    sites: `cleavage_site` and then less probable ones of the same type; with a threshold, those of
+    the most probable type of signal peptide also where none is predicted. notes: what speaks
+    against trusting the prediction as it is.
     """
 
     protein: Protein
@@ -134,6 +151,8 @@ class Prediction:
     marginals: Marginals | None = field(default=None, compare=False, repr=False)
     organism: str = "other"
     undecided: bool = False
+    sites: tuple[CleavageSite, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -149,6 +168,21 @@ class Prediction:
     def probability(self) -> float:
         """P(the predicted type)."""
         return self.probabilities[self.type]
+
+    @property
+    def signal_peptide_probability(self) -> float:
+        """P(a signal peptide of any type)."""
+        return max(1.0 - self.probabilities[NO_SP], 0.0)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What cleaning changed in the protein, and the notes on the prediction."""
+        return (*self.protein.warnings, *self.notes) if self.notes else self.protein.warnings
+
+    @property
+    def mature_start(self) -> int | None:
+        """The first residue behind the cut, 1-based; None without a signal peptide."""
+        return self.cleavage_site + 1 if self.cleavage_site else None
 
     @property
     def signal_peptide(self) -> str:
@@ -196,13 +230,17 @@ class Prediction:
             "id": self.id,
             "header": self.protein.header,
             "sequence": self.protein.sequence,
-            "warnings": list(self.protein.warnings),
+            "warnings": list(self.warnings),
             "organism": str(self.organism),
             "undecided": self.undecided,
             "type": self.type,
             "probabilities": dict(self.probabilities),
             "cleavage_site": self.cleavage_site,
             "cleavage_probability": self.cleavage_probability,
+            "sites": [
+                {"type": site.type, "position": site.position, "probability": site.probability}
+                for site in self.sites
+            ],
             "regions": [
                 {"name": region.name, "start": region.start, "end": region.end}
                 for region in self.regions

@@ -78,3 +78,14 @@ Summary = Annotated[
     bool,
     typer.Option("--summary", help="summary.html: charts, table and pictures to look at."),
 ]
+Fasta = Annotated[
+    bool,
+    typer.Option("--fasta", help="FASTA files of signal peptides and of proteins without one."),
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option(
+        metavar="P",
+        help="Call a signal peptide where P(any type) is at least P; default: the likeliest type.",
+    ),
+]

@@ -38,11 +38,14 @@ def predict(
     resume: options.Resume = False,
     plots: options.Pictures = options.Plots.none,
     summary: options.Summary = False,
+    fasta_files: options.Fasta = False,
+    threshold: options.Threshold = None,
 ) -> None:
     """Predict the signal peptides of proteins.
 
-    Writes prediction_results.txt, output.gff3, region_output.gff3, processed_entries.fasta
-    and output.json in SignalP 6's layouts, and predictions.tsv with one row a protein. A run
+    Writes predictions.tsv with one row a protein, predictions.gff3 with the features of signal
+    peptides, and, in SignalP 6's layouts, prediction_results.txt, output.gff3,
+    region_output.gff3, processed_entries.fasta (mature proteins) and output.json. A run
     that was stopped or killed is continued by the same command with --resume. --summary adds a
     page for the browser.
 
@@ -50,8 +53,10 @@ def predict(
     """
     kind = None if plots is options.Plots.none else plots.value
     summary = summary or kind is not None
-    if summary and output == STREAM:
-        raise typer.BadParameter("--plots and --summary need a directory; give another -o than '-'")
+    if (summary or fasta_files) and output == STREAM:
+        raise typer.BadParameter(
+            "--plots, --summary and --fasta need a directory; give another -o than '-'"
+        )
     if output == STREAM and resume:
         raise typer.BadParameter("--resume needs a directory; what was printed is gone")
     if kind:
@@ -69,6 +74,8 @@ def predict(
         resume=resume,
         plots=kind,
         summary=summary,
+        fasta=fasta_files,
+        threshold=threshold,
     )
     if output == STREAM:
         _stream(fasta, given)

@@ -6,15 +6,17 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
-from peft_sp.biology.prediction import Marginals, Region
+from peft_sp.biology.prediction import CleavageSite, Marginals, Region
 
 CACHED = 20_000
 """Windows whose results are kept."""
 
 Key = tuple[str, str]
 """A window and the organism that it is predicted for."""
-Result = tuple[int, tuple[float, ...], int, float, tuple[Region, ...], Marginals | None]
-"""Number of the type, probabilities, cleavage site or 0, its probability, regions, marginals."""
+Result = tuple[
+    int, tuple[float, ...], tuple[CleavageSite, ...], tuple[Region, ...], Marginals | None
+]
+"""Number of the type, probabilities, cleavage sites, regions, marginals."""
 
 
 class WindowCache:
@@ -42,17 +44,22 @@ class WindowCache:
     def state(self) -> list[list[Any]]:
         """Everything in the cache, oldest first."""
         return [
-            [*key, *result[:4], [(r.name, r.start, r.end) for r in result[4]]]
-            for key, result in self._results.items()
+            [
+                *(*key, kind, probabilities),
+                [(site.type, site.position, site.probability) for site in sites],
+                [(region.name, region.start, region.end) for region in regions],
+            ]
+            for key, (kind, probabilities, sites, regions, _) in self._results.items()
         ]
 
     def restore(self, state: Iterable[list[Any]]) -> None:
         """Hold what `state` gave, and nothing else."""
         self._results = {
             (window, organism): (
-                *(kind, tuple(probabilities), site, site_probability),
+                *(kind, tuple(probabilities)),
+                tuple(CleavageSite(*site) for site in sites),
                 tuple(Region(*region) for region in regions),
                 None,
             )
-            for window, organism, kind, probabilities, site, site_probability, regions in state
+            for window, organism, kind, probabilities, sites, regions in state
         }

@@ -28,6 +28,9 @@ RESCALING_INTERVAL = 4
 """Residues between two rescalings. Between them a path's weight may fall to 1e-308 of its type's
 best emissions before it is lost: 177 nats a residue; the shipped networks differ by 18 at most."""
 
+RANKED = 4
+"""Sites that are ranked."""
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -47,14 +50,30 @@ class CrfScores:
 
 
 @dataclass(frozen=True)
+class RankedSites:
+    """The most probable sites of W windows of a batch, R each, best first.
+
+    rows (W,) the windows; types (W,) the type that is cut: the predicted one and, with a threshold,
+    the most probable one in all other windows; sites (W, R) 1-based last residue before the cut;
+    probabilities (W, R) P(type and cut there), 0 where there is no such site.
+    """
+
+    rows: Ints
+    types: Ints
+    sites: Ints
+    probabilities: Floats
+
+
+@dataclass(frozen=True)
 class Decoded:
     """Predictions of a batch of B windows, K types.
 
     type_probabilities (B, K); types (B,) index of the predicted type; sites (B,) 1-based
     last residue before the cut, 0 without one; site_probabilities (B,) P(type and cut there),
     0 without one; paths (B, L) state numbers, -1 behind the end and in windows whose type has
-    no cut. On request: marginals (B, L, S) P(state at residue), zero behind the end; cleavage
-    (B, L) P(type and cut after residue), zero in windows whose type has no cut.
+    no cut; ranked: more sites (see `RankedSites`). On request: marginals (B, L, S) P(state at
+    residue), zero behind the end; cleavage (B, L) P(type and cut after residue), zero in windows
+    whose type has no cut.
     """
 
     type_probabilities: Floats
@@ -62,6 +81,7 @@ class Decoded:
     sites: Ints
     site_probabilities: Floats
     paths: NDArray[np.int8]
+    ranked: RankedSites | None = None
     marginals: Floats | None = None
     cleavage: Floats | None = None
 
@@ -115,6 +135,8 @@ class Decoder:
         self.ends = np.exp(self.log_ends, dtype=np.float64)
         self.temperature = scores.temperature
         self.predecessors = _predecessors(rules.transitions)
+        # shape: (types,)
+        self.has_cut = np.isin(types, rules.type_of_state[rules.cuts[:, 0]])
 
     def decode(
         self,
@@ -122,36 +144,57 @@ class Decoder:
         lengths: Ints,
         allowed_types: NDArray[np.bool_] | None = None,
         marginals: bool = False,
+        threshold: float | None = None,
     ) -> Decoded:
         """Predictions from emissions (B, L, S) of windows of `lengths` (B,), each at least 1.
 
         allowed_types (K,) or (B, K) bool: the posterior is restricted to these types exactly,
         as if the others did not exist. marginals: whether to compute marginals and cleavage,
-        which takes longer.
+        which takes longer. threshold: a type with a cut is predicted where these together have at
+        least this probability, None for the most probable of all types.
         """
         time_first = _time_first(emissions)
         sweep = self._forward(time_first, lengths)
         probabilities = self._type_probabilities(sweep, allowed_types)
-        types = probabilities.argmax(axis=1)
+        types, candidates = self._called(probabilities, threshold)
         batch, length = emissions.shape[:2]
         sites = np.zeros(batch, dtype=np.int64)
         site_probabilities = np.zeros(batch)
         paths = np.full((batch, length), -1, dtype=np.int8)
         cleavage = np.zeros((batch, length)) if marginals else None
-        is_cut = np.isin(types, self.rules.type_of_state[self.rules.cuts[:, 0]])
-        cut = np.flatnonzero(is_cut)
-        if len(cut):
-            # shape: (windows that are cut, length)
-            cuts = self._cuts(sweep.rows(cut), lengths[cut], types[cut])
-            last = cuts.argmax(axis=1)
-            type_probability = probabilities[cut, types[cut]]
+        rows = np.flatnonzero(candidates >= 0)
+        ranked = None
+        if len(rows):
+            kinds = candidates[rows]
+            # shape: (windows with a candidate, length)
+            cuts = self._cuts(sweep.rows(rows), lengths[rows], kinds)
+            cuts *= probabilities[rows, kinds][:, None]
+            order = np.argsort(-cuts, axis=1, kind="stable")[:, :RANKED]
+            best = np.take_along_axis(cuts, order, axis=1)
+            ranked = RankedSites(rows, kinds, order + 1, best)
+            is_cut = types[rows] == kinds
+            cut, last = rows[is_cut], order[is_cut, 0]
             sites[cut] = last + 1
-            site_probabilities[cut] = cuts[np.arange(len(cut)), last] * type_probability
-            paths[cut] = self._best_paths(time_first[:, cut], lengths[cut], types[cut], last)
+            site_probabilities[cut] = best[is_cut, 0]
+            if len(cut):
+                paths[cut] = self._best_paths(time_first[:, cut], lengths[cut], types[cut], last)
             if cleavage is not None:
-                cleavage[cut] = cuts * type_probability[:, None]
+                cleavage[cut] = cuts[is_cut]
         states = self._marginals(sweep, lengths, probabilities) if marginals else None
-        return Decoded(probabilities, types, sites, site_probabilities, paths, states, cleavage)
+        return Decoded(
+            *(probabilities, types, sites, site_probabilities, paths), ranked, states, cleavage
+        )
+
+    def _called(self, probabilities: Floats, threshold: float | None) -> tuple[Ints, Ints]:
+        """Predicted types (B,), and the types (B,) whose sites are ranked, -1 for none."""
+        if threshold is None:
+            types = probabilities.argmax(axis=1)
+            return types, np.where(self.has_cut[types], types, -1)
+        of_cut = np.where(self.has_cut, probabilities, 0.0)
+        uncut = np.where(self.has_cut, 0.0, probabilities)
+        best, possible = of_cut.argmax(axis=1), of_cut.max(axis=1) > 0
+        called = possible & (1.0 - uncut.sum(axis=1) >= threshold)
+        return np.where(called, best, uncut.argmax(axis=1)), np.where(possible, best, -1)
 
     def cleavage_posterior(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import Literal
 
@@ -20,11 +20,13 @@ from peft_sp.biology.prediction import (
     MARGINAL_COLUMNS,
     REGION_OF_STATE,
     REGIONS,
+    CleavageSite,
     Marginals,
     Prediction,
     Protein,
     Region,
 )
+from peft_sp.errors import OptionError
 from peft_sp.inference import records
 from peft_sp.inference.backends import Backend, positive_integer
 from peft_sp.inference.cache import Key, Result, WindowCache
@@ -36,6 +38,8 @@ from peft_sp.io.registry.model_config import ModelConfig
 
 CHUNK = 2048
 """Proteins that are predicted together: enough to fill batches of one length."""
+_ALTERNATIVE = 0.05
+"""A less probable site is given where it has this share of the best one's probability."""
 UNDECIDED = "organism not known from the header, predicted as other"
 
 # Region number of each state, 0 for none; one more entry, so that a path's -1 reads as none.
@@ -72,6 +76,7 @@ class Predictor:
         marginals: bool = False,
         cache: WindowCache | None = None,
         *,
+        threshold: float | None = None,
         on_error: OnError = "raise",
         report: Callable[[int], None] | None = None,
     ) -> Iterator[Prediction]:
@@ -86,6 +91,9 @@ class Predictor:
         no organism. batch_size: windows that the network computes at once, None for what suits it.
         marginals: whether predictions carry the probabilities at each residue (`Marginals`);
         they take too much room to be kept from chunk to chunk.
+        threshold: a signal peptide, of its most probable type, is predicted where P(any type of
+        signal peptide) is at least this; None predicts the most probable type. With a threshold
+        `Prediction.sites` has the most probable sites below it too, which takes a little longer.
         on_error: what is done about a record that cannot be predicted (`cleaning.OnError`):
         "raise" its error, "skip" it, or a function that is called with the error.
 
@@ -98,20 +106,24 @@ class Predictor:
         """
         choice = parse_choice(organism)
         positive_integer("batch_size", batch_size)
+        require_threshold(threshold)
         cache = WindowCache() if cache is None else cache
         stream = records.proteins(proteins, on_error)
         report = report or (lambda _: None)
-        return self._predict(stream, choice, batch_size, marginals, cache, report=report)
+        compute = partial(
+            self._compute, batch_size=batch_size, marginals=marginals, threshold=threshold
+        )
+        return self._predict(stream, choice, compute, cache, report=report, keep=not marginals)
 
     def _predict(
         self,
         proteins: Iterator[Protein],
         choice: OrganismChoice,
-        batch_size: int | None,
-        marginals: bool,
+        compute: Callable[[list[Key], ThreadPoolExecutor], Iterator[dict[Key, Result]]],
         cache: WindowCache,
         *,
         report: Callable[[int], None],
+        keep: bool,
     ) -> Iterator[Prediction]:
         done = 0
         with ThreadPoolExecutor(self.backend.concurrency) as workers:
@@ -123,12 +135,12 @@ class Predictor:
                 distinct = list(dict.fromkeys(keys))
                 results = cache.known(distinct)
                 new = [key for key in distinct if key not in results]
-                for batch in self._compute(new, workers, batch_size, marginals):
+                for batch in compute(new, workers):
                     results.update(batch)
                     report(done + len(chunk) * len(results) // len(distinct))
                 if not new:
                     report(done + len(chunk))
-                if not marginals:
+                if keep:
                     cache.add(results)
                 for protein, known, key in zip(chunk, organisms, keys, strict=True):
                     yield _prediction(protein, results[key], known)
@@ -140,6 +152,7 @@ class Predictor:
         workers: ThreadPoolExecutor,
         batch_size: int | None,
         marginals: bool,
+        threshold: float | None,
     ) -> Iterator[dict[Key, Result]]:
         """Results of distinct keys, by the batch; the network runs ahead of the decoder."""
         windows = [window for window, _ in keys]
@@ -158,7 +171,9 @@ class Predictor:
             batch, emissions = ahead.popleft()
             own = [keys[row] for row in batch.rows.tolist()]
             allowed = np.stack([types[Organism(organism)] for _, organism in own])
-            decoded = self.decoder.decode(emissions.result(), batch.lengths, allowed, marginals)
+            decoded = self.decoder.decode(
+                emissions.result(), batch.lengths, allowed, marginals, threshold
+            )
             yield dict(zip(own, _results(decoded, batch.lengths), strict=True))
 
 
@@ -169,19 +184,33 @@ def _organism(protein: Protein) -> Organism | None:
 def _results(decoded: Decoded, lengths: NDArray[np.int64]) -> Iterator[Result]:
     """One result a window, as plain Python data."""
     regions = _regions(decoded.paths)
+    sites = _sites(decoded)
     marginals = _marginals(decoded, lengths)
-    columns = (
-        decoded.types.tolist(),
-        decoded.type_probabilities.tolist(),
-        decoded.sites.tolist(),
-        decoded.site_probabilities.tolist(),
-    )
-    for row, (kind, probabilities, site, site_probability) in enumerate(zip(*columns, strict=True)):
+    columns = zip(decoded.types.tolist(), decoded.type_probabilities.tolist(), strict=True)
+    for row, (kind, probabilities) in enumerate(columns):
         yield (
-            *(kind, tuple(probabilities), site, site_probability),
-            tuple(regions.get(row, ())),
+            *(kind, tuple(probabilities), sites.get(row, ()), tuple(regions.get(row, ()))),
             marginals[row] if marginals else None,
         )
+
+
+def _sites(decoded: Decoded) -> dict[int, tuple[CleavageSite, ...]]:
+    """The most probable sites of each row that has any, best first."""
+    ranked = decoded.ranked
+    if ranked is None:
+        return {}
+    given = ranked.probabilities >= _ALTERNATIVE * ranked.probabilities[:, :1]
+    counts = (given & (ranked.probabilities > 0)).sum(axis=1)
+    columns = (ranked.rows, ranked.types, counts, ranked.sites, ranked.probabilities)
+    return {
+        row: tuple(
+            CleavageSite(TYPES[kind], site, probability)
+            for site, probability in zip(sites[:count], probabilities[:count], strict=True)
+        )
+        for row, kind, count, sites, probabilities in zip(
+            *(column.tolist() for column in columns), strict=True
+        )
+    }
 
 
 def _marginals(decoded: Decoded, lengths: NDArray[np.int64]) -> list[Marginals]:
@@ -219,17 +248,25 @@ def _regions(paths: NDArray[np.int8]) -> dict[int, list[Region]]:
 
 def _prediction(protein: Protein, result: Result, organism: Organism | None) -> Prediction:
     """organism: None where it is not known and the result is that of "other"."""
-    kind, probabilities, site, site_probability, regions, marginals = result
-    if organism is None:
-        protein = replace(protein, warnings=(*protein.warnings, UNDECIDED))
+    kind, probabilities, sites, regions, marginals = result
+    name = TYPES[kind]
+    cut = sites[0] if sites and sites[0].type == name else None
     return Prediction(
         protein,
-        TYPES[kind],
+        name,
         dict(zip(TYPES, probabilities, strict=True)),
-        site or None,
-        site_probability if site else None,
-        regions if site else (),
+        cut.position if cut else None,
+        cut.probability if cut else None,
+        regions,
         marginals=marginals,
         organism=organism or "other",
         undecided=organism is None,
+        sites=sites,
+        notes=(UNDECIDED,) if organism is None else (),
     )
+
+
+def require_threshold(threshold: float | None) -> None:
+    """Raise OptionError for a threshold that is no probability above 0."""
+    if threshold is not None and not 0 < threshold <= 1:
+        raise OptionError(f"threshold is a probability above 0 and up to 1, not {threshold!r}")

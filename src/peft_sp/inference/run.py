@@ -30,7 +30,7 @@ from peft_sp.io.plotting import plotter
 from peft_sp.io.registry import lookup
 from peft_sp.io.run_directory import RunDirectory, refuse_unfinished
 from peft_sp.io.run_info import RunInfo
-from peft_sp.io.writers import signalp6, tables
+from peft_sp.io.writers import fasta, gff3, signalp6, tables
 from peft_sp.version import __version__
 
 __all__ = ["PLOTS", "SIGNALP6", "SUMMARY", "Layout", "Progress", "RunInfo", "RunOptions"]
@@ -91,8 +91,10 @@ def predict_stream(
     written, and what `predict_run` raises.
     """
     options = options or RunOptions()
-    if options.resume or options.marginals:
-        raise OptionError("resume, plots, summary and files of each protein need a directory")
+    if options.resume or options.marginals or options.fasta:
+        raise OptionError(
+            "resume, plots, summary, fasta and files of each protein need a directory"
+        )
     with _opened(sources, options) as run:
         counts, table = _Counts(), tables.TableWriter(stream)
         cache = WindowCache(options.cached_windows)
@@ -142,9 +144,11 @@ class _Run:
             "number of skipped records": str(len(survey.skipped)),
             "model": f"hash {lookup.fingerprint(lookup.locate(self.model))}",
             "organism": str(options.organism),
+            "threshold": "none" if options.threshold is None else repr(float(options.threshold)),
             "batch size": str(options.batch_size or backend.batch_size),
             "chunk": f"{options.chunk:,} proteins, {options.cached_windows:,} windows cached",
             "pictures": ", ".join(pictures) or "none",
+            "fasta": "with signal peptides" if options.fasta else "none",
             "runtime": f"{runtime(backend)}, numpy {np.__version__}",
         }
         if layout.mode is not None:
@@ -170,6 +174,7 @@ class _Run:
             self.options.batch_size,
             self.options.marginals,
             cache,
+            threshold=self.options.threshold,
             report=report,
         )
 
@@ -253,9 +258,15 @@ class _Outputs:
     def __init__(
         self, files: RunDirectory, info: RunInfo, options: RunOptions, drawing: ExitStack
     ) -> None:
-        self._table = self._page = self._plotter = None
-        if options.layout.table:
-            self._table = tables.TableWriter(files.open(tables.FILE), begun=files.resumed)
+        self._page = self._plotter = None
+        self._own: list[tables.TableWriter | gff3.Gff3Writer | fasta.FastaWriter] = []
+        if options.layout.own:
+            self._own = [
+                tables.TableWriter(files.open(tables.FILE), files.resumed),
+                gff3.Gff3Writer(files.open(gff3.FILE), info.tool, files.resumed),
+            ]
+        if options.fasta:
+            self._own.append(fasta.FastaWriter(files))
         self._compatible = signalp6.SignalP6Writer(files, info)
         if options.summary:
             from peft_sp.io.plotting.summary import page
@@ -277,8 +288,8 @@ class _Outputs:
 
     def write(self, prediction: Prediction) -> None:
         """Add one prediction to every file."""
-        if self._table is not None:
-            self._table.write(prediction)
+        for own in self._own:
+            own.write(prediction)
         self._compatible.write(prediction)
         if self._page is not None:
             self._page.write(prediction)
@@ -310,7 +321,7 @@ class _Counts:
         """Count a prediction."""
         self.types[prediction.type] += 1
         self.organisms["undecided" if prediction.undecided else prediction.organism] += 1
-        self.warnings += bool(prediction.protein.warnings)
+        self.warnings += bool(prediction.warnings)
 
     def state(self) -> dict[str, Any]:
         """Everything counted, as plain data for JSON."""

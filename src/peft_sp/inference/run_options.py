@@ -10,11 +10,11 @@ from peft_sp.biology.organism import Organism, OrganismChoice, parse_choice
 from peft_sp.errors import OptionError
 from peft_sp.inference.backends import positive_integer
 from peft_sp.inference.cache import CACHED
-from peft_sp.inference.predictor import CHUNK
+from peft_sp.inference.predictor import CHUNK, require_threshold
 from peft_sp.io.plotting import plotter
 from peft_sp.io.registry import lookup
 from peft_sp.io.run_directory import INTERVAL, SHARE, Resume
-from peft_sp.io.writers import signalp6, tables
+from peft_sp.io.writers import fasta, gff3, signalp6, tables
 from peft_sp.version import __version__
 
 PLOTS = "plots"
@@ -26,17 +26,17 @@ SUMMARY = "summary.html"
 class Layout:
     """How a command reads its input, which files it leaves, and what they say of it.
 
-    command: its name; tool: name and version that the files give; table: `predictions.tsv`
-    beside SignalP 6's five files; protein_files: SignalP 6's format of the files of each protein;
-    mode: what `output.json` calls the model, None for the model's own name; whole_headers: the
-    name of a protein is its whole header, not the first word; signs_as_x: what is no letter in a
-    sequence is read as X, with a warning, and no error; directory_option: how the command's user
-    names the directory, for the words of errors.
+    command: its name; tool: name and version that the files give; own: `predictions.tsv` and
+    `predictions.gff3` beside SignalP 6's five files; protein_files: SignalP 6's format of the
+    files of each protein; mode: what `output.json` calls the model, None for the model's own name;
+    whole_headers: the name of a protein is its whole header, not the first word; signs_as_x: what
+    is no letter in a sequence is read as X, with a warning, and no error; directory_option: how
+    the command's user names the directory, for the words of errors.
     """
 
     command: str = "predict"
     tool: str = f"PEFT-SP-{__version__}"
-    table: bool = True
+    own: bool = True
     protein_files: str = "none"
     mode: str | None = None
     whole_headers: bool = False
@@ -47,7 +47,7 @@ class Layout:
 PREDICT = Layout()
 SIGNALP6 = Layout(
     *("signalp6", "SignalP-6.0"),
-    table=False,
+    own=False,
     whole_headers=True,
     signs_as_x=True,
     directory_option="--output_dir",
@@ -64,7 +64,9 @@ class RunOptions:
     model. skip_invalid: leave out records that cannot be predicted, rather than raise an error.
     resume: continue a run that was stopped in the same directory; "if possible": or start anew
     where it was of something else (`RunInfo.restarted` says why). plots: a picture of each
-    protein ("png", "svg", "pdf", "eps", or "txt" for a table); summary: `summary.html`.
+    protein ("png", "svg", "pdf", "eps", or "txt" for a table); summary: `summary.html`; fasta: the
+    signal peptides, and the proteins without one, as FASTA beside the mature ones. threshold: of
+    P(any signal peptide), see `Predictor.predict`.
 
     chunk: proteins that are predicted together, and between whose ends a run can be resumed;
     cached_windows: results kept for later proteins with the same window; journal_interval:
@@ -85,6 +87,8 @@ class RunOptions:
     resume: Resume = False
     plots: str | None = None
     summary: bool = False
+    fasta: bool = False
+    threshold: float | None = None
     layout: Layout = PREDICT
     chunk: int = CHUNK
     cached_windows: int = CACHED
@@ -95,6 +99,7 @@ class RunOptions:
         object.__setattr__(self, "organism", parse_choice(self.organism))
         for name in ("threads", "batch_size", "chunk"):
             positive_integer(name, getattr(self, name))
+        require_threshold(self.threshold)
         if self.plots is not None and self.plots not in plotter.KINDS:
             raise OptionError(f"plots is one of {', '.join(plotter.KINDS)}, not '{self.plots}'")
         if self.layout.protein_files not in signalp6.FORMATS:
@@ -115,5 +120,6 @@ class RunOptions:
     @property
     def files(self) -> tuple[str, ...]:
         """Names of all files and folders of the run, but for those of each protein."""
-        table = (tables.FILE,) if self.layout.table else ()
-        return (*table, *signalp6.FILES, *self.pictures)
+        own = (tables.FILE, gff3.FILE) if self.layout.own else ()
+        sequences = fasta.FILES if self.fasta else ()
+        return (*own, *signalp6.FILES, *sequences, *self.pictures)

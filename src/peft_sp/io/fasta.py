@@ -150,6 +150,8 @@ class Survey:
 class FastaInput:
     """One or more FASTA files as one input, read twice: surveyed, then streamed.
 
+    Where there are several, each protein says which file it is from.
+
     names: as the user gave them, for messages; paths: where they can be read. whole_headers: a
     protein's name, which results have for it alone, is its whole header and not the first word;
     signs_as_x: see `cleaning.clean`.
@@ -213,12 +215,14 @@ class FastaInput:
         After a survey a name that stood before has a number behind it, and a warning: results
         then have one protein a name, in each of their files.
         """
-        free = FreeNames(taken=self._is_there)
-        for _, raw in self._records():
+        free, several = FreeNames(taken=self._is_there), len(self.names) > 1
+        for file, raw in self._records():
             try:
                 protein = self._clean(raw)
             except UnusableRecordError:
                 continue
+            if several:
+                protein = replace(protein, file=clean_header(file)[0])
             if self._repeated and _key(name := self._name(protein)) in self._repeated:
                 yield self._called(protein, name, free(name))
             else:

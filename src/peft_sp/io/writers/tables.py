@@ -6,67 +6,87 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from operator import attrgetter, methodcaller
+from operator import attrgetter
 from typing import Any, Literal, TextIO
 
 from peft_sp.biology.grammar import TYPES
-from peft_sp.biology.prediction import Prediction, Region
+from peft_sp.biology.prediction import REGIONS, Prediction
 from peft_sp.errors import PeftSpError
 
 FILE = "predictions.tsv"
-_REGIONS = ("n-region", "h-region", "c-region")
-_MOTIFS = ("twin-arginine motif", "lipobox", "pilin motif")
 
 
 @dataclass(frozen=True)
 class Field:
     """A fact of a prediction.
 
-    name: of its column. kind: the type of its values; a `Region` is one column "start-end" in the
-    file and two numbers in a data frame, `name`_start and `name`_end. value: reads it from a
-    prediction; None where there is none. in_file: False for what only a data frame has.
+    name: of its column. kind: the type of its values. value: reads it from a prediction; None
+    where there is none. of_cut: for a fact that only a protein with a signal peptide has.
     """
 
     name: str
-    kind: type[str] | type[int] | type[float] | type[Region]
+    kind: type[str] | type[int] | type[float]
     value: Callable[[Prediction], Any]
-    in_file: bool = True
+    of_cut: bool = False
 
 
 def _probability(type_name: str) -> Callable[[Prediction], float]:
     return lambda prediction: prediction.probabilities[type_name]
 
 
-def _motifs(prediction: Prediction) -> str:
-    """Motifs as "name start-end"; a lipobox takes in the cysteine behind the cut."""
-    if not prediction.cleavage_site:
-        return ""
-    spans = [span for span in map(prediction.span, _MOTIFS) if span]
-    return "; ".join(f"{s.name.removesuffix(' motif')} {s.start}-{s.end}" for s in spans)
+def _ends(region: str) -> tuple[Field, Field]:
+    """First and last residue of a region."""
+
+    def end(name: str) -> Field:
+        def value(prediction: Prediction) -> int | None:
+            span = prediction.span(region)
+            return getattr(span, name) if span else None
+
+        return Field(f"{re.sub(r'[^a-z]', '_', region)}_{name}", int, value, of_cut=True)
+
+    return end("start"), end("end")
+
+
+def _candidate(name: str) -> Callable[[Prediction], Any]:
+    return lambda prediction: getattr(prediction.sites[0], name) if prediction.sites else None
+
+
+def _alternatives(prediction: Prediction) -> str:
+    """The other sites with their probabilities, as "19:0.0210 23:0.0105"."""
+    return " ".join(f"{site.position}:{site.probability:.4f}" for site in prediction.sites[1:])
 
 
 FIELDS = (
     Field("id", str, attrgetter("id")),
-    Field("header", str, attrgetter("protein.header"), in_file=False),
+    Field("header", str, attrgetter("protein.header")),
+    Field("file", str, attrgetter("protein.file")),
     Field("type", str, attrgetter("type")),
+    Field("p_signal_peptide", float, attrgetter("signal_peptide_probability")),
     *(Field(f"p_{name.lower()}", float, _probability(name)) for name in TYPES),
-    Field("cleavage_site", int, attrgetter("cleavage_site")),
-    Field("cleavage_probability", float, attrgetter("cleavage_probability")),
-    *(Field(name.replace("-", "_"), Region, methodcaller("span", name)) for name in _REGIONS),
-    Field("motif", str, _motifs),
+    Field("cleavage_site", int, attrgetter("cleavage_site"), of_cut=True),
+    Field("cleavage_probability", float, attrgetter("cleavage_probability"), of_cut=True),
+    Field("mature_start", int, attrgetter("mature_start"), of_cut=True),
+    *(field for region in REGIONS for field in _ends(region)),
+    Field("candidate_type", str, _candidate("type")),
+    Field("candidate_site", int, _candidate("position")),
+    Field("candidate_probability", float, _candidate("probability")),
+    Field("alternative_sites", str, _alternatives),
     Field("length", int, lambda prediction: len(prediction.protein.sequence)),
-    Field("organism", str, lambda prediction: str(prediction.organism), in_file=False),
-    Field("warnings", str, lambda prediction: "; ".join(prediction.protein.warnings)),
+    Field("organism", str, lambda prediction: str(prediction.organism)),
+    Field("warnings", str, lambda prediction: "; ".join(prediction.warnings)),
 )
-COLUMNS = tuple(field.name for field in FIELDS if field.in_file)
-"""Columns of `predictions.tsv`."""
+COLUMNS = tuple(field.name for field in FIELDS)
 
 
 def _text(field: Field) -> Callable[[Prediction], str]:
     """What writes a field into the file, "" where it has no value."""
     read = field.value
+
+    def text(prediction: Prediction) -> str:
+        return read(prediction) or ""
 
     def number(prediction: Prediction) -> str:
         value = read(prediction)
@@ -76,14 +96,15 @@ def _text(field: Field) -> Callable[[Prediction], str]:
         value = read(prediction)
         return "" if value is None else f"{value:.6f}"
 
-    def span(prediction: Prediction) -> str:
-        value = read(prediction)
-        return "" if value is None else f"{value.start}-{value.end}"
-
-    return {str: read, int: number, float: probability, Region: span}[field.kind]
+    return {str: text, int: number, float: probability}[field.kind]
 
 
-_TEXTS = tuple(_text(field) for field in FIELDS if field.in_file)
+def _nothing(prediction: Prediction) -> str:
+    return ""
+
+
+_TEXTS = tuple(map(_text, FIELDS))
+_TEXTS_WITHOUT_CUT = tuple(_nothing if field.of_cut else _text(field) for field in FIELDS)
 
 
 class TableWriter:
@@ -96,7 +117,8 @@ class TableWriter:
 
     def write(self, prediction: Prediction) -> None:
         """Add one row; a field is empty where the prediction has no such value."""
-        self._file.write("\t".join([text(prediction) for text in _TEXTS]) + "\n")
+        texts = _TEXTS if prediction.cleavage_site else _TEXTS_WITHOUT_CUT
+        self._file.write("\t".join([text(prediction) for text in texts]) + "\n")
 
 
 def to_dataframe(
@@ -104,42 +126,31 @@ def to_dataframe(
 ) -> Any:
     """Predictions as a data frame of pandas or polars, one row a protein.
 
-    The columns are those of `predictions.tsv`, named as there, with the whole header and the
-    organism beside them, and a region as two columns: n_region_start and n_region_end, 1-based
-    and inclusive. Numbers are missing where there is no signal peptide or no such region.
+    The columns are those of `predictions.tsv`; numbers are missing, and texts empty, where there
+    is no signal peptide or no such region.
 
     library: None takes pandas where it is installed, otherwise polars. Raises PeftSpError where
     the library is not installed, ValueError for another one.
     """
     name, frames = _library(library)
-    values: dict[str, list[Any]] = {column: [] for column in _flat_kinds()}
-    for prediction in predictions:
-        for field in FIELDS:
-            value = field.value(prediction)
-            if field.kind is Region:
-                values[f"{field.name}_start"].append(value and value.start)
-                values[f"{field.name}_end"].append(value and value.end)
-            else:
-                values[field.name].append(value)
+    rows = list(predictions)
+    values = {field.name: [_value(field, one) for one in rows] for field in FIELDS}
     if name == "polars":
         kinds = {str: frames.String, int: frames.Int64, float: frames.Float64}
-        return frames.DataFrame(values, {c: kinds[kind] for c, kind in _flat_kinds().items()})
+        return frames.DataFrame(values, {field.name: kinds[field.kind] for field in FIELDS})
     # "Int64" is the integer of pandas that may be missing.
     dtypes = {str: "str", int: "Int64", float: "float64"}
     return frames.DataFrame(
-        {c: frames.Series(values[c], dtype=dtypes[kind]) for c, kind in _flat_kinds().items()}
+        {
+            field.name: frames.Series(values[field.name], dtype=dtypes[field.kind])
+            for field in FIELDS
+        }
     )
 
 
-def _flat_kinds() -> dict[str, type]:
-    """Columns of a data frame with the types of their values."""
-    kinds: dict[str, type] = {}
-    for field in FIELDS:
-        if field.kind is Region:
-            kinds |= {f"{field.name}_start": int, f"{field.name}_end": int}
-        else:
-            kinds[field.name] = field.kind
-    return kinds
+def _value(field: Field, prediction: Prediction) -> Any:
+    value = field.value(prediction)
+    return "" if value is None and field.kind is str else value
 
 
 def _library(wanted: str | None) -> tuple[str, Any]:

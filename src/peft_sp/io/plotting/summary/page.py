@@ -180,7 +180,7 @@ def _rows(block: Sequence[Prediction], frames: Sequence[int]) -> bytes:
         "site_probability": [round(1e6 * (p.cleavage_probability or 0.0)) for p in block],
         "regions": [[number for region in protein.strip(p) for number in region] for p in block],
         "length": [len(p.protein.sequence) for p in block],
-        "warnings": ["; ".join(p.protein.warnings) for p in block],
+        "warnings": ["; ".join(p.warnings) for p in block],
         "frame": list(frames),
     }
     return json.dumps(columns, separators=(",", ":")).encode()

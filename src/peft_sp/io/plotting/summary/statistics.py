@@ -69,7 +69,7 @@ class Statistics:
     def add(self, predictions: Sequence[Prediction]) -> None:
         """Count these too."""
         self.types.update(prediction.type for prediction in predictions)
-        self.warned += sum(bool(prediction.protein.warnings) for prediction in predictions)
+        self.warned += sum(bool(prediction.warnings) for prediction in predictions)
         text = "".join(prediction.protein.window for prediction in predictions)
         self.residues += np.bincount(_codes(text), minlength=len(AMINO_ACIDS) + 1)[:-1]
         self.signal += _histogram(
