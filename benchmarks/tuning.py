@@ -83,8 +83,8 @@ def measure(name: str, backbone: str) -> dict[str, Any]:
 def cached_step(model: Any, recipe: Recipe, residues: torch.Tensor, step: Any) -> float | None:
     """Seconds of a step with the untouched layers' output in the activation cache."""
     encoder = model.encoder
-    assert isinstance(encoder, Backbone) and recipe.tuning is not None
-    depth = recipe.tuning.untouched(encoder.depth)
+    assert isinstance(encoder, Backbone)
+    depth = encoder.untouched
     if not depth:
         return None
     with torch.no_grad():

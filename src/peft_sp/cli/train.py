@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from peft_sp.cli.models import chosen
 from peft_sp.cli.recipes import RecipeName, Set, Unset, read
+from peft_sp.cli.training_display import TrainingDisplay, training_display
 from peft_sp.errors import InputError, MissingExtraError, RecipeError
 from peft_sp.io.atomic import write_text
-from peft_sp.io.registry.accuracy import CLASS_METRICS, SUMMARY_METRICS, summary
+from peft_sp.io.registry.accuracy import CLASS_METRICS, summary
 
 if TYPE_CHECKING:
     from peft_sp.io.labelled import LabelledProtein
@@ -32,6 +33,17 @@ ActivationCache = Annotated[
         metavar="DIR|none",
         help="Directory where the output of untrained layers and of teachers is stored for the "
         "next run; by default in the user's cache directory.",
+    ),
+]
+
+
+ReportTo = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--report-to",
+        metavar="NAME",
+        help="Follow the run in tensorboard, wandb or mlflow, too, as these are set up; may be "
+        "repeated. By default a run is reported nowhere.",
     ),
 ]
 
@@ -56,6 +68,7 @@ def train(
     unset: Unset = None,
     crossval: Crossval = None,
     activation_cache: ActivationCache = None,
+    report_to: ReportTo = None,
 ) -> None:
     """Train a model from a recipe.
 
@@ -66,7 +79,7 @@ def train(
     --set backbone=esm2_t6_8M --set "partitions.train=[1, 2]" --set partitions.test=0
     -o my-model[/bold]
     """
-    _train(read(recipe, settings, unset), output, crossval, activation_cache)
+    _train(read(recipe, settings, unset), output, crossval, activation_cache, report_to)
 
 
 def distill(
@@ -86,6 +99,7 @@ def distill(
     unset: Unset = None,
     crossval: Crossval = None,
     activation_cache: ActivationCache = None,
+    report_to: ReportTo = None,
 ) -> None:
     """Train a small network, the student, by the predictions of other models, its teachers.
 
@@ -104,7 +118,7 @@ def distill(
     if student.distillation is None:
         problem = "has no teachers; name them by --teacher or in its table [distillation]"
         raise RecipeError(recipe, [problem])
-    _train(student, output, crossval, activation_cache)
+    _train(student, output, crossval, activation_cache, report_to)
 
 
 def _train(
@@ -112,6 +126,7 @@ def _train(
     output: str,
     crossval: str | None,
     activation_cache: str | None,
+    report_to: Sequence[str] | None,
 ) -> None:
     try:
         from peft_sp.training import crossval as protocols
@@ -122,14 +137,16 @@ def _train(
     inputs = read_inputs(recipe)
     _report_repeats(inputs.proteins)
     measured = None if crossval is None else protocols.read_figures(crossval, recipe, inputs)
-    held_out = runs.run(
-        recipe,
-        output,
-        inputs,
-        progress=_report,
-        measured=measured,
-        activation_cache=cache_directory(activation_cache),
-    )
+    with training_display() as display:
+        held_out = runs.run(
+            recipe,
+            output,
+            inputs,
+            progress=display,
+            measured=measured,
+            activation_cache=cache_directory(activation_cache),
+            report_to=report_to or (),
+        )
     for title, found in (("validation", held_out.validation), ("test", held_out.test)):
         if found is not None:
             _print_scores(f"{title} partition", found.scores)
@@ -155,6 +172,7 @@ def crossvalidate(
     unset: Unset = None,
     protocol: Protocol = "deployed",
     activation_cache: ActivationCache = None,
+    report_to: ReportTo = None,
 ) -> None:
     """Measure the accuracy of recipes by cross-validation.
 
@@ -187,19 +205,23 @@ def crossvalidate(
     contents = []
     for recipe, inputs in zip(chosen, resolved, strict=True):
         place = Path(output) if len(chosen) == 1 else Path(output) / recipe.name
+        with training_display() as display:
 
-        def progress(fold: str, name: str = recipe.name) -> Callable[[dict[str, Any]], None]:
-            print(f"{name}, fold {fold}", file=sys.stderr)
-            return _report
+            def progress(
+                fold: str, name: str = recipe.name, display: TrainingDisplay = display
+            ) -> TrainingDisplay:
+                display.begin(f"{name}, fold {fold}")
+                return display
 
-        result = protocols.crossvalidate(
-            recipe,
-            place,
-            inputs,
-            progress=progress,
-            protocol=protocol,  # type: ignore[arg-type]  # checked above
-            activation_cache=cache_directory(activation_cache),
-        )
+            result = protocols.crossvalidate(
+                recipe,
+                place,
+                inputs,
+                progress=progress,
+                protocol=protocol,  # type: ignore[arg-type]  # checked above
+                activation_cache=cache_directory(activation_cache),
+                report_to=report_to or (),
+            )
         contents.append(result.content)
         _print_result(recipe.name, result)
     if len(chosen) > 1:
@@ -297,21 +319,6 @@ def _report_repeats(proteins: Sequence[LabelledProtein]) -> None:
             f"{len(found.partitions_differ)} lie across partitions",
             file=sys.stderr,
         )
-
-
-def _report(log: dict[str, Any]) -> None:
-    """One line of progress on standard error."""
-    done = f"step {log['step']}/{log['steps']}"
-    if "eval_selection" in log:
-        found = ", ".join(f"{m.title} {log[f'eval_{m.name}']:.3f}" for m in SUMMARY_METRICS)
-        print(f"{done}  validation: {found}", file=sys.stderr)
-    elif "targets" in log:
-        print(
-            f"teachers have answered for {log['targets']:,} of {log['steps']:,} windows",
-            file=sys.stderr,
-        )
-    elif "loss" in log:
-        print(f"{done}  loss {log['loss']:.3f}", file=sys.stderr)
 
 
 def _print_scores(title: str, scores: Scores) -> None:

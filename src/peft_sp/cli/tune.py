@@ -10,9 +10,11 @@ import typer
 
 from peft_sp.cli.recipes import RecipeName, Set, Unset, read
 from peft_sp.cli.train import ActivationCache, cache_directory
+from peft_sp.cli.training_display import TrainingDisplay, training_display
 from peft_sp.errors import MissingExtraError
 
 if TYPE_CHECKING:
+    from peft_sp.training.fitting.progress import Report
     from peft_sp.training.search.trials import Tried
 
 SHOWN = 5
@@ -54,10 +56,13 @@ def tune(
     partitions = searches.usable(searched)
     _announce(partitions)
 
-    def progress(tried: Tried, log: dict[str, float]) -> None:
-        _report(tried, log, len(partitions))
+    with training_display() as display:
 
-    found = searches.search(searched, output, trials, progress, cache_directory(activation_cache))
+        def progress(tried: Tried, report: Report | None) -> None:
+            _report(tried, report, len(partitions), display)
+
+        cache = cache_directory(activation_cache)
+        found = searches.search(searched, output, trials, progress, cache)
     _print_trials(found, partitions)
     print(f"\nTo use trial {found[0].number}:")
     print("  " + " \\\n  ".join(found[0].settings))
@@ -71,12 +76,13 @@ def _announce(partitions: Sequence[int]) -> None:
     print(f"trials are validated on partitions {used}; {end}", file=sys.stderr)
 
 
-def _report(tried: Tried, log: dict[str, float], folds: int) -> None:
-    """One line on standard error for each epoch, each fold and each trial."""
-    if log:
-        if "eval_selection" in log:
-            fold = f"fold {len(tried.folds) + 1}/{folds}, step {log['step']}/{log['steps']}"
-            print(f"trial {tried.number}, {fold}: {log['eval_selection']:.4f}", file=sys.stderr)
+def _report(tried: Tried, report: Report | None, folds: int, display: TrainingDisplay) -> None:
+    """Progress within a fold, and a line for each fold and each trial."""
+    if report is not None:
+        run = f"trial {tried.number}, fold {len(tried.folds) + 1}/{folds}"
+        if run != display.run:
+            display.begin(run)
+        display(report)
         return
     line = f"trial {tried.number}"
     if tried.state == "running":
@@ -87,7 +93,7 @@ def _report(tried: Tried, log: dict[str, float], folds: int) -> None:
         values = ", ".join(f"{key} {_short(value)}" for key, value in tried.parameters.items())
         result = "" if tried.value is None else f" {tried.value:.4f}"
         line += f" {tried.state}{result} ({values})"
-    print(line, file=sys.stderr)
+    display.say(line)
 
 
 def _print_trials(found: Sequence[Tried], partitions: Sequence[int]) -> None:

@@ -120,22 +120,23 @@ def _lines(table: Mapping[str, Any], path: str) -> Iterator[str]:
     if path and (plain or not inner):
         yield f"\n[{path}]"
     for key, value in plain.items():
-        yield f"{_key(key)} = {_value(value)}"
+        yield f"{_key(key)} = {toml_value(value)}"
     for key, value in inner.items():
         yield from _lines(value, f"{path}.{_key(key)}" if path else _key(key))
 
 
 def _key(key: str) -> str:
     bare = key.isascii() and key.replace("_", "").replace("-", "").isalnum()
-    return key if bare else _value(key)
+    return key if bare else toml_value(key)
 
 
-def _value(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """A value as TOML, tables in one line."""
     if isinstance(value, Mapping):
-        entries = (f"{_key(k)} = {_value(v)}" for k, v in value.items() if v is not None)
+        entries = (f"{_key(k)} = {toml_value(v)}" for k, v in value.items() if v is not None)
         return "{" + ", ".join(entries) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_value, value)) + "]"
+        return "[" + ", ".join(map(toml_value, value)) + "]"
     # JSON's words for strings, numbers and booleans are TOML's, but for one control character.
     return json.dumps(value, ensure_ascii=False, allow_nan=False).replace("\x7f", "\\u007f")
 

@@ -25,7 +25,6 @@ from peft_sp.biology.grammar import WINDOW
 from peft_sp.errors import OutputError
 from peft_sp.network.backbone import Backbone
 from peft_sp.network.model import SignalPeptideModel
-from peft_sp.network.tuning import Method
 
 BATCH_SIZE = 64
 REMEDY = "--activation-cache DIR keeps it elsewhere, --activation-cache none nowhere"
@@ -105,21 +104,22 @@ def cached_activations(
 
 def cache_untouched_layers(
     model: SignalPeptideModel,
-    tuning: Method,
     residues: NDArray[np.uint8],
     directory: str | os.PathLike[str],
+    *,
+    progress: Progress | None = None,
 ) -> None:
-    """Have a model look up the layers that its tuning leaves as they are, if there are any.
+    """Have a model look up the layers that training leaves as they are, if there are any.
 
-    residues, directory: see `cached_activations`, which may raise.
+    residues, directory, progress: see `cached_activations`, which may raise.
     """
     backbone = model.encoder
     assert isinstance(backbone, Backbone) and model.backbone_hash is not None
-    if depth := tuning.untouched(backbone.depth):
+    if depth := backbone.untouched:
         if torch.cuda.is_available():
             backbone.to(f"cuda:{os.environ.get('LOCAL_RANK', '0')}")
         backbone.activation_cache = cached_activations(
-            backbone, model.backbone_hash, residues, depth, directory
+            backbone, model.backbone_hash, residues, depth, directory, progress=progress
         )
 
 

@@ -120,7 +120,8 @@ class Backbones:
         """A frozen encoder, and the hash of its weights as they were read.
 
         Its modules are its own, to be wrapped and replaced; its tensors are those of every
-        other one of this name and precision, not to be written to. Raises ModelError.
+        other one of this name and precision, not to be written to (`Lent` makes own ones of
+        them). Raises ModelError.
         """
         key = locate(name), precision
         if key not in self._loaded:
@@ -135,8 +136,37 @@ class Backbones:
         return copy.deepcopy(encoder, shared), fingerprint
 
 
+class Lent:
+    """Tensors of an encoder that others share, while a tuning method is applied to it."""
+
+    def __init__(self, encoder: nn.Module) -> None:
+        self.before = {id(p): (p, p.data, p._version) for p in encoder.parameters()}
+
+    def separate(self, network: nn.Module) -> None:
+        """Give a network its own copy of the parameters that it trains or has replaced.
+
+        The lent ones are then what they were. Raises ValueError where one was written to, which
+        cannot be undone.
+        """
+        own: dict[int, nn.Parameter] = {}
+        for parameter, data, version in self.before.values():
+            if parameter.requires_grad or parameter.data_ptr() != data.data_ptr():
+                values = parameter.detach().clone()
+                own[id(parameter)] = nn.Parameter(values, parameter.requires_grad)
+                parameter.requires_grad_(False)
+                parameter.data, parameter.grad = data, None
+            elif parameter._version != version:
+                raise ValueError("a tuning method wrote to weights that other networks share")
+        for module in network.modules():
+            for name, parameter in module.named_parameters(recurse=False):
+                if id(parameter) in own:
+                    setattr(module, name, own[id(parameter)])
+
+
 class PrependedVectors(Protocol):
-    """Vectors before the tokens of some layers, such as prompts."""
+    """Vectors before the tokens of some layers, such as prompts. first: the lowest of these."""
+
+    first: int
 
     def at(self, layer: int) -> Tensor | None:
         """The vectors (P, D) that are set before a layer, None where it has none."""
@@ -184,6 +214,20 @@ class Backbone(nn.Module):
         wrapper: Any = self.encoder
         esm: EsmModel = wrapper.get_base_model() if hasattr(wrapper, "peft_config") else wrapper
         return esm
+
+    @property
+    def untouched(self) -> int:
+        """How many of the first layers training does not change.
+
+        Nothing in them or before them is trained, so that their output for a window is the same
+        in every epoch and can be cached.
+        """
+        parts = [self.esm.embeddings, *self.esm.encoder.layer]
+        trained = [any(p.requires_grad for p in part.parameters()) for part in parts]
+        if trained[0]:
+            return 0
+        first = self.depth if self.prompts is None else self.prompts.first
+        return next((n for n in range(first) if trained[n + 1]), first)
 
     @property
     def precision(self) -> torch.dtype:

@@ -15,7 +15,7 @@ from peft_sp.network.crf import ConstrainedCRF
 from peft_sp.network.settings import ModelSettings
 
 if TYPE_CHECKING:
-    from peft_sp.network.backbone import Backbones
+    from peft_sp.network.backbone import Backbone, Backbones
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def build_model(settings: ModelSettings, backbones: Backbones | None = None) -> 
         student = Student(settings.student)
         return SignalPeptideModel(student, student.width, settings.head.dropout)
 
-    from peft_sp.network.backbone import Backbone, Backbones, read_config, token_ids
+    from peft_sp.network.backbone import Backbone, Backbones, Lent, read_config, token_ids
 
     assert settings.backbone is not None and settings.tuning is not None
     config = read_config(settings.backbone)
@@ -109,12 +109,41 @@ def build_model(settings: ModelSettings, backbones: Backbones | None = None) -> 
         )
     if problems:
         raise RecipeError(f"backbone '{settings.backbone}'", problems)
-    if backbones is None or whole:
-        backbones = Backbones()  # of its own: what is trained whole cannot be shared
-    encoder, fingerprint = backbones.take(settings.backbone, settings.backbone_precision)
+    # What is trained whole shares nothing, and is rather read once more than copied.
+    shared = None if whole else backbones
+    encoder, fingerprint = (shared or Backbones()).take(
+        settings.backbone, settings.backbone_precision
+    )
     backbone = Backbone(encoder, token_ids(settings.backbone))
+    lent = None if shared is None else Lent(encoder)
     settings.tuning.apply(backbone)
+    if lent is not None:
+        lent.separate(backbone)
+    _check_trained(backbone, settings.tuning.method)
     return SignalPeptideModel(backbone, backbone.width, settings.head.dropout, fingerprint)
+
+
+def _check_trained(backbone: Backbone, method: str) -> None:
+    """Refuse parameters that would be trained in vain.
+
+    Raises RecipeError for those that the hidden states do not depend on, which would never
+    move, and for those too coarse to move by small steps.
+    """
+    esm = backbone.esm
+    parts = [esm.embeddings, esm.encoder, backbone.prompts]
+    used = {p for part in parts if isinstance(part, nn.Module) for p in part.parameters()}
+    trained = {name: p for name, p in backbone.named_parameters() if p.requires_grad}
+    problems = []
+    if idle := [name for name, p in trained.items() if p not in used]:
+        problems.append(
+            f'method = "{method}" has no effect: the hidden states do not depend on {idle[0]}'
+        )
+    if coarse := [name for name, p in trained.items() if p.dtype != torch.float32]:
+        problems.append(
+            f"backbone_precision is too coarse for parameters that are trained: {coarse[0]}"
+        )
+    if problems:
+        raise RecipeError("tuning", problems)
 
 
 def seed_everything(seed: int) -> None:

@@ -43,7 +43,7 @@ from peft_sp.training.evaluation.figures import draw
 from peft_sp.training.evaluation.metrics import Outcomes, Scores, score
 from peft_sp.training.evaluation.regions import region_lengths
 from peft_sp.training.evaluation.report import mean_over_models, report
-from peft_sp.training.fitting.trainer import Progress
+from peft_sp.training.fitting.progress import Progress
 from peft_sp.training.inputs import TrainingInputs, read_inputs
 from peft_sp.training.options import Partitions
 from peft_sp.training.recipe import NOT_RECORDED, Recipe
@@ -116,13 +116,14 @@ def crossvalidate(
     protocol: Protocol = "deployed",
     progress: Callable[[str], Progress] | None = None,
     activation_cache: str | os.PathLike[str] | None = None,
+    report_to: Sequence[str] = (),
 ) -> CrossValidation:
     """Train and test the protocol's models, then write predictions, figures, report, pictures.
 
     Each fold is a model directory; those that are whole are not trained again, so that a run
     that was stopped is resumed. inputs: what the recipe names, read here where not given.
-    progress: gives a fold's name, gets its log. activation_cache: see `trainer.train`. Raises
-    what `runs.run` raises, and OutputError for a fold of another recipe.
+    progress: gives a fold's name, gets its reports. activation_cache, report_to: see `runs.run`.
+    Raises what that raises, and OutputError for a fold of another recipe.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise OutputError("crossval runs in one process; give torchrun the folds with 'train'")
@@ -137,7 +138,14 @@ def crossvalidate(
             check_made(model, settings, split)
         else:
             log = progress(fold.name) if progress else None
-            held_out = run(settings, model, inputs, progress=log, activation_cache=activation_cache)
+            held_out = run(
+                settings,
+                model,
+                inputs,
+                progress=log,
+                activation_cache=activation_cache,
+                report_to=report_to,
+            )
             assert held_out.test is not None
             write_evaluation(held_out.test, model / EVALUATION)
         if not (model / EVALUATION).exists():

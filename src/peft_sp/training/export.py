@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
@@ -24,6 +25,7 @@ from peft_sp.network.model import SignalPeptideModel
 from peft_sp.network.onnx.graph import OPSET, export_onnx
 from peft_sp.network.onnx.storage import Precision
 from peft_sp.training.evaluation.metrics import Outcomes, score
+from peft_sp.training.fitting.history import CURVES, HISTORY
 from peft_sp.version import __version__
 
 MCC2_LIMIT = 0.002
@@ -215,6 +217,12 @@ def _describe(source: Path, config: ModelConfig, directory: Path, result: _Resul
     text = card.read_text(encoding="utf-8").rstrip() if card.is_file() else f"# {source.name}"
     section = _section(written, exported.networks, result)
     write_text(directory / "README.md", f"{text}\n\n## Exported\n\n{section}\n")
+    # What the card shows and names.
+    for folder in ("", *config.members):
+        for name in (CURVES, HISTORY):
+            if (source / folder / name).is_file():
+                (directory / folder).mkdir(exist_ok=True)
+                shutil.copyfile(source / folder / name, directory / folder / name)
     written.write(directory)
 
 

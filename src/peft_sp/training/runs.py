@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
-import shlex
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from peft_sp.errors import OutputError
 from peft_sp.inference.backends import EnsembleBackend
 from peft_sp.inference.loading import load
 from peft_sp.io.atomic import write_text
+from peft_sp.io.registry.accuracy import SUMMARY_METRICS
 from peft_sp.io.registry.lookup import CONFIG, ONNX
 from peft_sp.io.registry.migrations import with_current_names
 from peft_sp.io.registry.model_config import (
@@ -39,12 +39,17 @@ from peft_sp.training.evaluation.evaluate import evaluate
 from peft_sp.training.evaluation.model_card import (
     card,
     cross_validated,
+    how,
     table,
     teachers_text,
 )
-from peft_sp.training.fitting.trainer import HeldOut, Progress, train
+from peft_sp.training.fitting.history import CURVES, HISTORY
+from peft_sp.training.fitting.progress import Progress
+from peft_sp.training.fitting.provenance import commit
+from peft_sp.training.fitting.repeat import command
+from peft_sp.training.fitting.trackers import Trackers, check
+from peft_sp.training.fitting.trainer import HeldOut, Trained, train
 from peft_sp.training.inputs import Split, TrainingInputs, read_inputs
-from peft_sp.training.options import Partitions
 from peft_sp.training.recipe import NOT_RECORDED, Recipe
 from peft_sp.version import __version__
 
@@ -59,6 +64,7 @@ def run(
     progress: Progress | None = None,
     measured: dict[str, Any] | None = None,
     activation_cache: str | os.PathLike[str] | None = None,
+    report_to: Sequence[str] = (),
 ) -> HeldOut:
     """Train a recipe, write the model's directory, and return how it does on held-out proteins.
 
@@ -66,10 +72,10 @@ def run(
     here where not given. measured: figures of a cross-validation of the same recipe, for
     `config.json` and the card, and its temperature for the probabilities; without one a
     validation partition gives it, if there is one. progress, activation_cache: see
-    `trainer.train`. Raises what `read_inputs` and `trainer.train` raise, and OutputError for a
-    directory that already holds a model.
+    `trainer.train`. report_to: see `trackers.check`, which may raise. Raises what `read_inputs`
+    and `trainer.train` raise, and OutputError for a directory that already holds a model.
     """
-    directory = Path(directory)
+    directory, report_to = Path(directory), check(report_to)
     if (directory / CONFIG).exists():
         shutil.rmtree(directory / CHECKPOINTS, ignore_errors=True)
         raise OutputError(f"{directory} already holds a model; give another directory or remove it")
@@ -82,14 +88,25 @@ def run(
             progress=progress,
             measured=measured,
             activation_cache=activation_cache,
+            report_to=report_to,
         )
-    trained = train(recipe, split, directory / CHECKPOINTS, progress, activation_cache)
+    trained = train(
+        recipe,
+        split,
+        directory / CHECKPOINTS,
+        progress,
+        activation_cache,
+        trackers=Trackers(report_to, f"{recipe.name}, {directory.name}", directory),
+    )
     if trained.writes:
         model = trained.model
         fitted = sum(p.numel() for group in model.parameter_groups() for p in group)
         parameters = Parameters(fitted, sum(p.numel() for p in model.parameters()))
+        titles = {metric.name: metric.title for metric in SUMMARY_METRICS}
+        drawn = [CURVES] if trained.history.write(directory, titles) else []
         content = model_config_of(recipe, split, trained, measured, parameters)
-        text = _card(recipe, split, trained, measured)
+        content = replace(content, made=replace(content.made, **_circumstances(recipe, trained)))
+        text = _card(recipe, split, trained, measured, made=content.made, pictures=drawn)
         if recipe.student is not None:
             # For prediction without torch. Before `config.json`, which makes a directory a model.
             export_onnx(model, directory / ONNX)
@@ -106,6 +123,7 @@ def _run_members(
     progress: Progress | None,
     measured: dict[str, Any] | None,
     activation_cache: str | os.PathLike[str] | None,
+    report_to: Sequence[str],
 ) -> HeldOut:
     """Train an ensemble's networks, one after the other; those that are whole stay as they are."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
@@ -124,6 +142,7 @@ def _run_members(
                 split.inputs,
                 progress=progress,
                 activation_cache=activation_cache,
+                report_to=report_to,
             )
         backends.append(load(directory / name, backbone=recipe.backbone).backend)
         configs.append(ModelConfig.read(directory / name))
@@ -137,7 +156,10 @@ def _run_members(
     added = sum(part.all if recipe.backbone is None else part.trained for part in parts[1:])
     parameters = Parameters(sum(part.trained for part in parts), parts[0].all + added)
     content = model_config_of(recipe, split, held_out, measured, parameters)
-    text = _card(recipe, split, held_out, measured)
+    made = replace(content.made, **_circumstances(recipe, [config.made for config in configs]))
+    content = replace(content, made=made)
+    drawn = [f"{name}/{CURVES}" for name in names if (directory / name / CURVES).exists()]
+    text = _card(recipe, split, held_out, measured, made=made, pictures=drawn)
     write_text(directory / "README.md", text)
     replace(content, members=tuple(names), backbone=configs[0].backbone).write(directory)
     return held_out
@@ -258,22 +280,31 @@ def _distillation(split: Split) -> DistillationSources | None:
     )
 
 
-def _again(recipe: Recipe) -> str:
-    """The command that trains a recipe once more."""
-    changes = [f"data={Path(recipe.data).name}"]
-    if recipe.backbone is not None:
-        changes.append(f"backbone={Path(recipe.backbone).name}")
-    given = recipe.partitions
-    if given != Partitions():
-        changes.append(f"partitions.train={json.dumps(list(given.train))}")
-        for name, number in (("validation", given.validation), ("test", given.test)):
-            if number is not None:
-                changes.append(f"partitions.{name}={number}")
-    sets = " ".join(f"--set {shlex.quote(change)}" for change in changes)
-    return f"peft-sp train {recipe.name} {sets} -o {recipe.name}-again"
+def _circumstances(recipe: Recipe, trained: Trained | Sequence[Made]) -> dict[str, Any]:
+    """The fields of `Made` that say how, where and by what a network or its members were made."""
+    if isinstance(trained, Trained):
+        world, devices, durations = trained.processes, [trained.device], [trained.seconds]
+    else:
+        world, devices = 1, [made.device for made in trained if made.device]
+        durations = [made.duration for made in trained if made.duration is not None]
+    return {
+        "command": command(recipe, world),
+        "world_size": world,
+        "device": ", ".join(dict.fromkeys(devices)),
+        "duration": round(sum(durations), 1),
+        "commit": commit(),
+    }
 
 
-def _card(recipe: Recipe, split: Split, held_out: HeldOut, measured: dict[str, Any] | None) -> str:
+def _card(
+    recipe: Recipe,
+    split: Split,
+    held_out: HeldOut,
+    measured: dict[str, Any] | None,
+    *,
+    made: Made,
+    pictures: Sequence[str],
+) -> str:
     parts, inputs = split.partitions, split.inputs
     seeds = f"seed {recipe.seed}"
     if recipe.members > 1:
@@ -286,9 +317,13 @@ def _card(recipe: Recipe, split: Split, held_out: HeldOut, measured: dict[str, A
             "Training",
             f"Partitions {', '.join(map(str, parts.train))} of `{Path(inputs.data).name}` "
             f"(SHA-256 {inputs.data_sha256[:16]}...), {seeds}; the whole recipe is in "
-            f"`config.json`. To train it again: `{_again(recipe)}`.",
+            f"`config.json`. {how(made)} To train it again, where the files are that it names:\n\n"
+            f"```sh\n{made.command}\n```",
         )
     ]
+    if pictures:
+        drawn = "\n".join(f"![learning curves]({name})" for name in pictures)
+        sections.append(("Learning curves", f"{drawn}\n\nThe numbers are in `{HISTORY}`."))
     if split.teachers:
         files = [Path(file.path).name for file in inputs.unlabelled]
         records = [teacher.record for teacher in split.teachers]

@@ -5,7 +5,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from peft_sp.errors import OutputError, RecipeError
+from peft_sp.errors import OutputError, PeftSpError, RecipeError
 from peft_sp.inference.backends import TorchBackend
 from peft_sp.inference.loading import load
 from peft_sp.io.labelled import partition, read_labelled
@@ -22,6 +22,8 @@ AUGMENTED = {
     "substitution_probability": 0.1,
     "chimera_probability": 0.5,
 }
+
+TEACHERS = {"teachers": ["nosuch-model"], "fresh_fraction": 0.5}
 
 
 @pytest.fixture
@@ -61,8 +63,8 @@ class KilledError(Exception):
 def kill_at(step):
     """Break off a run in the middle of an epoch."""
 
-    def progress(log):
-        if log["step"] >= step:
+    def progress(report):
+        if report.phase == "training" and report.done >= step:
             raise KilledError
 
     return progress
@@ -100,7 +102,8 @@ def test_the_epoch_is_chosen_by_validation(recipe, tmp_path):
     recipe = changed(recipe, partitions={"train": [1], "validation": 2, "test": 0})
     log = []
     trained = fit(recipe, tmp_path, progress=log.append)
-    selections = [entry["eval_selection"] for entry in log if "eval_selection" in entry]
+    figures = [report.figures for report in log]
+    selections = [found["eval_selection"] for found in figures if "eval_selection" in found]
     assert len(selections) == 2
     assert trained.validation.scores.selection == pytest.approx(max(selections))
 
@@ -158,9 +161,56 @@ def test_lora_run_from_recipe_to_prediction(tiny_backbone, labelled, labelled_fi
 
 def test_a_directory_of_another_recipe_is_refused(recipe, tmp_path):
     with pytest.raises(KilledError):
-        fit(recipe, tmp_path, progress=kill_at(1))
+        fit(recipe, tmp_path, progress=kill_at(40))
     with pytest.raises(OutputError, match="holds a run of another recipe"):
         fit(changed(recipe, seed=2), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"student": None, "backbone": "nosuch", "tuning": {"method": "lora"}},
+        {"data": "nosuch.fasta"},
+        {"partitions": {"train": [1], "validation": 0, "test": 2}, "distillation": TEACHERS},
+    ],
+    ids=["backbone", "data", "teachers"],
+)
+def test_a_run_that_cannot_start_leaves_nothing(recipe, tmp_path, values):
+    with pytest.raises(PeftSpError):
+        run(changed(recipe, **values), tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_the_device_refuses_leaves_nothing(recipe, tmp_path, monkeypatch):
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "nosuch")
+    with pytest.raises(ValueError, match="nosuch"):
+        fit(recipe, tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_without_a_checkpoint_gives_way_to_another(recipe, tmp_path):
+    """Nothing of it is lost, and a mistake in the first try must not claim the directory."""
+    with pytest.raises(KilledError):
+        fit(recipe, tmp_path, progress=kill_at(1))
+    other = changed(recipe, seed=2)
+    with pytest.raises(KilledError):
+        fit(other, tmp_path, progress=kill_at(1))
+    assert json.loads((tmp_path / "recipe.json").read_text())["seed"] == 2
+
+
+def test_a_directory_is_held_by_one_run(recipe, tmp_path):
+    inner = []
+
+    def second(report):
+        if not inner:
+            inner.append(None)
+            with pytest.raises(OutputError, match="in use by another run"):
+                fit(recipe, tmp_path)
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        fit(recipe, tmp_path, progress=second)
+    assert inner
 
 
 def test_a_method_that_does_not_fit_its_backbone(recipe, tmp_path, tiny_backbone):

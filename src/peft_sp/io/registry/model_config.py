@@ -137,7 +137,9 @@ class Made(Table):
     """How a model was made.
 
     recipe: the options of its training run as plain data, without where files lie; data: name of
-    the file of labelled proteins; data_sha256: of its records; the rest are versions.
+    the file of labelled proteins; data_sha256: of its records; command: what trains it again;
+    world_size: processes that trained it together; device: what they computed on; duration: in
+    seconds; commit: of this package in git, None for a release; the rest are versions.
     """
 
     recipe: Mapping[str, Any] | None = optional(fields.plain_table)
@@ -145,6 +147,11 @@ class Made(Table):
     distillation: DistillationSources | None = optional(DistillationSources.of)
     data: str = optional(fields.text, "")
     data_sha256: str = optional(fields.sha256, "")
+    command: str = optional(fields.text, "")
+    world_size: int | None = optional(fields.integer(1))
+    device: str = optional(fields.text, "")
+    duration: float | None = optional(fields.number(0, 1e300))
+    commit: str | None = optional(fields.text, always_written=True)
     peft_sp: str = optional(fields.text, "")
     torch: str = optional(fields.text, "")
     transformers: str = optional(fields.text, "")

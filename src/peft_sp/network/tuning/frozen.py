@@ -18,7 +18,3 @@ class Frozen(Method):
 
     def apply(self, backbone: Backbone) -> None:
         """Leave the backbone as it is."""
-
-    def untouched(self, depth: int) -> int:
-        """Every layer."""
-        return depth

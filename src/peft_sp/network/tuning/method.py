@@ -36,15 +36,12 @@ class Method(BaseModel):
         return {}
 
     def apply(self, backbone: Backbone) -> None:
-        """Add to the backbone what is to be trained. Nothing else of it is."""
-        raise NotImplementedError
+        """Add to the backbone what is to be trained, or let parameters of its own be trained.
 
-    def untouched(self, depth: int) -> int:
-        """How many of the first of `depth` layers training does not change.
-
-        Their output for a window is the same in every epoch, so it can be cached.
+        Nothing else of it is. What is trained must be in the modules that compute the hidden
+        states: the embeddings, the layers of the encoder, `prompts`.
         """
-        return 0
+        raise NotImplementedError
 
 
 class LastLayersMethod(Method):
@@ -66,10 +63,6 @@ class LastLayersMethod(Method):
         """The number of layers, where there is a choice."""
         return {"layers": range(1, depth + 1)} if depth > 1 else {}
 
-    def untouched(self, depth: int) -> int:
-        """All layers but the last N."""
-        return 0 if self.layers == "all" else depth - self.layers
-
     def numbers(self, depth: int) -> range:
         """The layers that are changed, counted from 0."""
-        return range(self.untouched(depth), depth)
+        return range(0 if self.layers == "all" else depth - self.layers, depth)

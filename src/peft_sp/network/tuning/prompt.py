@@ -58,15 +58,16 @@ class Prompt(Method):
     def apply(self, backbone: Backbone) -> None:
         """Add the vectors, and the network that re-parameterises them."""
         table = backbone.esm.embeddings.word_embeddings.weight.detach().float()
+        first = self._first(backbone.depth)
         if self.position == "first":
             vectors = _tokens(table[backbone.residue_tokens], self.length)[None]
         else:
-            count = backbone.depth - self.untouched(backbone.depth)
+            count = backbone.depth - first
             vectors = torch.randn(count, self.length, backbone.width) * table.std()
-        backbone.prompts = Prompts(vectors, self.untouched(backbone.depth), self.mlp)
+        backbone.prompts = Prompts(vectors, first, self.mlp)
 
-    def untouched(self, depth: int) -> int:
-        """The layers before the first prompted one."""
+    def _first(self, depth: int) -> int:
+        """The number of the first prompted layer."""
         counts = {"first": depth, "all": depth, "last": 1, "topmost": self.layers or depth}
         return depth - counts[self.position]
 

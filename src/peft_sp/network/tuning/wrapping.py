@@ -21,9 +21,19 @@ def modules_of_layers(numbers: range, names: str) -> str:
 
 
 def wrap(backbone: Backbone, config: PeftConfig) -> None:
-    """Put the encoder into a `peft` model, which adds what the config describes."""
+    """Put the encoder into a `peft` model, which adds what the config describes.
+
+    Raises ValueError for a method that does not stand inside the encoder's modules, such as
+    `peft`'s prompt learning: it acts in the forward pass of the wrapper, which is not used here,
+    so that it would be trained without any effect.
+    """
     from peft import get_peft_model
 
+    if config.is_prompt_learning:
+        raise ValueError(
+            f"{type(config).__name__} of peft has no effect on this backbone, whose layers are "
+            'called one by one; method = "prompt" trains vectors before the sequence'
+        )
     with warnings.catch_warnings():
         # peft asks transformers for attributes that the latter is renaming.
         warnings.simplefilter("ignore", FutureWarning)

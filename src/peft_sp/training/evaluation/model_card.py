@@ -14,7 +14,7 @@ from peft_sp.io.registry.accuracy import (
     as_text,
     count_text,
 )
-from peft_sp.io.registry.model_config import Teacher
+from peft_sp.io.registry.model_config import Made, Teacher
 from peft_sp.training.evaluation.markdown import markdown_table
 
 
@@ -81,6 +81,16 @@ def cross_validated(measured: dict[str, Any]) -> str:
             "model is not tested on.",
         ]
     return "\n".join(lines)
+
+
+def how(made: Made) -> str:
+    """A sentence on how long a model's training took, and on what."""
+    if made.duration is None:
+        return ""
+    minutes = round(made.duration / 60)
+    took = f"{made.duration:.0f} seconds" if minutes < 2 else f"{minutes:,} minutes"
+    together = "" if made.world_size in (None, 1) else f" in {made.world_size} processes"
+    return f"It took {took} on {made.device or 'an unknown device'}{together}."
 
 
 def teachers_text(teachers: Sequence[Teacher], unlabelled: Sequence[str]) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import logging
+import math
 import os
-import shutil
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +14,9 @@ from typing import Any
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import Trainer, TrainingArguments
 
-from peft_sp.errors import OutputError
 from peft_sp.inference.backends import TorchBackend
-from peft_sp.io.atomic import write_text
 from peft_sp.io.labelled import LabelledProtein
 from peft_sp.io.registry.accuracy import SUMMARY_METRICS
 from peft_sp.network.activation_cache import cache_untouched_layers
@@ -30,15 +28,16 @@ from peft_sp.training.distillation.dataset import DistilledWindows, distilled_wi
 from peft_sp.training.evaluation.evaluate import Evaluation, evaluate
 from peft_sp.training.evaluation.metrics import Outcomes, score
 from peft_sp.training.fitting.averaging import Averaging, MovingAverage
+from peft_sp.training.fitting.checkpoints import claimed, last_checkpoint, refuse_other_run
+from peft_sp.training.fitting.history import History
+from peft_sp.training.fitting.progress import Phase, Progress, Report, Reporting, Watched
+from peft_sp.training.fitting.provenance import device_name
+from peft_sp.training.fitting.trackers import Trackers
 from peft_sp.training.inputs import Split
 from peft_sp.training.options import Optimisation
 from peft_sp.training.recipe import Recipe
 
-COMPLETION_MARKER = "trainer_state.json"
-"""The file that `transformers` writes last: a checkpoint without it was interrupted."""
-
 OPTIMISERS = {"adamw": torch.optim.AdamW, "adamax": torch.optim.Adamax}
-Progress = Callable[[dict[str, float]], None]
 Windows = LabelledWindows | DistilledWindows
 
 
@@ -52,9 +51,18 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class Trained(HeldOut):
-    """A fitted model. writes: this process is the one of a distributed run that writes files."""
+    """A fitted model.
+
+    history: what was measured on the way; seconds: of all epochs and of what the model was
+    measured by, interruptions left out; device: what computed; processes: how many shared the
+    work; writes: this is the one of them that writes files.
+    """
 
     model: SignalPeptideModel
+    history: History
+    seconds: float
+    device: str
+    processes: int = 1
     writes: bool = True
 
 
@@ -64,29 +72,35 @@ def train(
     directory: str | os.PathLike[str],
     progress: Progress | None = None,
     activation_cache: str | os.PathLike[str] | None = None,
+    *,
+    trackers: Trackers | None = None,
 ) -> Trained:
     """Fit a recipe's model on a split; each epoch leaves a checkpoint in `directory`.
 
     A run that was killed is resumed from its last whole epoch, with the same result as one that
-    was not. progress: gets the trainer's log. activation_cache: directory for the output of
-    frozen layers (see `network/activation_cache.py`) and for the teachers' answers; None to
-    compute the former anew in each epoch and leave the latter in `directory`.
+    was not; one that could not start leaves nothing. progress: gets the run's reports.
+    activation_cache: directory for the output of frozen layers (see
+    `network/activation_cache.py`) and for the teachers' answers; None to compute the former anew
+    in each epoch and leave the latter in `directory`. trackers: what else is told of the run.
 
     Raises InputError for unusable data, RecipeError or ModelError for an impossible network,
-    OutputError where `directory` belongs to another recipe.
+    OutputError where `directory` belongs to another recipe or is in use.
     """
-    transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    logging.getLogger("accelerate").setLevel(logging.ERROR)
+    _quieten()
     options, distillation = recipe.optimisation, recipe.distillation
-    _claim(Path(directory), recipe, split.inputs.data_sha256)
-    windows = _windows(recipe, split, activation_cache or directory, progress)
-    # Behind all that teachers compute, so that training is the same whether they had to or not.
+    refuse_other_run(Path(directory), recipe, split.inputs.data_sha256)
     seed_everything(recipe.seed)
     model = build_model(recipe, split.inputs.backbones)
+    windows = _windows(recipe, split, activation_cache or directory, progress)
     cached = options.cache_activations and not any(options.augmentation)
-    if activation_cache is not None and cached and recipe.tuning is not None:
-        cache_untouched_layers(model, recipe.tuning, split.residues.numpy(), activation_cache)
+    if activation_cache is not None and cached and isinstance(model.encoder, Backbone):
+        cache_untouched_layers(
+            model,
+            split.residues.numpy(),
+            activation_cache,
+            progress=_counted("frozen layers", progress),
+        )
+    # It seeds all generators anew, so that training is the same whatever was computed before.
     trainer = SignalPeptideTrainer(
         model,
         options,
@@ -95,10 +109,13 @@ def train(
         windows=windows,
         validation=split.validation,
         label_weight=None if distillation is None else distillation.label_weight,
+        progress=progress,
+        trackers=trackers,
     )
-    if progress is not None:
-        trainer.add_callback(_Report(progress))
-    trainer.train(resume_from_checkpoint=_last_checkpoint(Path(directory)))
+    with claimed(Path(directory), recipe, split.inputs.data_sha256):
+        trainer.train(resume_from_checkpoint=last_checkpoint(Path(directory)))
+    if trackers is not None:
+        trackers.finish()
     # Mixed precision wraps the network's forward; figures are of it as it is loaded later.
     model = trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)
     # Where an epoch was chosen by validation, its average is already loaded.
@@ -109,12 +126,37 @@ def train(
         # What counts in the end is the whole network, unrounded.
         model.encoder.activation_cache = None
     backend = TorchBackend(model)
+    validation, test = (
+        evaluate(Watched(backend, len(held), progress), held) if held else None
+        for held in (split.validation, split.test)
+    )
     return Trained(
-        evaluate(backend, split.validation) if split.validation else None,
-        evaluate(backend, split.test) if split.test else None,
+        validation,
+        test,
         model,
+        History.of(trainer.state.log_history),
+        trainer.seconds,
+        device_name(trainer.args.device),
+        trainer.args.world_size,
         trainer.is_world_process_zero(),
     )
+
+
+def _quieten() -> None:
+    """Have the libraries leave to our own reports what is shown of a run."""
+    transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.getLogger("accelerate").setLevel(logging.ERROR)
+
+
+def _counted(phase: Phase, progress: Progress | None) -> Callable[[int, int], None]:
+    """What a count of done and all windows is reported by."""
+
+    def report(done: int, total: int) -> None:
+        if progress is not None:
+            progress(Report(phase, done, total))
+
+    return report
 
 
 def _windows(
@@ -124,13 +166,13 @@ def _windows(
     labelled = LabelledWindows(split.train_table, *recipe.optimisation.augmentation)
     if recipe.distillation is None:
         return labelled
-
-    def report(done: int, of: int) -> None:
-        if progress is not None:
-            progress({"step": done, "steps": of, "targets": done})
-
     return distilled_windows(
-        labelled, split, recipe.distillation, recipe.seed, directory, progress=report
+        labelled,
+        split,
+        recipe.distillation,
+        recipe.seed,
+        directory,
+        progress=_counted("teachers", progress),
     )
 
 
@@ -151,21 +193,17 @@ class SignalPeptideTrainer(Trainer):
         windows: Windows,
         validation: Sequence[LabelledProtein],
         label_weight: float | None = None,
+        progress: Progress | None = None,
+        trackers: Trackers | None = None,
     ) -> None:
+        self.started, self.before = time.monotonic(), -1.0
+        self.progress = progress
         self.network, self.options, self.seed = model, options, seed
         self.validation, self.label_weight = validation, label_weight
+        steps = options.epochs * math.ceil(len(windows) / options.batch_size)
         args = TrainingArguments(
+            **_fitting(options),
             output_dir=os.fspath(directory),
-            num_train_epochs=options.epochs,
-            per_device_train_batch_size=options.batch_size,
-            learning_rate=options.learning_rate,
-            weight_decay=options.weight_decay,
-            max_grad_norm=options.max_grad_norm,
-            warmup_steps=options.warmup_fraction,
-            lr_scheduler_type=(
-                "constant_with_warmup" if options.schedule == "constant" else options.schedule
-            ),
-            bf16=options.precision == "bfloat16",
             use_cpu=not (torch.cuda.is_available() or torch.backends.mps.is_available()),
             seed=seed,
             eval_strategy="epoch" if validation else "no",
@@ -174,8 +212,10 @@ class SignalPeptideTrainer(Trainer):
             load_best_model_at_end=bool(validation),
             metric_for_best_model="selection" if validation else None,
             greater_is_better=True,
-            logging_steps=20,
+            # Of a short run each step is worth a point of the learning curve.
+            logging_steps=max(1, min(20, int(steps) // 100)),
             report_to=[],
+            run_name=None if trackers is None else trackers.run,
             disable_tqdm=True,
             remove_unused_columns=False,
             dataloader_pin_memory=False,
@@ -183,6 +223,8 @@ class SignalPeptideTrainer(Trainer):
         )
         # Several devices are used by one process each (torchrun), never by one over all.
         args._n_gpu = min(args.n_gpu, 1)
+        # Nothing is told of a run but what was asked for; the library adds what it finds around.
+        args.report_to = []
         super().__init__(
             model=model,
             args=args,
@@ -198,6 +240,22 @@ class SignalPeptideTrainer(Trainer):
         self.average = MovingAverage(model, options.ema_decay) if options.ema_decay else None
         if self.average is not None:
             self.add_callback(Averaging(self.average))
+        if progress is not None:
+            self.add_callback(Reporting(progress))
+        for callback in [] if trackers is None else trackers.callbacks():
+            self.add_callback(callback)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of this run and, where it was resumed, of the epochs before."""
+        if self.before < 0:
+            # The log of a resumed run begins with that of the checkpoint.
+            self.before = max((x.get("seconds", 0.0) for x in self.state.log_history), default=0.0)
+        return self.before + time.monotonic() - self.started
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Log figures with the seconds that it took to get there."""
+        super().log({**logs, "seconds": round(self.seconds, 3)}, start_time)
 
     def compute_loss(
         self,
@@ -266,7 +324,8 @@ class SignalPeptideTrainer(Trainer):
         """Scores on the validation proteins, as the trainer logs them."""
         if self.average is not None:
             self.average.exchange(self.network)
-        scores = score(Outcomes.predicted(TorchBackend(self.network), self.validation))
+        backend = Watched(TorchBackend(self.network), len(self.validation), self.progress)
+        scores = score(Outcomes.predicted(backend, self.validation))
         if self.average is not None:
             self.average.exchange(self.network)
         metrics = {
@@ -304,40 +363,16 @@ class SignalPeptideTrainer(Trainer):
         self.network.load_trainable_state(state)
 
 
-class _Report(TrainerCallback):
-    def __init__(self, progress: Progress) -> None:
-        self.progress = progress
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-        if state.is_world_process_zero and logs:
-            self.progress({"step": state.global_step, "steps": state.max_steps, **logs})
-
-
-def _last_checkpoint(directory: Path) -> str | None:
-    """The last checkpoint that is whole; a kill may have left half of one, which is removed."""
-    every = sorted(directory.glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]))
-    whole = [checkpoint for checkpoint in every if (checkpoint / COMPLETION_MARKER).exists()]
-    for half in set(every) - set(whole):
-        shutil.rmtree(half)
-    return str(whole[-1]) if whole else None
-
-
-def _claim(directory: Path, recipe: Recipe, data_sha256: str) -> None:
-    """Write the recipe beside its checkpoints, or make sure that it is the one that is there."""
-    # The data by their content: a path may be written in many ways, and its file may change.
-    settings = recipe.model_dump(mode="json", exclude={"data", "search"})
-    content = {**settings, "data_sha256": data_sha256}
-    text = json.dumps(content, indent=2) + "\n"
-    file = directory / "recipe.json"
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        if file.exists():
-            if file.read_text(encoding="utf-8") != text:
-                raise OutputError(
-                    f"{directory} holds a run of another recipe or of other data; give "
-                    "another directory, or remove it to start anew"
-                )
-        else:
-            write_text(file, text)
-    except OSError as error:
-        raise OutputError(f"{directory}: cannot be written ({error.strerror})") from None
+def _fitting(options: Optimisation) -> dict[str, Any]:
+    """How the library names our options."""
+    constant = options.schedule == "constant"
+    return {
+        "num_train_epochs": options.epochs,
+        "per_device_train_batch_size": options.batch_size,
+        "learning_rate": options.learning_rate,
+        "weight_decay": options.weight_decay,
+        "max_grad_norm": options.max_grad_norm,
+        "warmup_steps": options.warmup_fraction,
+        "lr_scheduler_type": "constant_with_warmup" if constant else options.schedule,
+        "bf16": options.precision == "bfloat16",
+    }

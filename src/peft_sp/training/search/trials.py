@@ -24,6 +24,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from peft_sp.errors import OutputError, RecipeError
 from peft_sp.io.atomic import write_text
 from peft_sp.training.evaluation.metrics import score
+from peft_sp.training.fitting.progress import Report
 from peft_sp.training.fitting.trainer import train
 from peft_sp.training.inputs import TrainingInputs, read_inputs
 from peft_sp.training.options import Partitions
@@ -78,8 +79,8 @@ class Tried:
         return [f"--set {shlex.quote(f'{key}={json.dumps(value)}')}" for key, value in values]
 
 
-Progress = Callable[[Tried, dict[str, float]], None]
-"""Gets a trial with the trainer's log of a fold; with an empty one after a fold and a trial."""
+Progress = Callable[[Tried, Report | None], None]
+"""Gets a trial with a report of a fold; without one after a fold and a trial."""
 
 
 def search(
@@ -171,7 +172,7 @@ class _Runner:
             value = None
         shutil.rmtree(own, ignore_errors=True)
         self.study.tell(trial, value, TrialState.PRUNED if value is None else None)
-        self._report(trial, {})
+        self._report(trial)
 
     def _value(self, trial: Trial, settings: Recipe, own: Path) -> float | None:
         """Mean over the folds, None where it is given up."""
@@ -181,7 +182,7 @@ class _Runner:
                 values.append(self._fold(trial, settings, number, own / f"fold-{number}"))
                 trial.set_user_attr("folds", values)
                 shutil.rmtree(own / f"fold-{number}", ignore_errors=True)
-                self._report(trial, {})
+                self._report(trial)
             trial.report(float(np.mean(values)), step)
             if step + 1 < len(self.numbers) and trial.should_prune():
                 return None
@@ -196,16 +197,17 @@ class _Runner:
             settings,
             self.inputs.split(parts),
             own,
-            lambda log: self._report(trial, log),
+            lambda report: self._report(trial, report),
             self.cache or own.parent / CACHE,
         )
         assert trained.validation is not None
         value = score(trained.validation.outcomes).selection
         return LOWEST if math.isnan(value) else value
 
-    def _report(self, trial: Trial, log: dict[str, float]) -> None:
+    def _report(self, trial: Trial, report: Report | None = None) -> None:
         if self.progress is not None:
-            self.progress(Tried.of(self.study.get_trials(deepcopy=False)[trial.number]), log)
+            tried = Tried.of(self.study.get_trials(deepcopy=False)[trial.number])
+            self.progress(tried, report)
 
 
 def _ranked(tried: list[Tried]) -> list[Tried]:

@@ -1,0 +1,82 @@
+"""The directory of an unfinished run: whose it is, and its last whole checkpoint."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from peft_sp.errors import OutputError
+from peft_sp.io.atomic import locked, write_text
+from peft_sp.training.recipe import Recipe
+
+COMPLETION_MARKER = "trainer_state.json"
+"""The file that `transformers` writes last: a checkpoint without it was interrupted."""
+RECIPE = "recipe.json"
+
+
+def refuse_other_run(directory: Path, recipe: Recipe, data_sha256: str) -> None:
+    """Raise OutputError where the directory holds checkpoints of another recipe or other data.
+
+    A run that left no whole checkpoint left nothing that another could spoil.
+    """
+    try:
+        found = (directory / RECIPE).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return
+    except (OSError, UnicodeDecodeError) as error:
+        raise OutputError(f"{directory / RECIPE}: cannot be read ({error})") from None
+    if found != _identity(recipe, data_sha256) and any(map(_is_whole, _checkpoints(directory))):
+        raise OutputError(
+            f"{directory} holds a run of another recipe or of other data; give "
+            "another directory, or remove it to start anew"
+        )
+
+
+@contextmanager
+def claimed(directory: Path, recipe: Recipe, data_sha256: str) -> Iterator[None]:
+    """Hold a run's directory, with the recipe written beside the checkpoints that are to come.
+
+    To be entered when all that can keep a run from starting is behind it. The first process of
+    a distributed run does it for all. Raises OutputError where another run has it, see
+    `refuse_other_run`, or is in it now.
+    """
+    if int(os.environ.get("RANK", "0")) > 0:
+        yield
+        return
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{directory}: cannot be written ({error.strerror})") from None
+    with locked(directory, f"{directory}: in use by another run; give another directory"):
+        refuse_other_run(directory, recipe, data_sha256)
+        write_text(directory / RECIPE, _identity(recipe, data_sha256))
+        yield
+
+
+def last_checkpoint(directory: Path) -> str | None:
+    """The last checkpoint that is whole; a kill may have left half of one, which is removed."""
+    whole = []
+    for checkpoint in _checkpoints(directory):
+        if _is_whole(checkpoint):
+            whole.append(checkpoint)
+        else:
+            shutil.rmtree(checkpoint)
+    return str(whole[-1]) if whole else None
+
+
+def _identity(recipe: Recipe, data_sha256: str) -> str:
+    # The data by their content: a path may be written in many ways, and its file may change.
+    settings = recipe.model_dump(mode="json", exclude={"data", "search"})
+    return json.dumps({**settings, "data_sha256": data_sha256}, indent=2) + "\n"
+
+
+def _checkpoints(directory: Path) -> list[Path]:
+    return sorted(directory.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    return (checkpoint / COMPLETION_MARKER).exists()
