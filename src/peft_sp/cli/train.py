@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -206,18 +207,11 @@ def crossvalidate(
     for recipe, inputs in zip(chosen, resolved, strict=True):
         place = Path(output) if len(chosen) == 1 else Path(output) / recipe.name
         with training_display() as display:
-
-            def progress(
-                fold: str, name: str = recipe.name, display: TrainingDisplay = display
-            ) -> TrainingDisplay:
-                display.begin(f"{name}, fold {fold}")
-                return display
-
             result = protocols.crossvalidate(
                 recipe,
                 place,
                 inputs,
-                progress=progress,
+                progress=partial(_of_fold, display, recipe.name),
                 protocol=protocol,  # type: ignore[arg-type]  # checked above
                 activation_cache=cache_directory(activation_cache),
                 report_to=report_to or (),
@@ -227,6 +221,12 @@ def crossvalidate(
     if len(chosen) > 1:
         write_text(Path(output) / "comparison.md", comparison(contents))
     print(f"written to {output.rstrip('/')}/")
+
+
+def _of_fold(display: TrainingDisplay, recipe: str, fold: str) -> TrainingDisplay:
+    """The display, with the fold announced that it is to show."""
+    display.begin(f"{recipe}, fold {fold}")
+    return display
 
 
 def cache_directory(choice: str | None) -> str | None:

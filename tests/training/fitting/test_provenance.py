@@ -7,7 +7,7 @@ import subprocess
 import pytest
 import torch
 
-import peft_sp
+from peft_sp import version
 from peft_sp.training.fitting.provenance import commit, device_name
 
 
@@ -19,11 +19,11 @@ def git(directory, *arguments):
 @pytest.fixture
 def package(tmp_path, monkeypatch):
     """A package in a repository; `commit` takes it for ours."""
-    file = tmp_path / "src" / "__init__.py"
+    file = tmp_path / "src" / "version.py"
     file.parent.mkdir()
     file.write_text("one\n")
     git(tmp_path, "init", "-q")
-    monkeypatch.setattr(peft_sp, "__file__", str(file))
+    monkeypatch.setattr(version, "__file__", str(file))
     return file
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-import peft_sp
+from peft_sp import version
 
 
 def device_name(device: torch.device) -> str:
@@ -27,7 +27,7 @@ def commit() -> str | None:
 
     Of a working tree, or of what pip fetched from a repository; None for a release.
     """
-    source = Path(peft_sp.__file__)
+    source = Path(version.__file__)
     # Asked for a file of its own: a release may be installed inside a tree of someone else's.
     if _git(source.parent, "ls-files", "--error-unmatch", source.name):
         return _git(source.parent, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")

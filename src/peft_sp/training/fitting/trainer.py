@@ -87,28 +87,22 @@ def train(
     OutputError where `directory` belongs to another recipe or is in use.
     """
     _quieten()
-    options, distillation = recipe.optimisation, recipe.distillation
     refuse_other_run(Path(directory), recipe, split.inputs.data_sha256)
     seed_everything(recipe.seed)
     model = build_model(recipe, split.inputs.backbones)
     windows = _windows(recipe, split, activation_cache or directory, progress)
-    cached = options.cache_activations and not any(options.augmentation)
+    cached = recipe.optimisation.cache_activations and not any(recipe.optimisation.augmentation)
     if activation_cache is not None and cached and isinstance(model.encoder, Backbone):
-        cache_untouched_layers(
-            model,
-            split.residues.numpy(),
-            activation_cache,
-            progress=_counted("frozen layers", progress),
-        )
+        report = _counted("frozen layers", progress)
+        residues = split.residues.numpy()
+        cache_untouched_layers(model, residues, activation_cache, progress=report)
     # It seeds all generators anew, so that training is the same whatever was computed before.
     trainer = SignalPeptideTrainer(
         model,
-        options,
-        seed=recipe.seed,
+        recipe,
         directory=directory,
         windows=windows,
         validation=split.validation,
-        label_weight=None if distillation is None else distillation.label_weight,
         progress=progress,
         trackers=trackers,
     )
@@ -116,15 +110,7 @@ def train(
         trainer.train(resume_from_checkpoint=last_checkpoint(Path(directory)))
     if trackers is not None:
         trackers.finish()
-    # Mixed precision wraps the network's forward; figures are of it as it is loaded later.
-    model = trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)
-    # Where an epoch was chosen by validation, its average is already loaded.
-    if trainer.average is not None and not split.validation:
-        trainer.average.exchange(model)
-    model.eval()
-    if isinstance(model.encoder, Backbone):
-        # What counts in the end is the whole network, unrounded.
-        model.encoder.activation_cache = None
+    model = trainer.fitted()
     backend = TorchBackend(model)
     validation, test = (
         evaluate(Watched(backend, len(held), progress), held) if held else None
@@ -180,32 +166,32 @@ class SignalPeptideTrainer(Trainer):
     """`transformers.Trainer` on our windows; the epoch is chosen by `Scores.selection`.
 
     validation: the proteins that it is chosen by; without any the last epoch is taken.
-    label_weight: of the labels' loss beside the teachers', None without teachers.
     """
 
     def __init__(
         self,
         model: SignalPeptideModel,
-        options: Optimisation,
+        recipe: Recipe,
         *,
-        seed: int,
         directory: str | os.PathLike[str],
         windows: Windows,
         validation: Sequence[LabelledProtein],
-        label_weight: float | None = None,
         progress: Progress | None = None,
         trackers: Trackers | None = None,
     ) -> None:
         self.started, self.before = time.monotonic(), -1.0
         self.progress = progress
-        self.network, self.options, self.seed = model, options, seed
-        self.validation, self.label_weight = validation, label_weight
+        self.network, self.options, self.seed = model, recipe.optimisation, recipe.seed
+        self.validation, options = validation, self.options
+        # Of the labels' loss beside the teachers', None without teachers.
+        distillation = recipe.distillation
+        self.label_weight = None if distillation is None else distillation.label_weight
         steps = options.epochs * math.ceil(len(windows) / options.batch_size)
         args = TrainingArguments(
             **_fitting(options),
             output_dir=os.fspath(directory),
             use_cpu=not (torch.cuda.is_available() or torch.backends.mps.is_available()),
-            seed=seed,
+            seed=recipe.seed,
             eval_strategy="epoch" if validation else "no",
             save_strategy="epoch",
             save_total_limit=2,
@@ -234,9 +220,7 @@ class SignalPeptideTrainer(Trainer):
         )
         self.remove_callback(transformers.PrinterCallback)
         if options.gradient_checkpointing and isinstance(model.encoder, Backbone):
-            esm: Any = model.encoder.esm
-            new = getattr(esm, "activation_checkpointing_enable", None)  # its name from 5.20 on
-            (new or esm.gradient_checkpointing_enable)({"use_reentrant": False})
+            _checkpoint_gradients(model.encoder)
         self.average = MovingAverage(model, options.ema_decay) if options.ema_decay else None
         if self.average is not None:
             self.add_callback(Averaging(self.average))
@@ -244,6 +228,20 @@ class SignalPeptideTrainer(Trainer):
             self.add_callback(Reporting(progress))
         for callback in [] if trackers is None else trackers.callbacks():
             self.add_callback(callback)
+
+    def fitted(self) -> SignalPeptideModel:
+        """The network as it is kept and loaded later, ready to predict."""
+        # Mixed precision wraps the network's forward.
+        model: SignalPeptideModel = self.accelerator.unwrap_model(
+            self.network, keep_fp32_wrapper=False
+        )
+        # Where an epoch was chosen by validation, its average is already loaded.
+        if self.average is not None and not self.validation:
+            self.average.exchange(model)
+        if isinstance(model.encoder, Backbone):
+            # What counts in the end is the whole network, unrounded.
+            model.encoder.activation_cache = None
+        return model.eval()
 
     @property
     def seconds(self) -> float:
@@ -361,6 +359,12 @@ class SignalPeptideTrainer(Trainer):
         state = load_file(best / f"{name}.safetensors")
         state.pop("steps", None)
         self.network.load_trainable_state(state)
+
+
+def _checkpoint_gradients(backbone: Backbone) -> None:
+    esm: Any = backbone.esm
+    new = getattr(esm, "activation_checkpointing_enable", None)  # its name from 5.20 on
+    (new or esm.gradient_checkpointing_enable)({"use_reentrant": False})
 
 
 def _fitting(options: Optimisation) -> dict[str, Any]:
