@@ -398,8 +398,8 @@ def test_their_own_model_files_are_passed_over(good, tmp_path):
     (tmp_path / "distilled_model_signalp6.pt").write_bytes(b"PK")
     arguments = ("-ff", good, "-od", tmp_path / "out", "-fmt", "none")
     there = (tmp_path, "holds no model of this program")
-    # The second looks like a model on the hub, which is never asked.
-    for directory, problem in (there, ("weights/gone", "is not there")):
+    # The second looks like a model on the hub, which is never asked; the third is no name at all.
+    for directory, problem in (there, *((name, "is not there") for name in ("a/gone", "a" * 5000))):
         code, _, errors = run(*arguments, "-md", directory, cwd=tmp_path)
         assert (code, errors) == (0, f"peft-sp: --model_dir {directory}: {problem}; using 'fast'\n")
 

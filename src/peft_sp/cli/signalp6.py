@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
@@ -123,8 +124,12 @@ def _model_of(mode: str, directory: str | None) -> str:
     Tells which one where it is open. A pipeline's setting may name SignalP 6's own model, and go
     on doing so when that is gone. Raises ModelError.
     """
-    if directory and Path(directory, lookup.CONFIG).is_file():
-        return str(Path(directory).absolute())  # a directory, whatever models have its name
+    there = "is not there"
+    with suppress(OSError):  # a name that is too long, a directory that is closed to us
+        if directory and Path(directory, lookup.CONFIG).is_file():
+            return str(Path(directory).absolute())  # a directory, whatever models have its name
+        if directory and Path(directory).is_dir():
+            there = "holds no model of this program"
     model = lookup.DEFAULT
     if mode != "fast":
         best = lookup.most_accurate()
@@ -134,7 +139,6 @@ def _model_of(mode: str, directory: str | None) -> str:
         console.note(f"mode {mode}: using '{best}', the most accurate model installed{known}")
         model = best.name
     if directory:
-        there = "holds no model of this program" if Path(directory).is_dir() else "is not there"
         console.note(f"--model_dir {directory}: {there}; using '{model}'")
     return model
 
