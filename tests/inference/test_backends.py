@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 import pytest
 import torch
@@ -15,7 +13,6 @@ from peft_sp.inference.backends import (
     EnsembleBackend,
     OnnxBackend,
     TorchBackend,
-    available_processors,
     runtime,
 )
 from peft_sp.io.registry.lookup import bundled
@@ -131,14 +128,3 @@ def test_under_bfloat16_emissions_are_nearly_those_in_float32(model):
     whole = TorchBackend(model).emissions(residues)
     assert half.dtype == np.float32
     np.testing.assert_allclose(half[residues != PAD], whole[residues != PAD], atol=0.05)
-
-
-@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system pins no processes")
-def test_processors_are_those_that_the_process_may_use():
-    allowed = os.sched_getaffinity(0)
-    try:
-        os.sched_setaffinity(0, {min(allowed)})
-        assert available_processors() == 1
-    finally:
-        os.sched_setaffinity(0, allowed)
-    assert available_processors() == len(allowed)

@@ -18,7 +18,9 @@ def test_options_out_of_range_are_named():
         for value in (0, -1):
             with pytest.raises(OptionError, match=f"{name} is {value}; give a whole number"):
                 RunOptions(**{name: value})
-    with pytest.raises(OptionError, match="organism is 'fungi'; choose one of eukarya, other, auto"):
+    with pytest.raises(
+        OptionError, match="organism is 'fungi'; choose one of eukarya, other, auto"
+    ):
         RunOptions(organism="fungi")
     with pytest.raises(OptionError, match=r"plots is one of png, .*, not 'gif'"):
         RunOptions(plots="gif")

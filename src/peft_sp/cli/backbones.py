@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from peft_sp.cli.terminal import console
 from peft_sp.errors import MissingExtraError
 
 
@@ -30,8 +31,8 @@ def import_backbone(
     except ImportError as error:
         raise MissingExtraError("importing a backbone", "train", error.name) from None
     config = fairesm.import_backbone(file, output)
-    print(
+    console.say(
         f"ESM-2 of {config.num_hidden_layers} layers, {config.hidden_size} wide, "
         f"{config.num_attention_heads} heads"
     )
-    print(f"written to {output.rstrip('/')}/; train on it with --set backbone={output}")
+    console.say(f"written to {output.rstrip('/')}/; train on it with --set backbone={output}")

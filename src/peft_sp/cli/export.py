@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from peft_sp.cli.terminal import console
 from peft_sp.errors import InputError, MissingExtraError
 
 
@@ -104,15 +104,12 @@ def export(
         labelled=labelled,
         licence=licence,
     )
-    print(f"emissions differ by at most {done.difference:.1e}, on made-up windows")
+    console.say(f"emissions differ by at most {done.difference:.1e}, on made-up windows")
     if done.check is not None:
-        print(f"on {check}: {done.check}")
+        console.say(f"on {check}: {done.check}")
     elif precision is not Precision.float32:
-        print(
-            f"peft-sp: what {precision.value} changes was not measured; --check does",
-            file=sys.stderr,
-        )
+        console.note(f"what {precision.value} changes was not measured; --check does")
     if done.path.is_dir():
-        print(f"written to {output.rstrip('/')}/, {done.size / 1e6:.1f} MB")
+        console.say(f"written to {output.rstrip('/')}/, {done.size / 1e6:.1f} MB")
     else:
-        print(f"written to {output}, {done.size / 1e6:.1f} MB")
+        console.say(f"written to {output}, {done.size / 1e6:.1f} MB")

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import signal
+import os
+import secrets
+import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -21,6 +26,9 @@ from peft_sp.cli import (
     train,
     tune,
 )
+from peft_sp.cli.terminal import console
+from peft_sp.cli.terminal.stopping import Signals, Stopped
+from peft_sp.cli.terminal.streams import open_streams
 from peft_sp.errors import PeftSpError
 from peft_sp.version import __version__
 
@@ -39,7 +47,7 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
-        print(f"peft-sp {__version__}")
+        console.say(f"peft-sp {__version__}")
         raise typer.Exit
 
 
@@ -73,40 +81,61 @@ def main() -> NoReturn:
     program, arguments = "peft-sp", sys.argv[1:]
     if Path(sys.argv[0]).stem == signalp6.NAME:
         program, arguments = signalp6.NAME, [signalp6.NAME, *arguments]
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)  # Windows knows no SIGHUP, and nohup ignores it
-        if number and (name != "SIGHUP" or signal.getsignal(number) != signal.SIG_IGN):
-            signal.signal(number, _stop)
+    open_streams()
+    signals = Signals()
     try:
-        code = app(arguments, prog_name=program, standalone_mode=False)
+        with _own_matplotlib():
+            code = app(arguments, prog_name=program, standalone_mode=False)
+            sys.stdout.flush()
+        signals.ignore()
     except PeftSpError as error:
-        _say(str(error), error)
+        _end(str(error), error)
         sys.exit(2)
-    except _Stopped as error:
-        _say("stopped", error)
+    except Stopped as error:
+        _end("stopped", error)
         sys.exit(error.code)
     except _UsageError as error:
-        # Without arguments typer has the whole help to say.
         message = error.format_message().replace("Value error, ", "")
-        hint = "" if "\n" in message else " (--help shows what there is)"
-        print(message if not hint else f"peft-sp: {message}{hint}", file=sys.stderr)
+        if type(error).__name__ == "NoArgsIsHelpError":  # without arguments it is the whole help
+            console.log_help(message)
+        else:
+            console.note(f"{message} (--help shows what there is)")
         sys.exit(2)
     sys.exit(code or 0)
 
 
-class _Stopped(SystemExit):
-    """A signal asked the command to end."""
+@contextmanager
+def _own_matplotlib() -> Iterator[None]:
+    """Matplotlib's list of fonts and its settings are in a folder of this command.
+
+    It would read the user's, and leave files in their home.
+    """
+    temporary = _temporary_directory()
+    if os.environ.get("MPLCONFIGDIR") or temporary is None:
+        yield
+        return
+    folder = Path(temporary, f"peft-sp-{secrets.token_hex(8)}")  # matplotlib makes it, if needed
+    own = {"MPLCONFIGDIR": str(folder), "MPL_IGNORE_SYSTEM_FONTS": "1"}
+    os.environ.update(own)
+    try:
+        yield
+    finally:
+        for name in own:
+            os.environ.pop(name, None)
+        if folder.exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-def _stop(number: int, _: Any) -> None:
-    """Leave through the context managers, which know what is left of the run."""
-    raise _Stopped(128 + number)
+def _temporary_directory() -> str | None:
+    try:
+        return tempfile.gettempdir()
+    except OSError:  # there is none that can be written
+        return None
 
 
-def _say(message: str, error: BaseException) -> None:
+def _end(message: str, error: BaseException) -> None:
     """One line for what happened and for how it left things."""
-    notes = getattr(error, "__notes__", [])
-    print("; ".join([f"peft-sp: {message}", *notes]), file=sys.stderr)
+    console.note("; ".join([message, *getattr(error, "__notes__", [])]))
 
 
 if __name__ == "__main__":

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from peft_sp.cli.terminal import console
 from peft_sp.io.registry import lookup
 from peft_sp.io.registry.accuracy import (
     MAIN_CLASS_METRICS,
@@ -75,19 +75,17 @@ def show(
 
 def _list(models: list[Model], as_json: bool) -> None:
     if as_json:
-        print(json.dumps([_summary(model) for model in models], indent=2, ensure_ascii=False))
+        console.say(json.dumps([_summary(model) for model in models], indent=2))
         return
-    from rich.console import Console
-
-    console = Console(highlight=False)
+    screen = console.screen()
     usable = [model for model in models if not model.problem]
-    console.print(_wide(usable) if console.width >= WIDE else _narrow(usable))
+    screen.print(_wide(usable) if screen.width >= WIDE else _narrow(usable))
     if broken := [model for model in models if model.problem]:
-        console.print("\nnot usable:")
+        console.say("\nnot usable:")
         for model in broken:
-            console.print(f"  {model.name} ({_source(model)}): {model.problem}", markup=False)
+            console.say(f"  {model.name} ({_source(model)}): {model.problem}")
     if usable and usable[0].source != "directory":
-        console.print(
+        screen.print(
             "\nMCC2 as each model's own settings give it. peft-sp models NAME shows one model.",
             style="dim",
         )
@@ -106,13 +104,13 @@ def _wide(models: list[Model]) -> Any:
     for model in models:
         accuracy = model.config.accuracy
         table.add_row(
-            model.name,
+            console.printable(model.name),
             _source(model),
             _size(model),
-            model.config.licence or "not stated",
+            console.printable(model.config.licence or "not stated"),
             as_text(accuracy.figures.mean_mcc2 if accuracy else None),
             as_text(accuracy.figures.eukaryotic_mcc2 if accuracy else None),
-            accuracy.measured if accuracy else "not measured",
+            console.printable(accuracy.measured if accuracy else "not measured"),
         )
     return table
 
@@ -126,10 +124,11 @@ def _narrow(models: list[Model]) -> Any:
     parts: list[Any] = []
     for model in models:
         licence = model.config.licence or "licence not stated"
+        facts = f"{_source(model)}, {_size(model)}, {licence}"
         parts += [
-            Text(model.name, style="bold"),
-            Padding(Text(f"{_source(model)}, {_size(model)}, {licence}"), (0, 0, 0, 2)),
-            Padding(Text(_in_words(model.config.accuracy)), (0, 0, 0, 2)),
+            Text(console.printable(model.name), style="bold"),
+            Padding(Text(console.printable(facts)), (0, 0, 0, 2)),
+            Padding(Text(console.printable(_in_words(model.config.accuracy))), (0, 0, 0, 2)),
         ]
     return Group(*parts)
 
@@ -149,28 +148,27 @@ def _show(model: Model, as_json: bool) -> None:
             "origin": config.origin or None,
             "citation": list(config.citation) or None,
         }
-        print(json.dumps(content, indent=2, ensure_ascii=False))
+        console.say(json.dumps(content, indent=2))
         return
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False)
-    console.print(Text(model.name, style="bold"))
+    screen = console.screen()
+    screen.print(Text(console.printable(model.name), style="bold"))
     if model.config.description:
-        console.print(Text(model.config.description))
-    console.print()
+        screen.print(Text(console.printable(model.config.description)))
+    screen.print()
     facts = Table.grid(padding=(0, 2))
     facts.add_column(no_wrap=True)
     facts.add_column(overflow="fold")
     for label, fact in _facts(model, has_manifest):
-        facts.add_row(Text(label), Text(fact))
-    console.print(facts)
+        facts.add_row(Text(label), Text(console.printable(fact)))
+    screen.print(facts)
     accuracy = model.config.accuracy
-    console.print()
-    console.print(Text(_in_words(accuracy)))
+    screen.print()
+    screen.print(Text(console.printable(_in_words(accuracy))))
     if accuracy is not None and accuracy.figures.classes:
-        _print_classes(console, accuracy.figures)
+        _print_classes(screen, accuracy.figures)
 
 
 def _facts(model: Model, has_manifest: bool) -> Iterator[tuple[str, str]]:
@@ -199,11 +197,11 @@ def _facts(model: Model, has_manifest: bool) -> Iterator[tuple[str, str]]:
         yield "card", str(model.directory / "README.md")
 
 
-def _print_classes(console: Console, figures: Figures) -> None:
+def _print_classes(screen: Console, figures: Figures) -> None:
     from rich.box import SIMPLE
     from rich.table import Table
 
-    narrow = console.width < 80
+    narrow = screen.width < 80
     table = Table("class", box=SIMPLE, pad_edge=False)
     table.add_column("proteins", justify="right")
     for metric in MAIN_CLASS_METRICS:
@@ -216,8 +214,8 @@ def _print_classes(console: Console, figures: Figures) -> None:
             for cell in (metric.cells(own)[:1] if narrow else metric.cells(own))
         ]
         table.add_row(f"{own.organism} {own.type}", count_text(own.proteins), *cells)
-    console.print(table)
-    console.print("Cleavage sites (CS) are exact, tolerance 0.", style="dim")
+    screen.print(table)
+    screen.print("Cleavage sites (CS) are exact, tolerance 0.", style="dim")
 
 
 def _summary(model: Model) -> dict[str, Any]:
@@ -249,12 +247,12 @@ def _summary(model: Model) -> dict[str, Any]:
 def _report_commit(model: Model) -> None:
     if not model.commit or model.name.endswith(f"@{model.commit}"):
         return
-    text = f"peft-sp: model {model.name} is commit {model.commit}"
+    text = f"model {model.name} is commit {model.commit}"
     if model.not_remembered:
         text += f", which cannot be remembered ({model.not_remembered}); name it: OWNER/NAME@COMMIT"
     elif model.newly_pinned:
         text += f", from now on; 'peft-sp models {model.name} --update' asks the hub again"
-    print(text, file=sys.stderr)
+    console.note(text)
 
 
 def _source(model: Model) -> str:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import os
-import sys
-
 import typer
 
 from peft_sp.biology.organism import Organism, parse_choice
-from peft_sp.cli import console, options
+from peft_sp.cli import options
 from peft_sp.cli.models import chosen
-from peft_sp.errors import OutputError
+from peft_sp.cli.terminal import console, streams
 from peft_sp.inference.run import RunOptions, predict_run, predict_stream
 from peft_sp.io.plotting import plotter
 from peft_sp.io.registry import lookup
@@ -88,14 +84,6 @@ def predict(
 
 def _stream(fasta: list[str], given: RunOptions) -> None:
     """Print the table; a reader that goes away, such as `head`, ends it without an error."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # The table is UTF-8 whatever the locale; names need it.
-        sys.stdout.reconfigure(encoding="utf-8", newline="\n")
-    try:
-        with console.progress_bar() as progress:
-            console.notes(predict_stream(fasta, sys.stdout, given, progress))
-    except OSError as error:
-        # What is still buffered has nowhere to go; keep the interpreter from trying.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):
-            raise OutputError(f"standard output: cannot be written ({error.strerror})") from None
+    table = streams.for_data()
+    with console.progress_bar() as progress:
+        console.notes(predict_stream(fasta, table, given, progress))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from peft_sp.cli.terminal import console
 from peft_sp.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def recipes(
     recipe = read(name, settings, unset)
     from peft_sp.training.recipe import as_toml
 
-    print(as_toml(recipe), end="")
+    console.say(as_toml(recipe).rstrip("\n"))
 
 
 def _list() -> None:
@@ -87,11 +88,11 @@ def _list() -> None:
         values = recipe_files.resolve(source)
         description = _first_sentence(values["description"])
         if description != described:
-            print(("\n" if described else "") + description)
+            console.say(("\n" if described else "") + description)
             described = description
         method, backbone = _method_and_backbone(values)
-        print(f"  {name:<23} {method:<14} {backbone}")
-    print("\n'peft-sp recipes RECIPE' prints a recipe with all its settings.")
+        console.say(f"  {name:<23} {method:<14} {backbone}")
+    console.say("\n'peft-sp recipes RECIPE' prints a recipe with all its settings.")
 
 
 def _method_and_backbone(values: dict[str, Any]) -> tuple[str, str]:

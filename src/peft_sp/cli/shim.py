@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from peft_sp.cli.signalp6 import NAME
+from peft_sp.cli.terminal import console
 from peft_sp.errors import OptionError, OutputError
 from peft_sp.io.atomic import EXECUTABLE, PLAIN, write_bytes
 
@@ -100,12 +101,12 @@ def install_shim(
         raise OutputError(f"{path}: is not there")
     if remove:
         _remove(path, files)
-        print(f"removed {path}")
+        console.say(f"removed {path}")
         return
     for file, content in files.items():
         _make_folder(file.parent)
         write_bytes(file, content, EXECUTABLE if file == path else PLAIN)
-    print(f"installed {path}")
+    console.say(f"installed {path}")
     if package is None:
         _warn_of_others(path)
 
@@ -184,4 +185,4 @@ def _warn_of_others(path: Path) -> None:
         problem = f"{first} comes first on PATH; pipelines will run that one"
     else:
         return
-    print(f"peft-sp: {problem}", file=sys.stderr)
+    console.note(problem)

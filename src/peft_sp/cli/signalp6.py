@@ -14,7 +14,7 @@ import typer
 
 from peft_sp.biology.grammar import NO_SP
 from peft_sp.biology.organism import NAMES
-from peft_sp.cli import console
+from peft_sp.cli.terminal import console
 from peft_sp.inference.run import SIGNALP6, RunInfo, RunOptions, predict_run
 from peft_sp.io.registry import lookup
 from peft_sp.io.writers import signalp6

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from typing import Annotated
 
 import typer
 
+from peft_sp.cli.terminal import console, streams
 from peft_sp.io import labelled as records
 
 
@@ -36,12 +36,11 @@ def subset(
     proteins = records.read_labelled(labelled)
     drawn = records.subset(proteins, count, seed)
     if output == "-":
-        sys.stdout.writelines(map(records.as_text, drawn))
+        streams.for_data().writelines(map(records.as_text, drawn))
     else:
         records.write_labelled(output, drawn)
     classes = Counter(p.organism_type for p in drawn)
-    print(
+    console.log(
         f"{len(drawn):,} of {len(proteins):,} proteins in {len(classes)} classes of organism group "
-        f"and type",
-        file=sys.stderr,
+        f"and type"
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -14,7 +13,8 @@ import typer
 
 from peft_sp.cli.models import chosen
 from peft_sp.cli.recipes import RecipeName, Set, Unset, read
-from peft_sp.cli.training_display import TrainingDisplay, training_display
+from peft_sp.cli.terminal import console
+from peft_sp.cli.terminal.training_display import TrainingDisplay, training_display
 from peft_sp.errors import InputError, MissingExtraError, RecipeError
 from peft_sp.io.atomic import write_text
 from peft_sp.io.registry.accuracy import CLASS_METRICS, summary
@@ -151,7 +151,7 @@ def _train(
     for title, found in (("validation", held_out.validation), ("test", held_out.test)):
         if found is not None:
             _print_scores(f"{title} partition", found.scores)
-    print(f"model written to {output.rstrip('/')}/")
+    console.say(f"model written to {output.rstrip('/')}/")
 
 
 Recipes = Annotated[
@@ -220,7 +220,7 @@ def crossvalidate(
         _print_result(recipe.name, result)
     if len(chosen) > 1:
         write_text(Path(output) / "comparison.md", comparison(contents))
-    print(f"written to {output.rstrip('/')}/")
+    console.say(f"written to {output.rstrip('/')}/")
 
 
 def _of_fold(display: TrainingDisplay, recipe: str, fold: str) -> TrainingDisplay:
@@ -235,10 +235,13 @@ def cache_directory(choice: str | None) -> str | None:
         return None if choice == "none" else choice
     place = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "peft-sp", "activations")
     try:
-        place = place.expanduser()
-        place.mkdir(parents=True, exist_ok=True)
-    except (OSError, RuntimeError) as error:  # RuntimeError: nobody's home is known
-        print(f"activations are not cached: {error}", file=sys.stderr)
+        place = place.expanduser()  # made when there is something to store
+    except RuntimeError as error:  # nobody's home is known
+        console.log(f"activations are not cached: {error}")
+        return None
+    there = next(folder for folder in (place, *place.parents) if folder.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK)):
+        console.log(f"activations are not cached: {there} cannot be written")
         return None
     return str(place)
 
@@ -285,10 +288,9 @@ def evaluate(
     learned = set(made.partitions.train or ()) & {p.partition for p in proteins}
     if learned and made.data_sha256 == data_hash(labelled):
         numbers = ", ".join(map(str, sorted(learned)))
-        print(
-            f"peft-sp: {model} learned from partition {numbers} of this file: these figures say "
-            "how well it remembers, not how well it predicts",
-            file=sys.stderr,
+        console.note(
+            f"{model} learned from partition {numbers} of this file: these figures say "
+            "how well it remembers, not how well it predicts"
         )
     decoded = decode(predictor.backend, proteins, restrict)
     scores = score(Outcomes.of(proteins, decoded), resamples)
@@ -302,9 +304,9 @@ def _print_result(name: str, result: CrossValidation) -> None:
     _print_scores(f"{name}: out-of-fold predictions, pooled", result.pooled)
     if result.content["protocol"] == "published":
         mean = result.content["mean_over_models"]["mean_mcc2"]
-        print(f"mean over the models, as published: MCC2 {mean['mean']:.3f}")
+        console.say(f"mean over the models, as published: MCC2 {mean['mean']:.3f}")
     if not result.pictures:
-        print("no pictures; they need: pip install 'peft-sp[plot]'", file=sys.stderr)
+        console.log("no pictures; they need: pip install 'peft-sp[plot]'")
 
 
 def _report_repeats(proteins: Sequence[LabelledProtein]) -> None:
@@ -313,17 +315,15 @@ def _report_repeats(proteins: Sequence[LabelledProtein]) -> None:
 
     found = repeats(proteins)
     if found.groups:
-        print(
+        console.log(
             f"{found.groups} windows stand more than once; of these, {len(found.labels_differ)} "
             f"differ in labels, {len(found.types_differ)} in type, and "
-            f"{len(found.partitions_differ)} lie across partitions",
-            file=sys.stderr,
+            f"{len(found.partitions_differ)} lie across partitions"
         )
 
 
 def _print_scores(title: str, scores: Scores) -> None:
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
@@ -336,14 +336,12 @@ def _print_scores(title: str, scores: Scores) -> None:
     for c in scores.classes:
         cells = [cell for metric in CLASS_METRICS for cell in metric.cells(c)]
         table.add_row(c.organism, c.type, f"{c.proteins:,}", *cells)
-    console = Console()
-    console.print(table)
-    console.print(summary(scores), highlight=False)
+    console.screen().print(table)
+    console.say(summary(scores))
 
 
 def _print_regions(regions: list[RegionScores]) -> None:
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(title="regions of what is predicted", title_justify="left", box=SIMPLE_HEAD)
@@ -355,4 +353,4 @@ def _print_regions(regions: list[RegionScores]) -> None:
         cosines = (r.n_h_cosine, r.h_c_cosine)
         row = [*(f"{x:.1f}" for x in lengths), *(f"{x:.2f}" for x in cosines)]
         table.add_row(r.type, f"{r.count:,}", *("-" if x == "nan" else x for x in row))
-    Console().print(table)
+    console.screen().print(table)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from peft_sp.cli.recipes import RecipeName, Set, Unset, read
+from peft_sp.cli.terminal import console
+from peft_sp.cli.terminal.training_display import TrainingDisplay, training_display
 from peft_sp.cli.train import ActivationCache, cache_directory
-from peft_sp.cli.training_display import TrainingDisplay, training_display
 from peft_sp.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -64,16 +64,16 @@ def tune(
         cache = cache_directory(activation_cache)
         found = searches.search(searched, output, trials, progress, cache)
     _print_trials(found, partitions)
-    print(f"\nTo use trial {found[0].number}:")
-    print("  " + " \\\n  ".join(found[0].settings))
-    print(f"written to {output.rstrip('/')}/")
+    console.say(f"\nTo use trial {found[0].number}:")
+    console.say("  " + " \\\n  ".join(found[0].settings))
+    console.say(f"written to {output.rstrip('/')}/")
 
 
 def _announce(partitions: Sequence[int]) -> None:
     used = " and ".join((", ".join(map(str, partitions[:-1])), str(partitions[-1])))
     rest = ", ".join(str(n) for n in range(3) if n not in partitions)
     end = f"partition {rest} is not used" if rest else "none is left to test on"
-    print(f"trials are validated on partitions {used}; {end}", file=sys.stderr)
+    console.log(f"trials are validated on partitions {used}; {end}")
 
 
 def _report(tried: Tried, report: Report | None, folds: int, display: TrainingDisplay) -> None:
@@ -99,7 +99,6 @@ def _report(tried: Tried, report: Report | None, folds: int, display: TrainingDi
 def _print_trials(found: Sequence[Tried], partitions: Sequence[int]) -> None:
     """The best trials side by side: parameters have long names."""
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
 
     best = [tried for tried in found if tried.value is not None][:SHOWN]
@@ -117,13 +116,13 @@ def _print_trials(found: Sequence[Tried], partitions: Sequence[int]) -> None:
         table.add_row(f"partition {number}", *(_short(tried.folds[place]) for tried in best))
     for key in best[0].parameters:
         table.add_row(key, *(_short(tried.parameters.get(key)) for tried in best))
-    Console().print(table)
+    console.screen().print(table)
     counts = {
         state: sum(tried.state == state for tried in found) for state in ("pruned", "refused")
     }
     others = "".join(f", {count} {state}" for state, count in counts.items() if count)
     complete = sum(tried.value is not None for tried in found)
-    print(f"{complete} trial{'s' * (complete != 1)} complete{others}")
+    console.say(f"{complete} trial{'s' * (complete != 1)} complete{others}")
 
 
 def _short(value: Any) -> str:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from peft_sp.biology.grammar import grammar
 from peft_sp.errors import ModelError, OptionError
 from peft_sp.inference.decoding import CrfScores
+from peft_sp.inference.processors import available_processors
 
 if TYPE_CHECKING:
     from peft_sp.network.model import SignalPeptideModel
@@ -177,13 +178,6 @@ class EnsembleBackend:
 def runtime(backend: Backend) -> str:
     """What computes a backend's emissions, with its version."""
     return str(getattr(backend, "runtime", type(backend).__name__))
-
-
-def available_processors() -> int:
-    """Processors that this process may use, which a container or a cluster may have limited."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def positive_integer(name: str, value: object) -> None:

@@ -16,6 +16,7 @@ from peft_sp.inference.backends import (
     positive_integer,
 )
 from peft_sp.inference.predictor import CHUNK, Predictor
+from peft_sp.inference.processors import limit_torch
 from peft_sp.io.registry import lookup
 from peft_sp.io.registry.model_config import ModelConfig
 
@@ -103,8 +104,7 @@ def _torch_backend(directory: Path, setup: _Setup, temperature: float) -> TorchB
         device = "cuda" if torch.cuda.is_available() else "cpu"
     elif device == "cuda" and not torch.cuda.is_available():
         raise ModelError("this machine has no CUDA device; use --device cpu")
-    if setup.threads is not None:
-        torch.set_num_threads(setup.threads)
+    limit_torch(setup.threads)
     setup.backbones = setup.backbones or Backbones()
     model = load_checkpoint(directory, setup.backbone, setup.backbones)
     return TorchBackend(model, device, setup.precision, temperature)

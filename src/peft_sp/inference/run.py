@@ -20,10 +20,11 @@ import numpy as np
 from peft_sp.biology.organism import parse_choice
 from peft_sp.biology.prediction import Prediction, Protein
 from peft_sp.errors import OptionError
-from peft_sp.inference.backends import available_processors, runtime
+from peft_sp.inference.backends import runtime
 from peft_sp.inference.cache import WindowCache
 from peft_sp.inference.loading import load
 from peft_sp.inference.predictor import Predictor
+from peft_sp.inference.processors import available_processors
 from peft_sp.inference.run_options import PLOTS, SIGNALP6, SUMMARY, Layout, RunOptions
 from peft_sp.io.fasta import FastaInput, Survey, open_input
 from peft_sp.io.plotting import plotter

@@ -147,7 +147,10 @@ class RunDirectory:
             if size is not None:
                 os.truncate(path, size)
             mode = "w" if size is None else "a"
-            file: TextIO = path.open(mode, encoding="utf-8", newline="\n")  # type: ignore[assignment]
+            # Names of files may hold bytes that are no UTF-8.
+            file: TextIO = path.open(  # type: ignore[assignment]
+                mode, encoding="utf-8", errors="backslashreplace", newline="\n"
+            )
         except OSError as error:
             raise self._error(error) from None
         self._open[name] = file

@@ -1,6 +1,10 @@
-"""What is printed of a run: the table of types, and notes on standard error."""
+"""What is printed: the table of types, notes on standard error, names as they are."""
 
-from peft_sp.cli.console import notes, progress_bar, report
+from dataclasses import replace
+
+import pytest
+
+from peft_sp.cli.terminal.console import note, notes, printable, progress_bar, report, say, screen
 from peft_sp.errors import InputError
 from peft_sp.inference.run import RunInfo
 
@@ -47,3 +51,30 @@ def test_nothing_to_note(capsys):
 def test_no_bar_where_there_is_no_terminal():
     with progress_bar() as progress:
         assert progress is None
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("results/größe 1", "results/größe 1"),
+        ("a[/b]c", "a[/b]c"),
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("two\nlines\tand a tab", "two\\nlines\\tand a tab"),
+        ("\udce9t\udce9", "\\udce9t\\udce9"),  # bytes of a file's name that are no UTF-8
+        ("\u202efdp.exe", "\\u202efdp.exe"),  # would turn the line around
+    ],
+)
+def test_names_are_on_one_line_and_do_not_act_on_the_terminal(text, shown, capsys):
+    assert printable(text) == shown
+    note(text)
+    say(text.replace("\n", " "))
+    out, err = capsys.readouterr()
+    assert err == f"peft-sp: {shown}\n" and out.count("\n") == 1
+
+
+def test_a_long_name_with_brackets_is_neither_folded_nor_read_as_markup(capsys):
+    name = "[/b]" + "long/" * 40 + ":smile:[red]x"
+    report(replace(RUN, directory=name))
+    assert f"written to {name}/" in capsys.readouterr().out.splitlines()
+    screen().print("[bold]x[/b]:smile:")
+    assert capsys.readouterr().out == "[bold]x[/b]:smile:\n"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from peft_sp.cli.terminal import console
 from peft_sp.io.registry.accuracy import SUMMARY_METRICS
 
 if TYPE_CHECKING:
@@ -72,8 +73,9 @@ class TrainingDisplay:
     def say(self, line: str) -> None:
         """Print a line on standard error, above the bar where there is one."""
         if self.bar is None:
-            print(line, file=sys.stderr)
+            console.log(line)
         else:
+            line = console.printable(line)
             self.bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def _is_over(self, report: Report) -> bool:

@@ -1,4 +1,8 @@
-"""What a person sees of a prediction run: progress, the counts, and notes on standard error."""
+"""What a person sees: lines, tables, the progress of a prediction run and its counts.
+
+Only this file prints. Names of files and models are shown as they are, on one line, but for what
+would act on a terminal.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,54 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from peft_sp.biology.grammar import TYPES
 from peft_sp.biology.organism import BY_HEADER
 from peft_sp.biology.prediction import MECHANISM_OF_TYPE
+from peft_sp.cli.terminal.streams import ReaderGone
+from peft_sp.errors import OutputError
 from peft_sp.inference.run import PLOTS, SUMMARY, Progress, RunInfo
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def say(text: str = "") -> None:
+    """Lines on standard output."""
+    print("\n".join(map(printable, text.split("\n"))))
+
+
+def log(message: str) -> None:
+    """One line on standard error, of a command that reports as it goes."""
+    print(printable(message), file=sys.stderr)
+
+
+def log_help(text: str) -> None:
+    """Lines of help on standard error, as they are."""
+    print(text, file=sys.stderr)
 
 
 def note(message: str) -> None:
-    """One line on standard error."""
-    print(f"peft-sp: {message}", file=sys.stderr)
+    """One line on standard error that says who writes it."""
+    log(f"peft-sp: {message}")
+
+
+def screen() -> Console:
+    """Standard output for tables; brackets in a text are brackets."""
+    from rich.console import Console
+
+    return Console(markup=False, highlight=False, emoji=False)
+
+
+def printable(text: str) -> str:
+    """A text on one line, with escapes in place of all that is no letter or sign.
+
+    Escape codes would act on the terminal; bytes of a file's name that are no UTF-8 have no letter.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 @contextmanager
@@ -46,8 +88,17 @@ def progress_bar() -> Iterator[Progress | None]:
 
 
 def report(run: RunInfo) -> None:
-    """Print the counts of types and the files there are now."""
-    from rich.console import Console
+    """Print the counts of types and the files there are now, which need no reader."""
+    try:
+        _print_counts(run)
+        sys.stdout.flush()
+    except ReaderGone:
+        pass
+    except OutputError as error:
+        note(f"{error}; the results in {run.directory} are whole")
+
+
+def _print_counts(run: RunInfo) -> None:
     from rich.table import Table
 
     table = Table(
@@ -61,11 +112,10 @@ def report(run: RunInfo) -> None:
         if number := run.types.get(name, 0):
             share = f"{number / run.count:.1%}"
             table.add_row(name, MECHANISM_OF_TYPE[name], f"{number:,}", share)
-    console = Console()
-    console.print(table)
-    console.print("written to", f"{run.directory.rstrip('/')}/", style=None, highlight=False)
+    screen().print(table)
+    say(f"written to {run.directory.rstrip('/')}/")
     for name in run.files:
-        console.print(f"  {name}", highlight=False)
+        say(f"  {name}")
 
 
 def notes(run: RunInfo, directory: str = "") -> None:

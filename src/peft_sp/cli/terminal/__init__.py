@@ -1,0 +1,1 @@
+"""What commands show on a terminal, how they stop, and their streams."""
