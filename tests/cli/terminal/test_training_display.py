@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from peft_sp.cli import training_display as module
+from peft_sp.cli.terminal import training_display as module
 from peft_sp.cli.terminal.training_display import PAUSE, TrainingDisplay, training_display
 from peft_sp.training.fitting.progress import Report
 
