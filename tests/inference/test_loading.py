@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import re
+import shutil
 
+import numpy as np
 import pytest
 
-from peft_sp.errors import OptionError, PeftSpError
+from peft_sp.errors import ModelError, OptionError, PeftSpError
 from peft_sp.inference.loading import load
+from peft_sp.io.registry.lookup import bundled
+
+WINDOW = "MKKTAIAIAVALAGFATVAQAAPKDNTWYTGAKLGWSQYHDTGFINNN"
 
 
 @pytest.mark.parametrize("threads", [0, -1, 1.0, 2.5, True, "2"])
@@ -20,10 +26,39 @@ def test_threads_are_a_positive_number(threads):
 
 
 def test_a_temperature_that_is_given_replaces_the_models_own():
-    window = "MKKTAIAIAVALAGFATVAQAAPKDNTWYTGAKLGWSQYHDTGFINNN"
     own = load("fast", threads=1)
     warm = load("fast", threads=1, temperature=4.0)
     assert warm.backend.scores.temperature == 4.0 != own.backend.scores.temperature
-    (sure,), (unsure,) = (list(p.predict([("a", window)])) for p in (own, warm))
+    (sure,), (unsure,) = (list(p.predict([("a", WINDOW)])) for p in (own, warm))
     assert sure.type == unsure.type == "SP" and sure.cleavage_site == unsure.cleavage_site
     assert unsure.probability < sure.probability
+
+
+@pytest.mark.parametrize("temperature", [math.nan, math.inf, 0, -1.0])
+def test_a_temperature_is_a_positive_number(temperature):
+    with pytest.raises(OptionError, match="temperature is .*; give a number above 0"):
+        load("fast", temperature=temperature)
+
+
+def spoilt(folder, name, value):
+    """The bundled model with one weight of a tensor replaced."""
+    import onnx
+    from onnx import numpy_helper
+
+    shutil.copytree(bundled()["fast"], folder)
+    model = onnx.load(folder / "model.onnx")
+    (tensor,) = (t for t in model.graph.initializer if name in t.name)
+    weights = numpy_helper.to_array(tensor).copy()
+    weights.flat[0] = value
+    tensor.CopyFrom(numpy_helper.from_array(weights, tensor.name))
+    onnx.save(model, folder / "model.onnx")
+    return folder
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38])
+@pytest.mark.parametrize("name", ["head.bias", "crf.transitions", "crf.starts", "crf.ends"])
+def test_a_model_that_computes_no_numbers_predicts_nothing(name, value, tmp_path):
+    folder = spoilt(tmp_path / "mine", name, value)
+    with pytest.raises(ModelError, match=f"model '{folder}' .*; get the model again") as caught:
+        list(load(folder).predict([("a", WINDOW)]))
+    assert "\n" not in str(caught.value)

@@ -48,6 +48,14 @@ class CrfScores:
     ends: NDArray[np.floating]
     temperature: float = 1.0
 
+    def read(self, rules: Grammar) -> tuple[NDArray[np.floating], ...]:
+        """The scores that a grammar does not forbid, of transitions, starts and ends."""
+        return (
+            np.asarray(self.transitions)[rules.transitions],
+            np.asarray(self.starts)[rules.starts],
+            np.asarray(self.ends)[rules.ends],
+        )
+
 
 @dataclass(frozen=True)
 class RankedSites:

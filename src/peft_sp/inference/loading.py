@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from peft_sp.errors import MissingExtraError, ModelError
+from peft_sp.errors import MissingExtraError, ModelError, OptionError
 from peft_sp.inference.backends import (
     Backend,
     EnsembleBackend,
@@ -44,10 +45,13 @@ def load(
     `Predictor`.
 
     Raises ModelError where the model cannot be found, read or run so, MissingExtraError, and
-    OptionError where `threads` or `chunk` is no positive whole number.
+    OptionError where `threads` or `chunk` is no positive whole number, or `temperature` no
+    positive number.
     """
     positive_integer("threads", threads)
     positive_integer("chunk", chunk)
+    if temperature is not None and not 0 < temperature < math.inf:
+        raise OptionError(f"temperature is {temperature!r}; give a number above 0, or None")
     directory = lookup.locate(model)
     config = ModelConfig.read(directory)
     if backbone is not None and config.backbone is None:
@@ -55,7 +59,7 @@ def load(
     if temperature is None:
         temperature = config.temperature
     setup = _Setup(device, threads, backbone, precision)
-    return Predictor(_backend(directory, config, setup, temperature), config, chunk)
+    return Predictor(_backend(directory, config, setup, temperature), config, chunk, str(model))
 
 
 @dataclass

@@ -26,7 +26,7 @@ from peft_sp.biology.prediction import (
     Protein,
     Region,
 )
-from peft_sp.errors import OptionError
+from peft_sp.errors import ModelError, OptionError
 from peft_sp.inference import records
 from peft_sp.inference.backends import Backend, positive_integer
 from peft_sp.inference.cache import Key, Result, WindowCache
@@ -40,6 +40,8 @@ CHUNK = 2048
 """Proteins that are predicted together: enough to fill batches of one length."""
 _ALTERNATIVE = 0.05
 """A less probable site is given where it has this share of the best one's probability."""
+LARGEST_SCORE = 700.0
+"""Emissions and transition scores beyond it are no network's: exp(710) is infinite in float64."""
 UNDECIDED = "organism not known from the header, predicted as other"
 
 # Region number of each state, 0 for none; one more entry, so that a path's -1 reads as none.
@@ -57,15 +59,22 @@ _STATE_TO_COLUMN = np.array(
 class Predictor:
     """A trained network, ready to predict; `config` is its `config.json`.
 
-    chunk: proteins that are predicted together.
+    chunk: proteins that are predicted together. name: what messages call the model. Raises
+    ModelError where nothing can be predicted from the scores of its CRF.
     """
 
     def __init__(
-        self, backend: Backend, config: ModelConfig | None = None, chunk: int = CHUNK
+        self,
+        backend: Backend,
+        config: ModelConfig | None = None,
+        chunk: int = CHUNK,
+        name: str = "",
     ) -> None:
         self.backend = backend
         self.config = config or ModelConfig()
         self.chunk = chunk
+        self.name = name or self.config.name
+        self._require_finite(*backend.scores.read(grammar()))
         self.decoder = Decoder(grammar(), backend.scores)
 
     def predict(
@@ -171,10 +180,24 @@ class Predictor:
             batch, emissions = ahead.popleft()
             own = [keys[row] for row in batch.rows.tolist()]
             allowed = np.stack([types[Organism(organism)] for _, organism in own])
-            decoded = self.decoder.decode(
-                emissions.result(), batch.lengths, allowed, marginals, threshold
-            )
+            scores = emissions.result()
+            self._require_finite(scores)
+            with np.errstate(all="ignore"):  # what is lost there is no number, and refused below
+                decoded = self.decoder.decode(scores, batch.lengths, allowed, marginals, threshold)
+            self._require_finite(decoded.type_probabilities, decoded.site_probabilities)
             yield dict(zip(own, _results(decoded, batch.lengths), strict=True))
+
+    def _require_finite(self, *arrays: NDArray[np.floating]) -> None:
+        """Raise ModelError unless all scores are numbers from which probabilities follow."""
+        for array in arrays:
+            # False for NaN, which the smallest and the largest value become if any value is one.
+            if not (array.min() >= -LARGEST_SCORE and array.max() <= LARGEST_SCORE):
+                called = f"model '{self.name}'" if self.name else "the model"
+                raise ModelError(
+                    f"{called} computes NaN, infinite or far too large scores, from which nothing "
+                    "can be predicted: its weights are damaged, or its training diverged; get the "
+                    "model again, or train it anew"
+                )
 
 
 def _organism(protein: Protein) -> Organism | None:
