@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -65,7 +66,7 @@ def show(
         _list(lookup.installed(), as_json)
     elif (
         not update
-        and not (Path(name) / lookup.CONFIG).is_file()
+        and not os.path.lexists(Path(name) / lookup.CONFIG)
         and (models := lookup.within(name))
     ):
         _list(models, as_json)

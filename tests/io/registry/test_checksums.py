@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 
@@ -18,6 +19,21 @@ from peft_sp.io.registry.checksums import (
 )
 
 REMEDY = "get it again"
+
+
+def put_twice(manifest):
+    manifest.write_text(manifest.read_text() + "0" * 64 + "  ./config.json\n")
+
+
+def put_pipe(file):
+    """Whoever opens it waits for a writer."""
+    file.unlink(missing_ok=True)
+    os.mkfifo(file)
+
+
+def put_link(file, target):
+    file.unlink()
+    file.symlink_to(target)
 
 
 @pytest.fixture
@@ -65,7 +81,16 @@ def test_a_model_without_a_manifest_has_nothing_to_compare(model):
             "line 1: not a line of sha256sum",
         ),
         (lambda d: (d / MANIFEST).write_text(""), "does not list config.json"),
-        (lambda d: (d / MANIFEST).write_bytes(b"\xff"), "cannot be read"),
+        (lambda d: (d / MANIFEST).write_bytes(b"\xff"), "it is not UTF-8 text"),
+        (lambda d: (d / MANIFEST).write_bytes(b"\n" * 2**20 + b"\n"), "larger than 1,048,576 bytes"),
+        (lambda d: put_twice(d / MANIFEST), "line 6: lists config.json twice"),
+        (lambda d: put_pipe(d / MANIFEST), "SHA256SUMS: cannot be read .it is not a regular file"),
+        (lambda d: put_pipe(d / "config.json"), "config.json: cannot be read .it is not a regular"),
+        (lambda d: put_pipe(d / "b/model.onnx"), "model.onnx: cannot be read .it is not a regular"),
+        (lambda d: put_pipe(d / "b/x.safetensors"), "x.safetensors: cannot be read .it is not a"),
+        (lambda d: put_link(d / "a/model.onnx", "/dev/zero"), "it is not a regular file"),
+        (lambda d: put_link(d / "a/model.onnx", __file__), "a link to a file outside the model's"),
+        (lambda d: put_link(d / "a/model.onnx", d / "none"), "No such file"),
     ],
 )
 def test_what_was_altered_is_named(model, change, problem):
@@ -73,6 +98,26 @@ def test_what_was_altered_is_named(model, change, problem):
     with pytest.raises(ModelError, match=problem) as caught:
         verify(model, ["a", "b"], remedy=REMEDY)
     assert str(model) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_links_inside_a_model_are_its_own(model):
+    (model / "b/model.onnx").rename(model / "network")
+    (model / "b/model.onnx").symlink_to("../network")
+    assert verify(model, ["a", "b"], remedy=REMEDY) == 5
+
+
+def test_the_cache_of_the_hub_library_holds_links_to_its_blobs(model, tmp_path_factory):
+    cache = tmp_path_factory.mktemp("models--owner--name")
+    (cache / "blobs").mkdir()
+    snapshot = cache / "snapshots" / ("0" * 40)
+    shutil.copytree(model, snapshot)
+    for number, file in enumerate(p for p in snapshot.rglob("*") if p.is_file()):
+        file.rename(cache / "blobs" / str(number))
+        file.symlink_to(cache / "blobs" / str(number))
+    assert verify(snapshot, ["a", "b"], remedy=REMEDY) == 5
+    put_link(snapshot / "a/model.onnx", __file__)
+    with pytest.raises(ModelError, match="outside the model's directory"):
+        verify(snapshot, ["a", "b"], remedy=REMEDY)
 
 
 def test_the_card_may_change(model):
@@ -86,7 +131,7 @@ def test_the_card_may_change(model):
         ("config.json", True),
         ("member-1/head.safetensors", True),
         ("model.onnx", True),
-        ("model.onnx.data", True),
+        ("model.onnx.data", False),
         ("adapter_config.json", True),
         ("model.pt", False),
         ("pytorch_model.bin", False),

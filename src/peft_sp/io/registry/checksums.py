@@ -9,11 +9,13 @@ from pathlib import Path, PurePosixPath
 
 from peft_sp.errors import ModelError
 from peft_sp.io.atomic import write_text
+from peft_sp.io.registry.regular import open_regular, read_regular, require_own
 
 MANIFEST = "SHA256SUMS"
 CONFIG = "config.json"
 ONNX = "model.onnx"
 
+_LARGEST_MANIFEST = 2**20
 _ADAPTER_CONFIG = "adapter_config.json"
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](\S.*)")
 
@@ -22,13 +24,13 @@ def is_model_file(name: str) -> bool:
     """Whether prediction may read a file of this name: settings, tensors, an exported network.
 
     A name is relative to the model's directory; the files of an ensemble's networks are in
-    folders of their own inside it. Nothing that could be a pickle is a model's file.
+    folders of their own inside it. Nothing that could be a pickle is a model's file, and a network
+    has all its weights in the one file `model.onnx`.
     """
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\\" in name or len(path.parts) > 2:
         return False
-    named = path.name in (CONFIG, _ADAPTER_CONFIG) or path.name.startswith(ONNX)
-    return named or path.suffix == ".safetensors"
+    return path.name in (CONFIG, _ADAPTER_CONFIG, ONNX) or path.suffix == ".safetensors"
 
 
 def needed(names: Iterable[str]) -> list[str]:
@@ -45,13 +47,22 @@ def needed(names: Iterable[str]) -> list[str]:
 
 
 def model_files(directory: Path, members: Sequence[str] = ()) -> list[str]:
-    """Names of the model files in a directory and in the folders of an ensemble's networks."""
+    """Names of the model files in a directory and in the folders of an ensemble's networks.
+
+    Raises ModelError for one that is no regular file or is elsewhere, and for what cannot be read.
+    """
     files = []
-    for folder in ("", *members):
-        if (directory / folder).is_dir():
-            paths = (directory / folder).iterdir()
-            names = (f"{folder}/{path.name}" if folder else path.name for path in paths)
-            files += [n for n in names if is_model_file(n) and (directory / n).is_file()]
+    path = directory
+    try:
+        for folder in ("", *members):
+            path = directory / folder
+            if path.is_dir():
+                names = (f"{folder}/{p.name}" if folder else p.name for p in path.iterdir())
+                files += [name for name in names if is_model_file(name)]
+        for path in (directory / name for name in files):
+            require_own(directory, path)
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror})") from None
     return sorted(files)
 
 
@@ -62,18 +73,22 @@ def read_checksums(directory: Path) -> dict[str, str] | None:
     """
     file = directory / MANIFEST
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = read_regular(file, _LARGEST_MANIFEST).decode("utf-8").splitlines()
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"{file}: cannot be read ({error})") from None
-    checksums = {}
+    except OSError as error:
+        raise ModelError(f"{file}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise ModelError(f"{file}: cannot be read (it is not UTF-8 text)") from None
+    checksums: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         if (match := _LINE.fullmatch(line.rstrip())) is None:
             raise ModelError(f"{file}, line {number}: not a line of sha256sum")
-        checksums[match[2].removeprefix("./")] = match[1]
+        name = match[2].removeprefix("./")
+        if checksums.setdefault(name, match[1]) != match[1]:
+            raise ModelError(f"{file}, line {number}: lists {name} twice, with two checksums")
     if CONFIG not in checksums:
         raise ModelError(f"{file}: does not list {CONFIG}; it must list every file of the model")
     return checksums
@@ -111,7 +126,7 @@ def write_checksums(directory: Path, members: Sequence[str] = ()) -> None:
 def digest(file: Path) -> str:
     """SHA-256 of a file. Raises ModelError."""
     try:
-        with file.open("rb") as content:
+        with open_regular(file) as content:
             return hashlib.file_digest(content, "sha256").hexdigest()
     except OSError as error:
         raise ModelError(f"{file}: cannot be read ({error.strerror})") from None

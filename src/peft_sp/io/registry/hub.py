@@ -22,6 +22,7 @@ from urllib.parse import quote, unquote
 from peft_sp.errors import MissingExtraError, ModelError, OutputError
 from peft_sp.io.atomic import write_text
 from peft_sp.io.registry.checksums import CONFIG, MANIFEST, digest, needed, read_checksums
+from peft_sp.io.registry.strict_json import read_json
 
 _ID = re.compile(r"([\w-][\w.-]*/[\w-][\w.-]*)(?:@(\S+))?", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -63,7 +64,7 @@ def remembered() -> list[Pin]:
 def recall(name: str) -> Pin | None:
     """What an id stands for, None if it was never used."""
     try:
-        content = json.loads(_file(name).read_text(encoding="utf-8"))
+        content = read_json(_file(name))
         # "sums" has been the key of the manifest's checksum from the first version on.
         pin = Pin(name, content["commit"], Path(content["directory"]), content["sums"])
         return pin if _COMMIT.fullmatch(pin.commit) else None

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b, file_digest, sha256
+from hashlib import blake2b, sha256
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
@@ -18,6 +19,7 @@ from typing import Literal
 from peft_sp.errors import ModelError
 from peft_sp.io.registry import checksums, hub, packs
 from peft_sp.io.registry.model_config import ModelConfig
+from peft_sp.io.registry.regular import open_regular
 from peft_sp.version import __version__
 
 DEFAULT = "fast"
@@ -50,7 +52,10 @@ class Model:
 
     @property
     def files(self) -> list[str]:
-        """Names of the model's files, inside its directory; the card is not one of them."""
+        """Names of the model's files, inside its directory; the card is not one of them.
+
+        Raises ModelError for one that is no regular file or is elsewhere.
+        """
         if self.directory is None:
             return []
         return checksums.model_files(self.directory, self.config.members)
@@ -98,10 +103,10 @@ def find(name: str | os.PathLike[str], *, update: bool = False) -> Model:
         return Model(
             key, "bundled", known[key], "peft-sp", __version__, config=ModelConfig.read(known[key])
         )
-    if (path / CONFIG).is_file() and not update:
+    if not update and _holds(path, CONFIG):
         return _checked(Model(key, "directory", path))
-    if hub.is_id(key) and not path.is_dir():
-        if path.parent.is_dir() and "@" not in key and hub.recall(key) is None:
+    if hub.is_id(key) and not _holds(path):
+        if _holds(path.parent) and "@" not in key and hub.recall(key) is None:
             raise ModelError(f"{key}: no such directory; a model on the hub would be {key}@main")
         return _of_hub(key, update)
     offered = [] if os.sep in key else _offered(packs.offers(), key)
@@ -110,7 +115,7 @@ def find(name: str | os.PathLike[str], *, update: bool = False) -> Model:
     if offered:
         names = " or ".join(f"{model.package}:{key}" for model in offered)
         raise ModelError(f"model '{key}' is in {len(offered)} packages; choose {names}")
-    if path.is_dir():
+    if _holds(path):
         raise ModelError(f"{path}: no trained model is here ({CONFIG} is missing)")
     raise ModelError(_unknown(key))
 
@@ -135,9 +140,24 @@ def installed() -> list[Model]:
 
 
 def within(directory: str | os.PathLike[str]) -> list[Model]:
-    """The models in the directories inside another one, such as a cross-validation's."""
-    paths = sorted(p.parent for p in Path(directory).glob(f"*/{CONFIG}"))
-    return [_described(Model(str(path), "directory", path)) for path in paths]
+    """The models in the directories inside another one, such as a cross-validation's.
+
+    Raises ModelError for a directory that cannot be read.
+    """
+    folder = Path(directory)
+    try:
+        paths = sorted(folder.iterdir()) if _holds(folder) else []
+    except OSError as error:
+        raise ModelError(f"{folder}: cannot be read ({error.strerror})") from None
+    models = []
+    for path in paths:
+        model = Model(str(path), "directory", path)
+        try:
+            if _holds(path, CONFIG):
+                models.append(_described(model))
+        except ModelError as error:
+            models.append(replace(model, problem=str(error)))
+    return models
 
 
 def most_accurate(candidates: Iterable[Model] | None = None) -> Model:
@@ -174,16 +194,10 @@ def member_configs(directory: Path, config: ModelConfig) -> list[tuple[Path, Mod
 
 
 def fingerprint(directory: Path) -> str:
-    """A hash of all that a model predicts with: every file but its card. Raises ModelError."""
+    """A hash of all that a model predicts with: its files, but not its card. Raises ModelError."""
     total = blake2b(digest_size=8)
-    try:
-        for file in sorted(p for p in directory.rglob("*") if p.is_file()):
-            if file.suffix != ".md":
-                total.update(f"{file.relative_to(directory).as_posix()}\n".encode())
-                with file.open("rb") as content:
-                    total.update(file_digest(content, blake2b).digest())
-    except OSError as error:
-        raise ModelError(f"{directory}: cannot be read ({error.strerror})") from None
+    for name in checksums.model_files(directory, ModelConfig.read(directory).members):
+        total.update(f"{checksums.digest(directory / name)}  {name}\n".encode())
     return total.hexdigest()
 
 
@@ -198,13 +212,27 @@ def posterior_inputs(directory: Path, config: ModelConfig) -> Iterator[bytes]:
         "temperature": config.temperature,
     }
     yield json.dumps(settings, sort_keys=True).encode()
-    for file in sorted([*directory.glob("*.safetensors"), *directory.glob("*.onnx")]):
-        yield file.read_bytes()
+    for name in checksums.model_files(directory):
+        if name.endswith((".safetensors", ONNX)):
+            with open_regular(directory / name) as content:
+                yield content.read()
     members = sha256()
     for member in member_configs(directory, config):
         for part in posterior_inputs(*member):
             members.update(part)
     yield members.hexdigest().encode()
+
+
+def _holds(directory: Path, name: str = "") -> bool:
+    """Whether a path is a directory, and has something of a name. Raises ModelError."""
+    try:
+        if not stat.S_ISDIR(directory.stat().st_mode):
+            return False
+        return not name or bool((directory / name).lstat())
+    except PermissionError as error:
+        raise ModelError(f"{directory}: cannot be read ({error.strerror})") from None
+    except (OSError, ValueError):  # no such path, or one that no system could have
+        return False
 
 
 def _of_pack(offer: packs.Offer, name: str) -> Model:
@@ -256,6 +284,7 @@ def _checked(model: Model, thorough: bool = True) -> Model:
         )
     config = ModelConfig.read(model.directory)
     checked = replace(model, config=config)
+    member_configs(model.directory, config)
     if not any(name.endswith((ONNX, ".safetensors")) for name in checked.files):
         raise ModelError(f"{model.directory}: the network's weights are missing")
     if thorough:

@@ -55,7 +55,7 @@ def offers() -> list[Offer]:
         for dist in _distinct():
             if (own := _points(dist)) is not None:
                 points += own
-            elif GROUP in (dist.read_text("entry_points.txt") or ""):
+            elif _may_offer(dist):
                 package, version = _identity(dist)
                 problem = "its entry points cannot be read"
                 offered.append(Offer(package, package, version, None, problem))
@@ -68,6 +68,14 @@ def _points(dist: Distribution) -> list[EntryPoint] | None:
         return list(dist.entry_points.select(group=GROUP))
     except Exception:
         return None
+
+
+def _may_offer(dist: Distribution) -> bool:
+    """Whether damaged entry points are those of a pack, as far as they can be read."""
+    try:
+        return GROUP in (dist.read_text("entry_points.txt") or "")
+    except ValueError:  # no UTF-8 text
+        return True
 
 
 def _distinct() -> Iterator[Distribution]:

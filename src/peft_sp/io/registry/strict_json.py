@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from peft_sp.io.registry.regular import open_regular
+
 LARGEST_FILE = 2**20
 """Bytes of the largest file that is read; a model's own settings take about 25,000."""
 DEEPEST = 32
@@ -45,7 +47,7 @@ def read_json(file: Path) -> Any:
     Raises OSError, JsonError for what is not strict JSON, and FieldError for a value that cannot
     be represented.
     """
-    with file.open("rb") as stream:
+    with open_regular(file) as stream:
         content = stream.read(LARGEST_FILE + 1)
     if len(content) > LARGEST_FILE:
         raise JsonError(f"larger than {LARGEST_FILE:,} bytes")
