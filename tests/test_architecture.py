@@ -220,10 +220,10 @@ print("done")
 
 def test_a_backbone_gets_a_short_name_in_one_line(copy):
     copy.edit(
-        "network/backbone.py",
+        "network/backbone_files.py",
         ("    for layers, size in (\n", '    for layers, size in (\n        (3, "1M"),\n'),
     )
-    code = "from peft_sp.network.backbone import locate\nprint(locate('esm2-1M'))"
+    code = "from peft_sp.network.backbone_files import locate\nprint(locate('esm2-1M'))"
     assert copy.run(code) == "facebook/esm2_t3_1M_UR50D\n"
 
 

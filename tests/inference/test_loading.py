@@ -36,7 +36,7 @@ def test_a_temperature_that_is_given_replaces_the_models_own():
 
 @pytest.mark.parametrize("temperature", [math.nan, math.inf, 0, -1.0])
 def test_a_temperature_is_a_positive_number(temperature):
-    with pytest.raises(OptionError, match="temperature is .*; give a number above 0"):
+    with pytest.raises(OptionError, match=r"temperature is .*; give a number above 0"):
         load("fast", temperature=temperature)
 
 

@@ -7,7 +7,8 @@ import torch
 from peft_sp.biology.alphabet import encode
 from peft_sp.errors import OutputError
 from peft_sp.network.activation_cache import cached_activations, window_keys
-from peft_sp.network.backbone import Backbone, load_encoder, token_ids
+from peft_sp.network.backbone import Backbone, load_encoder
+from peft_sp.network.backbone_files import token_ids
 from peft_sp.network.model import build_model
 from peft_sp.network.settings import ModelSettings
 from peft_sp.network.tuning import Adapter, Frozen, Prompt

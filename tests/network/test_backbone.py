@@ -1,4 +1,3 @@
-import json
 from pathlib import Path
 
 import pytest
@@ -6,38 +5,10 @@ import torch
 from transformers import EsmModel, EsmTokenizer
 
 from peft_sp.biology.alphabet import encode
-from peft_sp.errors import ModelError
-from peft_sp.network.backbone import (
-    Backbone,
-    load_encoder,
-    locate,
-    read_config,
-    token_ids,
-    weights_hash,
-)
+from peft_sp.network.backbone import Backbone, load_encoder, weights_hash
+from peft_sp.network.backbone_files import token_ids
 
 SEQUENCES = ["MKKTAIAIAVALAGFATVAQA", "MSTN", "M", "MKRXBZUOW" * 7]
-
-
-def test_short_names_hub_ids_and_directories(tiny_backbone):
-    for name in ("esm2-8M", "esm2_t6_8M", "esm2_t6_8M_UR50D", "facebook/esm2_t6_8M_UR50D"):
-        assert locate(name) == "facebook/esm2_t6_8M_UR50D"
-    assert locate("someone/their-esm2") == "someone/their-esm2"
-    assert locate(tiny_backbone) == tiny_backbone
-    for wrong in ("esm2-9M", "./nowhere", "/no/where"):
-        with pytest.raises(ModelError, match="is no directory, no hub id"):
-            locate(wrong)
-
-
-def test_a_directory_without_a_model(tmp_path):
-    with pytest.raises(ModelError, match="cannot be read"):
-        read_config(str(tmp_path))
-
-
-def test_a_model_that_is_no_esm(tmp_path):
-    (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}))
-    with pytest.raises(ModelError, match="is a bert model, not an ESM-2"):
-        read_config(str(tmp_path))
 
 
 def test_hidden_states_equal_the_reference_library(tiny_backbone):

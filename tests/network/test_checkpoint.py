@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -109,6 +110,32 @@ def test_a_backbone_that_moved_is_asked_for(tiny_backbone, tmp_path):
     settings = ModelSettings(backbone=str(tmp_path / "backbone"), tuning=LoRA())
     save_checkpoint(tmp_path / "model", build_model(settings), settings, ModelConfig())
     (tmp_path / "backbone").rename(tmp_path / "elsewhere")
-    with pytest.raises(ModelError, match="give this model's backbone with --backbone"):
+    with pytest.raises(ModelError, match=r"is no directory, .*; give it with --backbone"):
         load_checkpoint(tmp_path / "model")
     load_checkpoint(tmp_path / "model", str(tmp_path / "elsewhere"))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("file", ["head", "encoder"])
+def test_weights_that_are_no_numbers_are_refused(file, value, tmp_path):
+    settings = ModelSettings(student=STUDENT)
+    save_checkpoint(tmp_path, build_model(settings), settings, ModelConfig())
+    path = tmp_path / f"{file}.safetensors"
+    state = load_file(path)
+    name = next(iter(state))
+    state[name].view(-1)[-1] = value
+    save_file(state, path)
+    with pytest.raises(ModelError, match=f"{file}.safetensors: holds NaN or infinite .*'{name}'"):
+        load_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize("size", [{"width": 8192, "convolutions": 100}, {"width": 10**12}])
+def test_settings_of_another_size_than_the_weights_take_no_memory(size, tmp_path):
+    settings = ModelSettings(student=STUDENT)
+    save_checkpoint(tmp_path, build_model(settings), settings, ModelConfig())
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["settings"]["student"].update(size)
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match=r"not a whole model \(") as caught:
+        load_checkpoint(tmp_path)
+    assert "\n" not in str(caught.value)

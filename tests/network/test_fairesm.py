@@ -12,7 +12,8 @@ from transformers import EsmTokenizer
 
 from peft_sp.biology.alphabet import encode
 from peft_sp.errors import ModelError, OutputError
-from peft_sp.network.backbone import Backbone, load_encoder, token_ids
+from peft_sp.network.backbone import Backbone, load_encoder
+from peft_sp.network.backbone_files import token_ids
 from peft_sp.network.fairesm import VOCABULARY, import_backbone
 
 SETTINGS = Namespace(

@@ -1,96 +1,55 @@
-"""ESM-2 backbones: located by name, hub id or directory, and run on residue codes."""
+"""ESM-2 backbones: put together from their files, and run on residue codes."""
 
 from __future__ import annotations
 
 import copy
 import hashlib
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import torch
 import transformers
 from torch import Tensor, nn
-from transformers import AutoConfig, EsmConfig, EsmModel, EsmTokenizer
+from transformers import EsmModel
 from transformers.masking_utils import create_bidirectional_mask
 from transformers.models.esm.modeling_esm import EsmIntermediate
 
 from peft_sp.biology.alphabet import PAD, RESIDUES
 from peft_sp.errors import ModelError
+from peft_sp.network.backbone_files import first_line, locate, read_config, read_tensors
 
 if TYPE_CHECKING:
     from peft import PeftModel
 
-NAMES = {
-    f"esm2-{size}": f"facebook/esm2_t{layers}_{size}_UR50D"
-    for layers, size in (
-        *((6, "8M"), (12, "35M"), (30, "150M")),
-        *((33, "650M"), (36, "3B"), (48, "15B")),
-    )
-}
-"""Short names of the published backbones, and their ids on the Hugging Face hub."""
-
-
-def locate(name: str) -> str:
-    """Hub id or directory that a short name, a hub id or a directory stands for.
-
-    Raises ModelError for what looks like a path but is no directory.
-    """
-    if Path(name).is_dir():
-        return name
-    published = {alias: hub for hub in NAMES.values() for alias in _aliases(hub)}
-    if name in NAMES or name in published:
-        return NAMES.get(name) or published[name]
-    if name.count("/") == 1 and not name.startswith((".", "/", "~")):
-        return name
-    raise ModelError(
-        f"backbone '{name}' is no directory, no hub id (owner/name) and none of " + ", ".join(NAMES)
-    )
-
-
-def _aliases(hub: str) -> tuple[str, str]:
-    own = hub.split("/")[1]
-    return own, own.removesuffix("_UR50D")
-
-
-def read_config(name: str) -> EsmConfig:
-    """A backbone's configuration, without its weights. Raises ModelError."""
-    try:
-        config = AutoConfig.from_pretrained(locate(name))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"backbone '{name}' cannot be read: {_first_line(error)}") from None
-    if not isinstance(config, EsmConfig):
-        raise ModelError(f"backbone '{name}' is a {config.model_type} model, not an ESM-2")
-    return config
-
 
 def load_encoder(name: str) -> EsmModel:
     """The backbone's encoder in float32 with SDPA attention. Raises ModelError."""
-    read_config(name)
-    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    config = read_config(name)
+    state: dict[str, Any] = dict(read_tensors(name, config))
+    log: Any = transformers.utils.logging
+    verbosity = log.get_verbosity()
+    log.disable_progress_bar()
+    log.set_verbosity_error()  # what a file may lack was looked at
     try:
+        # Without a name it opens no file, and so follows nothing that stands beside the weights.
         encoder = EsmModel.from_pretrained(
-            locate(name), add_pooling_layer=False, attn_implementation="sdpa", dtype=torch.float32
+            None,
+            config=config,
+            state_dict=state,
+            add_pooling_layer=False,
+            attn_implementation="sdpa",
+            dtype=torch.float32,
         )
-    except (OSError, ValueError) as error:
-        raise ModelError(f"backbone '{name}' cannot be read: {_first_line(error)}") from None
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ModelError(f"backbone '{name}' cannot be read: {first_line(error)}") from None
+    finally:
+        log.set_verbosity(verbosity)
+    if not any(key.startswith("contact_head.") for key in state):
+        for parameter in encoder.contact_head.parameters():
+            parameter.data.zero_()  # not drawn at random: the weights have a hash
     for module in encoder.modules():
         if type(module) is EsmIntermediate:
             module.__class__ = _FusedIntermediate
     return encoder
-
-
-def token_ids(name: str) -> dict[str, int]:
-    """Token id of each of `RESIDUES` and of <cls>, <eos>, <pad>. Raises ModelError."""
-    try:
-        tokenizer = EsmTokenizer.from_pretrained(locate(name))
-    except (OSError, ValueError, TypeError) as error:
-        raise ModelError(f"tokenizer of '{name}' cannot be read: {_first_line(error)}") from None
-    vocabulary = tokenizer.get_vocab()
-    tokens = (*RESIDUES, "<cls>", "<eos>", "<pad>")
-    if missing := [token for token in tokens if token not in vocabulary]:
-        raise ModelError(f"tokenizer of '{name}' lacks {', '.join(missing)}; is it an ESM-2?")
-    return {token: vocabulary[token] for token in tokens}
 
 
 def weights_hash(encoder: nn.Module) -> str:
@@ -312,11 +271,3 @@ class _FusedIntermediate(EsmIntermediate):
 
     def forward(self, hidden_states: Tensor) -> Tensor:
         return nn.functional.gelu(self.dense(hidden_states))
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
-# The tokenizers' warning about forks is of no use to a user of a command-line tool.
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

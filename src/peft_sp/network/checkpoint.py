@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+import torch
 from pydantic import ValidationError
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -20,8 +21,10 @@ from peft_sp.errors import ModelError
 from peft_sp.io.atomic import grant_permissions, write_text
 from peft_sp.io.registry.checksums import CONFIG
 from peft_sp.io.registry.model_config import Backbone, ModelConfig
+from peft_sp.io.registry.regular import open_regular
+from peft_sp.network.backbone_files import first_line
 from peft_sp.network.model import SignalPeptideModel, build_model
-from peft_sp.network.settings import ModelSettings
+from peft_sp.network.settings import ModelSettings, StudentSettings
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -96,9 +99,11 @@ def load_checkpoint(
     config = ModelConfig.read(path)
     try:
         settings = ModelSettings.model_validate(config.settings)
+        if settings.student is not None:
+            _require_student(path / ENCODER, settings.student)
         if backbone is not None:
             settings = settings.model_copy(update={"backbone": backbone})
-        model = build_model(settings, backbones)
+        model = _built(settings, backbones, "" if backbone else "; give it with --backbone")
         expected = None if config.backbone is None else config.backbone.sha256
         if expected != model.backbone_hash:
             raise ModelError(
@@ -106,27 +111,57 @@ def load_checkpoint(
                 f"'{settings.backbone}' has {str(model.backbone_hash)[:12]}...; point "
                 "--backbone to the right one"
             )
-        state = load_file(path / HEAD)
+        state = _read(path / HEAD)
         if (tuned := _peft_model(model)) is not None:
             from peft import get_peft_model_state_dict, set_peft_model_state_dict
 
-            adapter = load_file(path / ADAPTER)
+            adapter = _read(path / ADAPTER)
             expected_keys = set(get_peft_model_state_dict(tuned, save_embedding_layers=False))
             if wrong := expected_keys ^ set(adapter):
                 raise KeyError(f"tensors that do not match: {sorted(wrong)[:4]}")
             set_peft_model_state_dict(tuned, adapter)
             state.update(_contiguous(model.trainable_state(), ("encoder.",)))
         elif model.parameter_groups()[0]:
-            state.update(load_file(path / _encoder_file(settings)))
+            state.update(_read(path / _encoder_file(settings)))
         model.load_trainable_state(state)
-    except ModelError as error:
-        if backbone is None and config.backbone is not None:
-            raise ModelError(f"{error}; give this model's backbone with --backbone") from None
-        raise
     except (KeyError, OSError, RuntimeError, SafetensorError, ValidationError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = first_line(error)
         raise ModelError(f"{path}: not a whole model ({reason})") from None
     return model.eval()
+
+
+def _built(settings: ModelSettings, backbones: Backbones | None, remedy: str) -> SignalPeptideModel:
+    """The network, untrained. Raises ModelError, with the remedy for another backbone."""
+    try:
+        return build_model(settings, backbones)
+    except ModelError as error:
+        raise ModelError(f"{error}{remedy}") from None
+
+
+def _require_student(file: Path, settings: StudentSettings) -> None:
+    """Raise KeyError unless a file's tensors are a student's, before one of its size is made."""
+    from peft_sp.network.student import Student
+
+    with torch.device("meta"):
+        expected = {f"encoder.{k}": list(t.shape) for k, t in Student(settings).named_parameters()}
+    open_regular(file).close()
+    with safe_open(file, "pt") as tensors:
+        given = {name: tensors.get_slice(name).get_shape() for name in tensors.keys()}  # noqa: SIM118
+    if wrong := [name for name in expected if given.get(name) != expected[name]]:
+        raise KeyError(f"tensors that do not match: {wrong[:4]}")
+
+
+def _read(file: Path) -> dict[str, Tensor]:
+    """The tensors of a file, all of them numbers. Raises ModelError, OSError, SafetensorError."""
+    open_regular(file).close()
+    state = load_file(file)
+    for name, tensor in state.items():
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+            raise ModelError(
+                f"{file}: holds NaN or infinite weights (tensor '{name}'); get the model again, "
+                "or train it anew"
+            )
+    return state
 
 
 def _peft_model(model: SignalPeptideModel) -> PeftModel | None:

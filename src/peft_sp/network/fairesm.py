@@ -22,6 +22,7 @@ from transformers import EsmConfig, EsmModel, EsmTokenizer
 
 from peft_sp.errors import ModelError, OutputError
 from peft_sp.io.atomic import publish, staging
+from peft_sp.network.backbone_files import wrong_tensors
 
 VOCABULARY = (
     *("<cls>", "<pad>", "<eos>", "<unk>"),
@@ -156,14 +157,5 @@ def _convert(
 
 def _check_shapes(file: Path, config: EsmConfig, renamed: dict[str, Tensor]) -> None:
     """Raise ModelError unless the tensors are exactly those of such an encoder."""
-    with torch.device("meta"):
-        expected = EsmModel(config, add_pooling_layer=False).state_dict()
-    shapes = {
-        key: tensor.shape
-        for key, tensor in expected.items()
-        if not key.endswith(("position_ids", "inv_freq", "position_embeddings.weight"))
-        and not key.startswith("contact_head.")
-    }
-    given = {key: tensor.shape for key, tensor in renamed.items()}
-    if wrong := sorted(k for k in shapes.keys() | given.keys() if shapes.get(k) != given.get(k)):
+    if wrong := wrong_tensors(config, renamed):
         raise ModelError(f"{file}: not a whole ESM-2 (tensor '{wrong[0]}')")

@@ -96,7 +96,8 @@ def build_model(settings: ModelSettings, backbones: Backbones | None = None) -> 
         student = Student(settings.student)
         return SignalPeptideModel(student, student.width, settings.head.dropout)
 
-    from peft_sp.network.backbone import Backbone, Backbones, Lent, read_config, token_ids
+    from peft_sp.network.backbone import Backbone, Backbones, Lent
+    from peft_sp.network.backbone_files import read_config, token_ids
 
     assert settings.backbone is not None and settings.tuning is not None
     config = read_config(settings.backbone)

@@ -21,10 +21,12 @@ class Settings(BaseModel):
 class StudentSettings(Settings):
     """The small network behind `fast` (see `network/student.py`)."""
 
-    width: int = Field(default=128, ge=8, description="channels of embedding and convolutions")
-    kernel: int = Field(default=7, ge=1, description="residues a convolution sees; odd")
-    convolutions: int = Field(default=3, ge=0)
-    hidden: int = Field(default=96, ge=8, description="LSTM units a direction")
+    width: int = Field(
+        default=128, ge=8, le=8192, description="channels of embedding and convolutions"
+    )
+    kernel: int = Field(default=7, ge=1, le=999, description="residues a convolution sees; odd")
+    convolutions: int = Field(default=3, ge=0, le=100)
+    hidden: int = Field(default=96, ge=8, le=8192, description="LSTM units a direction")
     dropout: float = Field(default=0.2, ge=0, lt=1)
     residue_dropout: float = Field(
         default=0.05, ge=0, lt=1, description="fraction of residues that are masked in training"

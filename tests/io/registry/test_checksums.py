@@ -82,7 +82,10 @@ def test_a_model_without_a_manifest_has_nothing_to_compare(model):
         ),
         (lambda d: (d / MANIFEST).write_text(""), "does not list config.json"),
         (lambda d: (d / MANIFEST).write_bytes(b"\xff"), "it is not UTF-8 text"),
-        (lambda d: (d / MANIFEST).write_bytes(b"\n" * 2**20 + b"\n"), "larger than 1,048,576 bytes"),
+        (
+            lambda d: (d / MANIFEST).write_bytes(b"\n" * 2**20 + b"\n"),
+            "larger than 1,048,576 bytes",
+        ),
         (lambda d: put_twice(d / MANIFEST), "line 6: lists config.json twice"),
         (lambda d: put_pipe(d / MANIFEST), "SHA256SUMS: cannot be read .it is not a regular file"),
         (lambda d: put_pipe(d / "config.json"), "config.json: cannot be read .it is not a regular"),

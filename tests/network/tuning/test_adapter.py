@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from peft_sp.network.backbone import Backbone, load_encoder, token_ids
+from peft_sp.network.backbone import Backbone, load_encoder
+from peft_sp.network.backbone_files import token_ids
 from peft_sp.network.tuning import Adapter
 from tests.support.networks import model_of
 

@@ -8,7 +8,8 @@ import torch
 from peft_sp.biology.alphabet import encode
 from peft_sp.errors import RecipeError
 from peft_sp.io.registry.model_config import ModelConfig
-from peft_sp.network.backbone import Backbone, load_encoder, read_config, token_ids
+from peft_sp.network.backbone import Backbone, load_encoder
+from peft_sp.network.backbone_files import read_config, token_ids
 from peft_sp.network.checkpoint import load_checkpoint, save_checkpoint
 from peft_sp.network.model import build_model
 from peft_sp.network.settings import ModelSettings

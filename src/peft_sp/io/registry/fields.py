@@ -102,12 +102,15 @@ def sha256(value: Any, key: str) -> str:
     return value
 
 
-def integer(least: int) -> Check:
-    """An integer that is at least `least`."""
+def integer(least: int, most: int | None = None) -> Check:
+    """An integer that is at least `least`, and at most `most`."""
+    what = "a positive integer" if least else "an integer from 0 on"
+    if most is not None:
+        what = f"an integer from {least} to {most:,}"
 
     def check(value: Any, key: str) -> int:
-        if type(value) is not int or value < least:
-            raise FieldError(key, "a positive integer" if least else "an integer from 0 on", value)
+        if type(value) is not int or value < least or (most is not None and value > most):
+            raise FieldError(key, what, value)
         return value
 
     return check

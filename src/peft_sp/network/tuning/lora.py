@@ -24,7 +24,7 @@ class LoRA(LastLayersMethod):
     """
 
     method: Literal["lora"] = "lora"
-    rank: int = Field(default=8, ge=1)
+    rank: int = Field(default=8, ge=1, le=4096)
     alpha: float = Field(default=8.0, gt=0, description="updates are scaled by alpha / rank")
     dropout: float = Field(default=0.1, ge=0, lt=1)
     dora: bool = False

@@ -30,7 +30,10 @@ class Prompt(Method):
     position: Literal["first", "all", "last", "topmost"] = "first"
     layers: int | None = Field(default=None, description='how many, for position = "topmost"')
     mlp: int | None = Field(
-        default=None, ge=1, description="inner width of a network that re-parameterises vectors"
+        default=None,
+        ge=1,
+        le=16384,
+        description="inner width of a network that re-parameterises vectors",
     )
 
     def problems(self, config: EsmConfig) -> list[str]:

@@ -14,7 +14,7 @@ from optuna.distributions import (
 )
 
 from peft_sp.errors import RecipeError
-from peft_sp.network.backbone import read_config
+from peft_sp.network.backbone_files import read_config
 from peft_sp.training.options import Candidates
 from peft_sp.training.recipe import Recipe, changed
 
