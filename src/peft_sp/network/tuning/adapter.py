@@ -24,10 +24,7 @@ class Adapter(LastLayersMethod):
 
     method: Literal["adapter"] = "adapter"
     bottleneck: int | None = Field(
-        default=None,
-        ge=1,
-        le=16384,
-        description="width of the bottleneck; by default half the backbone's",
+        default=None, ge=1, description="width of the bottleneck; by default half the backbone's"
     )
 
     def problems(self, config: EsmConfig) -> list[str]:
