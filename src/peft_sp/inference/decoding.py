@@ -48,29 +48,6 @@ class CrfScores:
     ends: NDArray[np.floating]
     temperature: float = 1.0
 
-    def read(self, rules: Grammar) -> tuple[NDArray[np.floating], ...]:
-        """The scores that a grammar does not forbid, of transitions, starts and ends."""
-        return (
-            np.asarray(self.transitions)[rules.transitions],
-            np.asarray(self.starts)[rules.starts],
-            np.asarray(self.ends)[rules.ends],
-        )
-
-
-@dataclass(frozen=True)
-class RankedSites:
-    """The most probable sites of W windows of a batch, R each, best first.
-
-    rows (W,) the windows; types (W,) the type that is cut: the predicted one and, with a threshold,
-    the most probable one in all other windows; sites (W, R) 1-based last residue before the cut;
-    probabilities (W, R) P(type and cut there), 0 where there is no such site.
-    """
-
-    rows: Ints
-    types: Ints
-    sites: Ints
-    probabilities: Floats
-
 
 @dataclass(frozen=True)
 class Decoded:

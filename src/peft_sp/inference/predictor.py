@@ -74,8 +74,10 @@ class Predictor:
         self.config = config or ModelConfig()
         self.chunk = chunk
         self.name = name or self.config.name
-        self._require_finite(*backend.scores.read(grammar()))
-        self.decoder = Decoder(grammar(), backend.scores)
+        scores, rules = backend.scores, grammar()
+        read = (scores.transitions, rules.transitions), (scores.starts, rules.starts)
+        self._require_finite(*(of[allowed] for of, allowed in (*read, (scores.ends, rules.ends))))
+        self.decoder = Decoder(rules, scores)
 
     def predict(
         self,
