@@ -50,6 +50,21 @@ class CrfScores:
 
 
 @dataclass(frozen=True)
+class RankedSites:
+    """The most probable sites of W windows of a batch, R each, best first.
+
+    rows (W,) the windows; types (W,) the type that is cut: the predicted one and, with a threshold,
+    the most probable one in all other windows; sites (W, R) 1-based last residue before the cut;
+    probabilities (W, R) P(type and cut there), 0 where there is no such site.
+    """
+
+    rows: Ints
+    types: Ints
+    sites: Ints
+    probabilities: Floats
+
+
+@dataclass(frozen=True)
 class Decoded:
     """Predictions of a batch of B windows, K types.
 
