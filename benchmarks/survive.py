@@ -22,8 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from peft_sp.io.fasta import read_raw
-from peft_sp.io.journal import Journal
-from peft_sp.io.run_directory import JOURNAL, UNFINISHED
+from peft_sp.io.results.journal import Journal
+from peft_sp.io.results.protection import UNFINISHED
+from peft_sp.io.results.run_directory import JOURNAL
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "ecoli_300.faa"
 

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from peft_sp.io.run_directory import JOURNAL, UNFINISHED
+from peft_sp.io.results.protection import UNFINISHED
+from peft_sp.io.results.run_directory import JOURNAL
 from tests.support.commands import ALL_FILES
 
 pytestmark = pytest.mark.integration
@@ -30,7 +31,7 @@ from dataclasses import replace
 from peft_sp.cli import predict, signalp6
 from peft_sp.cli.main import main
 from peft_sp.inference import run
-from peft_sp.io.run_directory import RunDirectory
+from peft_sp.io.results.run_directory import RunDirectory
 
 def eventful(sources, directory, options, progress):
     small = {"chunk": 30, "cached_windows": 70, "journal_interval": 0, "journal_share": 1e9}

@@ -45,6 +45,18 @@ def test_a_mistake_of_the_user_is_one_line_with_how_it_left_things(run):
     assert run(fail) == (2, "", "peft-sp: a.faa, line 1: not FASTA; nothing was written\n")
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("option", [["-o", ""], ["--output="]], ids=["-o", "--output="])
+def test_an_empty_argument_is_refused_whatever_the_command(command, option, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["peft-sp", command, "in.faa", *option])
+    monkeypatch.setattr(cli, "app", lambda **_: pytest.fail("the command was started"))
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    output, errors = capsys.readouterr()
+    assert (end.value.code, output, errors.count("\n")) == (2, "", 1)
+    assert f"'{option[0]}' is empty; was a variable not set?" in errors
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_a_command_with_its_number(run, number):
     def stop() -> None:

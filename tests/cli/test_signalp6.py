@@ -14,6 +14,7 @@ import pytest
 from peft_sp.biology.organism import NAMES
 from peft_sp.cli.signalp6 import parser
 from peft_sp.io.fasta import open_input
+from peft_sp.io.results.protection import RECORD
 from peft_sp.io.writers.signalp6 import FILES
 from tests.support import consumers
 from tests.support.commands import peft_sp
@@ -108,7 +109,7 @@ def test_files_are_the_real_ones_but_for_numbers(case, tmp_path):
     assert compare(tmp_path / "output", REAL / case, fasta) == []
     assert {p.name for p in (tmp_path / "output").iterdir()} == {
         path.name for path in (REAL / case).iterdir() if path.suffix != ".fasta"
-    } | {"processed_entries.fasta"}
+    } | {"processed_entries.fasta", RECORD}
 
 
 def test_files_of_three_hundred_proteins_are_the_real_ones_but_for_numbers(shared, tmp_path):
@@ -158,7 +159,7 @@ def test_every_spelling_of_the_options(spelling, ecoli, tmp_path):
     arguments = [a.format(ecoli).replace("MODEL", str(model)) for a in spelling.split()]
     code, output, errors = run(*arguments, cwd=tmp_path)
     assert (code, output, errors) == (0, "", "")
-    assert {p.name for p in (tmp_path / "out").iterdir()} == set(FILES)
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {*FILES, RECORD}
     head = (tmp_path / "out" / FILES[0]).read_text().split("\n")[0]
     assert head.startswith("# SignalP-6.0\tOrganism: Other\tTimestamp: ")
     assert len((tmp_path / "out" / FILES[0]).read_text().splitlines()) == 302
@@ -213,6 +214,23 @@ def test_mistakes_are_one_line(case, good, tmp_path):
     assert (code, output) == (2, "")
     assert errors.startswith("peft-sp: ") and errors.count("\n") == 1 and problem in errors
     assert [p.name for p in tmp_path.iterdir()] == ["good.faa"]
+
+
+def test_results_of_the_real_tool_are_replaced_only_by_force(good, tmp_path):
+    real = tmp_path / "out" / "prediction_results.txt"
+    real.parent.mkdir()
+    real.write_bytes((REAL / "eukarya_il2" / "prediction_results.txt").read_bytes())
+    before = real.read_bytes()
+    arguments = ("-ff", good, "-od", tmp_path / "out", "-fmt", "none")
+    code, _, errors = run(*arguments)
+    assert (code, errors.count("\n")) == (2, 1)
+    assert f"{real}: was not written by this program" in errors
+    assert "another with --output_dir, or pass --force" in errors
+    assert [path.name for path in real.parent.iterdir()] == [real.name]
+    assert real.read_bytes() == before
+    for options in (("--force",), ()):  # from then on they are this program's
+        assert run(*arguments, *options) == (0, "", "")
+        assert len(real.read_text().splitlines()) == 4
 
 
 def test_signs_in_sequences_are_read_as_x(tmp_path):

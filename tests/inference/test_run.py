@@ -10,7 +10,7 @@ import pytest
 
 from peft_sp.errors import InputError, OptionError, OutputError
 from peft_sp.inference.run import SIGNALP6, RunOptions, predict_run, predict_stream
-from peft_sp.io.run_directory import UNFINISHED
+from peft_sp.io.results.protection import RECORD, UNFINISHED
 from peft_sp.io.writers.signalp6 import FILES
 
 EVENTFUL = {"chunk": 30, "cached_windows": 70, "journal_interval": 0.0, "journal_share": 1e9}
@@ -41,7 +41,7 @@ def test_a_run_returns_what_is_known_of_it(good, tmp_path, capsys):
     (error,) = run.skipped
     assert isinstance(error, InputError) and error.record == "bad" and error.line == 3
     assert run.files == ("predictions.tsv", "predictions.gff3", *FILES, "summary.html")
-    assert {path.name for path in out.iterdir()} == set(run.files)
+    assert {path.name for path in out.iterdir()} == {*run.files, RECORD}
     assert json.loads((out / "output.json").read_text())["INFO"] == {"failedjobs": 1, "size": 3}
     assert capsys.readouterr() == ("", "")
 
@@ -77,6 +77,7 @@ def test_signalp6s_layout(good, tmp_path):
     assert run.files == FILES and run.model == "slow"
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         *FILES,
+        RECORD,
         "output_a_first_plot.txt",
         "output_b_plot.txt",
     }

@@ -8,11 +8,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from peft_sp.io.results.protection import RECORD
+
 PEFT_SP = (sys.executable, "-m", "peft_sp.cli.main")
 ALL_FILES = {
     *("predictions.tsv", "predictions.gff3"),
     *("prediction_results.txt", "output.gff3", "region_output.gff3", "output.json"),
     "processed_entries.fasta",
+    RECORD,
 }
 
 

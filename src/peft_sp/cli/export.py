@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from peft_sp.cli.terminal import console
 from peft_sp.errors import InputError, MissingExtraError
+from peft_sp.io.results.protection import files_of, refuse_input
 
 
 class Precision(StrEnum):
@@ -93,6 +95,7 @@ def export(
         raise typer.BadParameter("--partition says what to check on; give --check LABELLED, too")
     labelled = None
     if check is not None:
+        refuse_input(Path(output), files_of(check))
         labelled = partition(read_labelled(check), partitions or PARTITIONS)
         if not labelled:
             raise InputError("no proteins in the chosen partitions, of 0, 1 and 2", path=check)

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -29,7 +30,7 @@ from peft_sp.cli import (
 from peft_sp.cli.terminal import console
 from peft_sp.cli.terminal.stopping import Signals, Stopped
 from peft_sp.cli.terminal.streams import open_streams
-from peft_sp.errors import PeftSpError
+from peft_sp.errors import OptionError, PeftSpError
 from peft_sp.version import __version__
 
 # Newer releases of typer carry a click of their own; this is the base of either one's errors.
@@ -84,6 +85,7 @@ def main() -> NoReturn:
     open_streams()
     signals = Signals()
     try:
+        _refuse_empty(sys.argv[1:])
         with _own_matplotlib():
             code = app(arguments, prog_name=program, standalone_mode=False)
             sys.stdout.flush()
@@ -102,6 +104,15 @@ def main() -> NoReturn:
             console.note(f"{message} (--help shows what there is)")
         sys.exit(2)
     sys.exit(code or 0)
+
+
+def _refuse_empty(arguments: list[str]) -> None:
+    """No option, file or directory is called "": a script's variable was not set."""
+    for before, argument in pairwise(["peft-sp", *arguments]):
+        if not argument:
+            raise OptionError(f"the argument behind '{before}' is empty; was a variable not set?")
+        if argument.startswith("-") and argument.endswith("="):
+            raise OptionError(f"the argument '{argument}' is empty; was a variable not set?")
 
 
 @contextmanager

@@ -70,6 +70,10 @@ SkipInvalid = Annotated[
 Resume = Annotated[
     bool, typer.Option("--resume", help="Continue a run that was stopped or killed.")
 ]
+Force = Annotated[
+    bool,
+    typer.Option("--force", help="Replace files that were not written by this program, too."),
+]
 Pictures = Annotated[
     Plots,
     typer.Option("--plots", help="A picture (txt: a table) of each protein, and --summary."),

@@ -32,6 +32,7 @@ def predict(
     backbone: options.Backbone = None,
     skip_invalid: options.SkipInvalid = False,
     resume: options.Resume = False,
+    force: options.Force = False,
     plots: options.Pictures = options.Plots.none,
     summary: options.Summary = False,
     fasta_files: options.Fasta = False,
@@ -49,12 +50,8 @@ def predict(
     """
     kind = None if plots is options.Plots.none else plots.value
     summary = summary or kind is not None
-    if (summary or fasta_files) and output == STREAM:
-        raise typer.BadParameter(
-            "--plots, --summary and --fasta need a directory; give another -o than '-'"
-        )
-    if output == STREAM and resume:
-        raise typer.BadParameter("--resume needs a directory; what was printed is gone")
+    if output == STREAM:
+        _refuse_files(summary or fasta_files, resume)
     if kind:
         plotter.require(kind)  # before a model is fetched
     choice = parse_choice(organism)  # before a model is fetched
@@ -68,6 +65,7 @@ def predict(
         backbone=backbone,
         skip_invalid=skip_invalid,
         resume=resume,
+        force=force,
         plots=kind,
         summary=summary,
         fasta=fasta_files,
@@ -80,6 +78,15 @@ def predict(
         run = predict_run(fasta, output, given, progress)
     console.report(run)
     console.notes(run, output)
+
+
+def _refuse_files(asked_for: bool, resume: bool) -> None:
+    if asked_for:
+        raise typer.BadParameter(
+            "--plots, --summary and --fasta need a directory; give another -o than '-'"
+        )
+    if resume:
+        raise typer.BadParameter("--resume needs a directory; what was printed is gone")
 
 
 def _stream(fasta: list[str], given: RunOptions) -> None:

@@ -74,6 +74,8 @@ def parser(name: str = f"peft-sp {NAME}") -> ArgumentParser:
     add("--skip_resolve", "--skip-resolve", action="store_true", help=help_text)
     help_text = "Accepted and not needed: a run that was stopped is continued."
     add("--resume", action="store_true", help=help_text)
+    help_text = "Replace files that this program did not write; not an option of SignalP 6."
+    add("--force", action="store_true", help=help_text)
     version = f"SignalP 6.0 command line of PEFT-SP {__version__}"
     add("--version", action="version", version=version, help="Show the version.")
     return made
@@ -111,6 +113,7 @@ def predict_as_signalp6(context: typer.Context) -> None:
         threads=given.torch_num_threads,
         batch_size=given.bsize,
         resume="if possible",
+        force=given.force,
         layout=replace(SIGNALP6, protein_files=given.format, mode=mode),
     )
     with console.progress_bar() as progress:

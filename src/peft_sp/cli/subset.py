@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from peft_sp.cli.terminal import console, streams
 from peft_sp.io import labelled as records
+from peft_sp.io.results.protection import files_of, refuse_input
 
 
 def add_to(app: typer.Typer) -> None:
@@ -33,6 +36,7 @@ def subset(
 
     Example: [bold]peft-sp subset train_set.fasta -n 30 -o few_30.fasta[/bold]
     """
+    refuse_input(sys.stdout if output == "-" else Path(output), files_of(labelled))
     proteins = records.read_labelled(labelled)
     drawn = records.subset(proteins, count, seed)
     if output == "-":

@@ -18,6 +18,7 @@ from peft_sp.cli.terminal.training_display import TrainingDisplay, training_disp
 from peft_sp.errors import InputError, MissingExtraError, RecipeError
 from peft_sp.io.atomic import write_text
 from peft_sp.io.registry.accuracy import CLASS_METRICS, summary
+from peft_sp.io.results.protection import files_of, refuse_input
 
 if TYPE_CHECKING:
     from peft_sp.io.labelled import LabelledProtein
@@ -280,6 +281,8 @@ def evaluate(
         from peft_sp.training.evaluation.regions import region_scores
     except ImportError as error:
         raise MissingExtraError("evaluation", "train", error.name) from None
+    if json_file is not None:
+        refuse_input(Path(json_file), files_of(labelled), "--json")
     proteins = partition(read_labelled(labelled), partitions or PARTITIONS)
     if not proteins:
         raise InputError("no proteins in the chosen partitions, of 0, 1 and 2", path=labelled)

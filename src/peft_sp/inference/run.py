@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
+from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
@@ -29,7 +30,8 @@ from peft_sp.inference.run_options import PLOTS, SIGNALP6, SUMMARY, Layout, RunO
 from peft_sp.io.fasta import FastaInput, Survey, open_input
 from peft_sp.io.plotting import plotter
 from peft_sp.io.registry import lookup
-from peft_sp.io.run_directory import RunDirectory, refuse_unfinished
+from peft_sp.io.results.protection import Protection, refuse_input
+from peft_sp.io.results.run_directory import RunDirectory, refuse_unfinished
 from peft_sp.io.run_info import RunInfo
 from peft_sp.io.writers import fasta, gff3, signalp6, tables
 from peft_sp.version import __version__
@@ -65,15 +67,22 @@ def predict_run(
     if options.plots:
         plotter.require(options.plots)
     signalp6.require(layout.protein_files)
+    if not os.fspath(directory):
+        raise OptionError(f"the directory is named ''; give one with {layout.directory_option}")
     if not options.resume:
         refuse_unfinished(directory, layout.directory_option)
-    with _opened(sources, options) as run:
+    with _opened(sources, layout) as source:
+        protection = Protection(
+            Path(directory), options.written, source.files, options.force, layout.directory_option
+        )
+        protection.check()
+        run = _prepared(source, options)
         run.info = replace(run.info, directory=os.fspath(directory), time=started)
         with RunDirectory(
             directory,
             run.identity(),
             options.resume,
-            layout.directory_option,
+            protection=protection,
             interval=options.journal_interval,
             share=options.journal_share,
         ) as files:
@@ -96,7 +105,9 @@ def predict_stream(
         raise OptionError(
             "resume, plots, summary, fasta and files of each protein need a directory"
         )
-    with _opened(sources, options) as run:
+    with _opened(sources, options.layout) as source:
+        refuse_input(stream, source.files)
+        run = _prepared(source, options)
         counts, table = _Counts(), tables.TableWriter(stream)
         cache = WindowCache(options.cached_windows)
         for prediction in run.predictions(run.source.proteins(), cache, progress):
@@ -180,33 +191,35 @@ class _Run:
         )
 
 
-@contextmanager
-def _opened(sources: Sources, options: RunOptions) -> Iterator[_Run]:
+def _opened(sources: Sources, layout: Layout) -> AbstractContextManager[FastaInput]:
+    names = [sources] if isinstance(sources, str | os.PathLike) else sources
+    return open_input(names, layout.whole_headers, layout.signs_as_x)
+
+
+def _prepared(source: FastaInput, options: RunOptions) -> _Run:
     """Check the whole input, then load the model."""
-    names = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
     layout, given = options.layout, options.model
-    with open_input(names, layout.whole_headers, layout.signs_as_x) as source:
-        survey = source.survey(options.skip_invalid)
-        model = given if isinstance(given, lookup.Model) else lookup.find(given)
-        predictor = load(
-            model,
-            device=options.device,
-            threads=options.threads,
-            backbone=options.backbone,
-            precision=options.precision,
-            chunk=options.chunk,
-        )
-        info = RunInfo(
-            tool=layout.tool,
-            model=predictor.config.name if layout.mode is None else layout.mode,
-            organism=parse_choice(options.organism),
-            count=survey.count,
-            source=", ".join(source.names),
-            skipped=survey.skipped,
-            changed=survey.changed,
-            protein_files=layout.protein_files,
-        )
-        yield _Run(options, source, survey, model, predictor, info)
+    survey = source.survey(options.skip_invalid)
+    model = given if isinstance(given, lookup.Model) else lookup.find(given)
+    predictor = load(
+        model,
+        device=options.device,
+        threads=options.threads,
+        backbone=options.backbone,
+        precision=options.precision,
+        chunk=options.chunk,
+    )
+    info = RunInfo(
+        tool=layout.tool,
+        model=predictor.config.name if layout.mode is None else layout.mode,
+        organism=parse_choice(options.organism),
+        count=survey.count,
+        source=", ".join(source.names),
+        skipped=survey.skipped,
+        changed=survey.changed,
+        protein_files=layout.protein_files,
+    )
+    return _Run(options, source, survey, model, predictor, info)
 
 
 def _write(files: RunDirectory, run: _Run, progress: Progress | None) -> RunInfo:

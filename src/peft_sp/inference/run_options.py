@@ -13,7 +13,7 @@ from peft_sp.inference.cache import CACHED
 from peft_sp.inference.predictor import CHUNK, require_threshold
 from peft_sp.io.plotting import plotter
 from peft_sp.io.registry import lookup
-from peft_sp.io.run_directory import INTERVAL, SHARE, Resume
+from peft_sp.io.results.run_directory import INTERVAL, SHARE, Resume
 from peft_sp.io.writers import fasta, gff3, signalp6, tables
 from peft_sp.version import __version__
 
@@ -63,10 +63,11 @@ class RunOptions:
     or "auto" for each header to decide. batch_size: windows a batch, None for what suits the
     model. skip_invalid: leave out records that cannot be predicted, rather than raise an error.
     resume: continue a run that was stopped in the same directory; "if possible": or start anew
-    where it was of something else (`RunInfo.restarted` says why). plots: a picture of each
-    protein ("png", "svg", "pdf", "eps", or "txt" for a table); summary: `summary.html`; fasta: the
-    signal peptides, and the proteins without one, as FASTA beside the mature ones. threshold: of
-    P(any signal peptide), see `Predictor.predict`.
+    where it was of something else (`RunInfo.restarted` says why). force: replace files there that
+    were not written by this program, too. plots: a picture of each protein ("png", "svg", "pdf",
+    "eps", or "txt" for a table); summary: `summary.html`; fasta: the signal peptides, and the
+    proteins without one, as FASTA beside the mature ones. threshold: of P(any signal peptide), see
+    `Predictor.predict`.
 
     chunk: proteins that are predicted together, and between whose ends a run can be resumed;
     cached_windows: results kept for later proteins with the same window; journal_interval:
@@ -85,6 +86,7 @@ class RunOptions:
     backbone: str | None = None
     skip_invalid: bool = False
     resume: Resume = False
+    force: bool = False
     plots: str | None = None
     summary: bool = False
     fasta: bool = False
@@ -123,3 +125,11 @@ class RunOptions:
         own = (tables.FILE, gff3.FILE) if self.layout.own else ()
         sequences = fasta.FILES if self.fasta else ()
         return (*own, *signalp6.FILES, *sequences, *self.pictures)
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """Names of all files, in which "*" stands for a protein's name."""
+        single = [f"{PLOTS}/*.{self.plots}"] if self.plots else []
+        kinds = signalp6.FORMATS[self.layout.protein_files]
+        single += [signalp6.protein_file("output_*", kind) for kind in kinds]
+        return (*(name for name in self.files if not name.endswith("/")), *single)

@@ -9,7 +9,7 @@ import stat
 import sys
 import tempfile
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -31,6 +31,7 @@ from peft_sp.io.cleaning import (
     reporter,
 )
 from peft_sp.io.formats import HEAD, check, compression_of, open_text, other_format
+from peft_sp.io.results.protection import FileId, descriptor, file_id
 from peft_sp.io.writers.names import FreeNames
 
 STANDARD_INPUT = "-"
@@ -152,9 +153,9 @@ class FastaInput:
 
     Where there are several, each protein says which file it is from.
 
-    names: as the user gave them, for messages; paths: where they can be read. whole_headers: a
-    protein's name, which results have for it alone, is its whole header and not the first word;
-    signs_as_x: see `cleaning.clean`.
+    names: as the user gave them, for messages; paths: where they can be read; files: those among
+    them that an output could replace. whole_headers: a protein's name, which results have for it
+    alone, is its whole header and not the first word; signs_as_x: see `cleaning.clean`.
     """
 
     def __init__(
@@ -163,8 +164,10 @@ class FastaInput:
         paths: list[str],
         whole_headers: bool = False,
         signs_as_x: bool = False,
+        *,
+        files: Mapping[FileId, str],
     ) -> None:
-        self.names, self.paths = names, paths
+        self.names, self.paths, self.files = names, paths, files
         self._whole_headers, self._signs_as_x = whole_headers, signs_as_x
         self._distinct = np.empty(0, np.uint64)
         self._repeated: frozenset[int] = frozenset()
@@ -276,17 +279,19 @@ def open_input(
         raise InputError("can be read only once; give '-' once", path=STANDARD_INPUT)
     with ExitStack() as stack:
         paths: list[str] = []
-        files: set[tuple[int, int]] = set()
+        files: dict[FileId, str] = {}
         for name in given:
             if name == STANDARD_INPUT:
                 if sys.stdin is None:
                     raise InputError("is closed; give a file", path=name)
+                if (redirected := file_id(descriptor(sys.stdin))) is not None:
+                    files[redirected] = "standard input"
                 paths.append(_keep(sys.stdin.buffer, stack, name))
                 continue
             status = check(name)
             if (status.st_dev, status.st_ino) in files:
                 raise InputError("this file is given twice; give it once", path=name)
-            files.add((status.st_dev, status.st_ino))
+            files[status.st_dev, status.st_ino] = name
             if stat.S_ISREG(status.st_mode):
                 paths.append(name)
                 continue
@@ -295,7 +300,7 @@ def open_input(
                     paths.append(_keep(pipe, stack, name))
             except OSError as error:
                 raise InputError(f"cannot be read ({error.strerror})", path=name) from None
-        yield FastaInput(given, paths, whole_headers, signs_as_x)
+        yield FastaInput(given, paths, whole_headers, signs_as_x, files=files)
 
 
 def _keep(source: BinaryIO | io.RawIOBase, stack: ExitStack, name: str) -> str:

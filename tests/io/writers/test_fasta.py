@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from peft_sp.biology.prediction import Prediction, Protein
-from peft_sp.io.run_directory import RunDirectory
+from peft_sp.io.results.run_directory import RunDirectory
 from peft_sp.io.writers.fasta import FILES, FastaWriter
 from tests.support.predictions import by_type
 

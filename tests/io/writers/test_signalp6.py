@@ -14,7 +14,8 @@ from peft_sp.biology.grammar import TYPES
 from peft_sp.biology.prediction import MARGINAL_COLUMNS, Marginals, Prediction, Protein, Region
 from peft_sp.errors import MissingExtraError
 from peft_sp.io.fasta import open_input
-from peft_sp.io.run_directory import RunDirectory
+from peft_sp.io.results.protection import RECORD
+from peft_sp.io.results.run_directory import RunDirectory
 from peft_sp.io.run_info import RunInfo
 from peft_sp.io.writers.signalp6 import (
     FILES,
@@ -224,7 +225,7 @@ def test_headers_that_differ_in_signs_only_keep_their_own_files(tmp_path):
     names = write_files_of_each(tmp_path, "txt", headers)
     files = [name["txt"] for name in names]
     assert files[:3] == [f"output_{stem}_plot.txt" for stem in ("a_b", "a_b_2", "A_b_3")]
-    assert {p.name for p in tmp_path.iterdir()} == set(files) and len(set(files)) == 5
+    assert {p.name for p in tmp_path.iterdir()} - {RECORD} == set(files) and len(set(files)) == 5
     for name, header in zip(files, ["a b", "a-b"], strict=False):
         assert (tmp_path / name).read_text().startswith(f"# Name={header}\n")
 
@@ -245,7 +246,7 @@ def test_a_picture_and_its_table(kind, tmp_path):
     begins = {"png": b"\x89PNG", "eps": b"%!PS", "txt": b"# Name="}
     (names,) = write_files_of_each(tmp_path, kind, ["a"])
     assert set(names) == set(FORMATS[kind]) and "txt" in names
-    assert {p.name for p in tmp_path.iterdir()} == set(names.values())
+    assert {p.name for p in tmp_path.iterdir()} - {RECORD} == set(names.values())
     for suffix, name in names.items():
         assert (tmp_path / name).read_bytes().startswith(begins[suffix])
 

@@ -6,7 +6,7 @@ The mature proteins are in SignalP 6's `processed_entries.fasta`.
 from __future__ import annotations
 
 from peft_sp.biology.prediction import Prediction
-from peft_sp.io.run_directory import RunDirectory
+from peft_sp.io.results.run_directory import RunDirectory
 
 FILES = ("signal_peptides.fasta", "no_signal_peptide.fasta")
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from peft_sp.biology.grammar import DECLARATION_OF_TYPE, DECLARATIONS
 from peft_sp.biology.prediction import Prediction, Protein, Region
 from peft_sp.io.plotting import plotter
-from peft_sp.io.run_directory import RunDirectory
+from peft_sp.io.results.run_directory import RunDirectory
 from peft_sp.io.run_info import RunInfo
 from peft_sp.io.writers.names import FreeNames
 
@@ -59,6 +59,11 @@ def file_stem(header: str) -> str:
     return f"output_{_STRANGE.sub('_', header)[:_LONGEST_NAME]}"
 
 
+def protein_file(stem: str, kind: str) -> str:
+    """The name of one of a protein's files."""
+    return f"{stem}_plot.{kind}"
+
+
 class ProteinFiles:
     """Writes the files of each protein that a format of SignalP 6 stands for.
 
@@ -86,7 +91,7 @@ class ProteinFiles:
         if prediction.marginals is None:
             raise ValueError("files of single proteins need predictions with marginals")
         stem = self._free_name(file_stem(prediction.protein.header))
-        names = {kind: f"{stem}_plot.{kind}" for kind in self._kinds}
+        names = {kind: protein_file(stem, kind) for kind in self._kinds}
         for name in names.values():
             plotter.draw(prediction, self._files.path(name))
         return names

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, TextIO
 
 from peft_sp.errors import OutputError
-from peft_sp.io.atomic import PARTIAL, locked, sync_directory
-from peft_sp.io.journal import Journal, NotContinuedError, damaged
+from peft_sp.io.atomic import PARTIAL, locked, replace_file, sync_directory
+from peft_sp.io.results.journal import Journal, NotContinuedError, damaged
+from peft_sp.io.results.protection import RECORD, UNFINISHED, Protection
 
-UNFINISHED = "peft-sp-unfinished"
-"""Folder inside the output directory that holds the files of a run until they are whole."""
 JOURNAL = "journal"
+NAMES = "names"
+"""Names of the files that a run may write into that folder: nothing else in it is ever removed."""
 INTERVAL = 5.0
 """Seconds of work that may be lost, at least."""
 MANY = 64
@@ -41,12 +42,12 @@ class RunDirectory:
     identity: what decides the output, by name, in words for people. Then `resumed` tells whether
     an earlier run is continued, `done` how many proteins it finished, `state` what it recorded.
     `whole`: it had finished all, and its files are in the directory now. `restarted`: why an
-    unfinished run was discarded, "" where none was. option: how the user named the directory, for
-    the words of errors. interval, share: see `INTERVAL` and `SHARE`.
+    unfinished run was discarded, "" where none was. protection: what the files may replace.
+    interval, share: see `INTERVAL` and `SHARE`.
 
     Raises OutputError where the directory cannot be made or written, where another run writes
-    into it, where an unfinished one is there and `resume` was not asked for, and where it is
-    damaged or had another identity.
+    into it, where an unfinished one is there and `resume` was not asked for, where it is
+    damaged or had another identity, and where something is in the way that is not to be replaced.
     """
 
     def __init__(
@@ -54,13 +55,14 @@ class RunDirectory:
         directory: str | os.PathLike[str],
         identity: Mapping[str, str] | None = None,
         resume: Resume = False,
-        option: str = "-o",
         *,
+        protection: Protection | None = None,
         interval: float = INTERVAL,
         share: float = SHARE,
     ) -> None:
         self.directory = Path(directory)
-        self._option = option
+        self._protection = protection or Protection(self.directory)
+        self._option = self._protection.option
         self.identity = identity or {}
         self._resume = resume
         self._interval, self._share = interval, share
@@ -109,6 +111,7 @@ class RunDirectory:
         return self
 
     def _begin(self) -> None:
+        self._protection.refuse_inputs(self._staging)
         try:
             self._recorded = self._unfinished()
         except NotContinuedError as error:
@@ -121,9 +124,11 @@ class RunDirectory:
                 self._move()
             return
         # Nothing was finished there that could be lost.
-        if self._staging.exists():
-            shutil.rmtree(self._staging)
+        if os.path.lexists(self._staging):
+            self._clear()
+        self._refuse_foreign()
         self._staging.mkdir()
+        replace_file(self._staging / NAMES, "\n".join(self._protection.names).encode())
 
     def _unfinished(self) -> Journal | None:
         """The journal of a run that this one continues. Raises NotContinuedError."""
@@ -138,6 +143,41 @@ class RunDirectory:
             if not path.is_file() or path.stat().st_size < size:
                 raise damaged(path)
         return journal
+
+    def _clear(self) -> None:
+        """Remove the folder with what runs wrote into it; what others put there stays."""
+        marker = self._staging / NAMES
+        try:
+            names = marker.read_text(encoding="utf-8").split("\n")
+        except OSError:
+            names = []
+        written = replace(self._protection, names=tuple(names))
+        ours = [path for path in self._files() if path != marker]
+        with suppress(OSError):
+            for path in ours:
+                name = path.relative_to(self._staging).as_posix()
+                if written.owns(name) or path.name.startswith(PARTIAL):
+                    path.unlink()
+            folders = sorted(path for path in self._staging.rglob("*") if path.is_dir())
+            for folder in reversed(folders):
+                folder.rmdir()
+            self._journal.unlink(missing_ok=True)
+            marker.unlink(missing_ok=True)
+            self._staging.rmdir()
+
+    def _files(self) -> list[Path]:
+        """What stands in the folder of the unfinished run, but for other folders."""
+        found = sorted(self._staging.rglob("*"))
+        return [path for path in found if path.is_symlink() or not path.is_dir()]
+
+    def _refuse_foreign(self) -> None:
+        if os.path.lexists(self._staging):
+            foreign = [path for path in self._files() if path.name not in (NAMES, JOURNAL)]
+            raise OutputError(
+                f"{next(iter(foreign), self._staging)}: was not written by this program, but "
+                "stands where it keeps an unfinished run; move it away, or choose another with "
+                f"{self._option}"
+            )
 
     def open(self, name: str) -> TextIO:
         """A text file that will be called `name`; after a resume it continues where it ended."""
@@ -189,6 +229,11 @@ class RunDirectory:
 
         Leaving the context does the same, without a state. Raises OSError.
         """
+        for file in self._open.values():
+            file.flush()
+        if finished := self._finished():
+            self._protection.record(finished, self._staging)
+            self._unsynced.append(self._staging / RECORD)
         sizes = self._sync()
         for file in self._open.values():
             file.close()
@@ -216,17 +261,31 @@ class RunDirectory:
         self._unsynced.clear()
         return sizes
 
+    def _finished(self) -> list[str]:
+        """Names of the files of the run that stand in its folder."""
+        names = [path.relative_to(self._staging).as_posix() for path in self._files()]
+        # A kill may have left a journal that is not whole.
+        own = {JOURNAL, NAMES, RECORD}
+        return [
+            name
+            for name in names
+            if name not in own
+            and self._protection.owns(name)
+            and not Path(name).name.startswith(PARTIAL)
+        ]
+
     def _move(self) -> None:
-        for path in sorted(self._staging.rglob("*")):
-            # A kill may have left a journal that is not whole.
-            passing = path == self._journal or path.name.startswith(PARTIAL)
-            if path.is_file() and not passing:
-                target = self.directory / path.relative_to(self._staging)
+        names = self._finished()
+        self._protection.check_files(names)
+        # The record of what may be replaced comes last: until then it speaks of the files before.
+        for name in (*names, RECORD):
+            path, target = self._staging / name, self.directory / name
+            if path.exists():
                 target.parent.mkdir(parents=True, exist_ok=True)
                 path.replace(target)
         sync_directory(self.directory)
         self._ended = True
-        shutil.rmtree(self._staging, ignore_errors=True)
+        self._clear()
 
     def folder(self, name: str) -> Path:
         """A folder that will be called `name`, for files that the caller writes and closes.
@@ -277,7 +336,7 @@ class RunDirectory:
     def _leave(self, failure: BaseException | None = None) -> None:
         """Let go of the directory; what cannot be resumed is removed."""
         if failure is not None and self._recorded is None:
-            shutil.rmtree(self._staging, ignore_errors=True)
+            self._clear()
         if not self._ended:
             for folder in self._made:
                 try:

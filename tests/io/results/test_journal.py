@@ -1,8 +1,8 @@
 import pytest
 
 from peft_sp.errors import OutputError
-from peft_sp.io import journal as module
-from peft_sp.io.journal import Journal
+from peft_sp.io.results import journal as module
+from peft_sp.io.results.journal import Journal
 
 FULL = Journal(
     {"input": "7 proteins"}, 5, {"a.txt": 12}, {"share": 0.1 + 0.2, "name": "é\udcff"}, whole=True

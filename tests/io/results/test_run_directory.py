@@ -5,11 +5,22 @@ from hashlib import blake2b
 import pytest
 
 from peft_sp.errors import OutputError
-from peft_sp.io import run_directory as module
-from peft_sp.io.journal import Journal
-from peft_sp.io.run_directory import JOURNAL, UNFINISHED, RunDirectory, refuse_unfinished
+from peft_sp.io.results import run_directory as module
+from peft_sp.io.results.journal import Journal
+from peft_sp.io.results.protection import RECORD, UNFINISHED, Protection
+from peft_sp.io.results.run_directory import JOURNAL, RunDirectory, refuse_unfinished
 
 SAME = {"input": "three letters"}
+
+
+def names(folder):
+    """What stands in a folder, but for the record of what was written."""
+    return {path.name for path in folder.iterdir()} - {RECORD}
+
+
+def contents(folder):
+    """Their texts."""
+    return {name: (folder / name).read_text() for name in names(folder)}
 
 
 AT_ONCE = {"interval": 0, "share": 1e9}
@@ -35,7 +46,7 @@ def test_files_appear_together_when_whole(tmp_path):
         files.open("a.txt").write("a")
         files.open("b.txt").write("b")
         assert not (place / "a.txt").exists()
-    assert {p.name: p.read_text() for p in place.iterdir()} == {"a.txt": "a", "b.txt": "b"}
+    assert contents(place) == {"a.txt": "a", "b.txt": "b"}
 
 
 def test_nothing_is_left_of_a_run_that_failed(tmp_path):
@@ -62,7 +73,7 @@ def test_two_runs_into_one_directory_do_not_disturb_each_other(tmp_path):
             refuse_unfinished(tmp_path)
         file.write("first")
     assert (tmp_path / "a.txt").read_text() == "first " * 10_000 + "first"
-    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+    assert names(tmp_path) == {"a.txt"}
     with RunDirectory(tmp_path) as second:  # the first has let go
         second.open("a.txt").write("second")
     assert (tmp_path / "a.txt").read_text() == "second"
@@ -96,7 +107,7 @@ def test_files_that_the_caller_writes_appear_with_the_others(tmp_path):
         for number in range(2000):  # more than may be open at once
             files.path(f"{number}.txt").write_text("b")
         assert not (tmp_path / "x" / "7.txt").exists()
-    assert len(list((tmp_path / "x").iterdir())) == 2001
+    assert len(names(tmp_path / "x")) == 2001
     assert (tmp_path / "x" / "7.txt").read_text() == "b"
 
 
@@ -122,7 +133,7 @@ def test_a_stopped_run_is_resumed(tmp_path):
         files.open("a.txt").write("row 3\n")
         files.open("new.txt").write("new\n")
         files.complete(3, {"sum": 3})
-    assert {p.name for p in tmp_path.iterdir()} == {"a.txt", "new.txt"}
+    assert names(tmp_path) == {"a.txt", "new.txt"}
     assert (tmp_path / "a.txt").read_text() == "row 1\nrow 2\nrow 3\n"
 
 
@@ -188,7 +199,7 @@ def test_a_run_that_cannot_be_continued_is_discarded_if_asked_for(tmp_path, prob
         assert not files.resumed and files.done == 0 and problem in files.restarted
         assert "; " not in files.restarted, "the remedy is not needed"
         files.open("a.txt").write("row 1\n")
-    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"a.txt": "row 1\n"}
+    assert contents(tmp_path) == {"a.txt": "row 1\n"}
 
 
 def test_files_of_their_own_go_along(tmp_path):
@@ -203,22 +214,24 @@ def test_files_of_their_own_go_along(tmp_path):
         files.path("pictures/2.svg").write_text("picture 2")
     pictures = {p.name: p.read_text() for p in (tmp_path / "pictures").iterdir()}
     assert pictures == {"1.svg": "picture 1, first", "2.svg": "picture 2"}
-    assert [p.name for p in tmp_path.iterdir()] == ["pictures"]
+    assert names(tmp_path) == {"pictures"}
 
 
 def test_a_file_that_cannot_be_put_in_place_can_be_later(tmp_path):
     (tmp_path / "b.txt").mkdir()
-    message = "Is a directory.*the same command with --resume continues"
-    with pytest.raises(OutputError, match=message), RunDirectory(tmp_path, SAME) as files:
+    message = r"b.txt: is a directory, where a file is to be written"
+    with pytest.raises(OutputError, match=message) as caught, RunDirectory(tmp_path, SAME) as files:
         for name in ("a.txt", "b.txt", "c.txt"):
             files.open(name).write(name)
         files.complete(7, {"sum": 7})
+    assert caught.value.__notes__ == [
+        "7 proteins are done; the same command with --resume continues"
+    ]
+    assert names(tmp_path) == {"b.txt", UNFINISHED}, "nothing was moved"
     (tmp_path / "b.txt").rmdir()
     with RunDirectory(tmp_path, SAME, resume=True) as files:
         assert files.whole and files.done == 7 and files.state == {"sum": 7}
-    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {
-        name: name for name in ("a.txt", "b.txt", "c.txt")
-    }
+    assert contents(tmp_path) == {name: name for name in ("a.txt", "b.txt", "c.txt")}
 
 
 def test_marks_wait_for_their_time(tmp_path):
@@ -246,6 +259,7 @@ def test_data_are_on_disk_before_the_journal_that_counts_on_them(tmp_path, monke
     monkeypatch.setattr(os, "fsync", watched_sync)
     monkeypatch.setattr(type(tmp_path), "replace", watched_replace)
     with RunDirectory(tmp_path, SAME, **AT_ONCE) as files:
+        events.clear()
         files.open("a.txt").write("12345")
         files.mark(1, dict)
         size = (tmp_path / UNFINISHED / JOURNAL).stat().st_size
@@ -255,9 +269,11 @@ def test_data_are_on_disk_before_the_journal_that_counts_on_them(tmp_path, monke
     assert [event[:2] for event in events] == [
         ("sync", "file"),
         ("sync", "file"),
+        ("sync", "file"),
         ("replace", JOURNAL),
         ("sync", "folder"),
         ("replace", "a.txt"),
+        ("replace", RECORD),
         ("sync", "folder"),
     ]
 
@@ -266,7 +282,7 @@ def test_a_folder_joins_what_stands_there(tmp_path):
     (tmp_path / "plots").mkdir()
     (tmp_path / "plots" / "own.txt").write_text("mine")
     (tmp_path / "plots" / "a.txt").write_text("before")
-    with RunDirectory(tmp_path) as files:
+    with RunDirectory(tmp_path, protection=Protection(tmp_path, force=True)) as files:
         (files.folder("plots") / "a.txt").write_text("a")
         (files.folder("plots") / "b.txt").write_text("b")
         assert (tmp_path / "plots" / "a.txt").read_text() == "before"
@@ -275,7 +291,7 @@ def test_a_folder_joins_what_stands_there(tmp_path):
         "a.txt": "a",
         "b.txt": "b",
     }
-    assert [p.name for p in tmp_path.iterdir()] == ["plots"]
+    assert names(tmp_path) == {"plots"}
 
 
 def test_a_file_where_a_folder_should_be_is_said_before_any_work(tmp_path):
@@ -308,3 +324,94 @@ def test_what_stands_in_a_folder_is_on_disk_before_the_journal_counts_on_it(tmp_
         files.mark(1, dict)
     assert seen == ["sync", "journal", "sync", "journal"]
     assert (tmp_path / "plots" / "a.txt").read_text() == "a"
+
+
+def test_files_of_others_are_replaced_only_by_force(tmp_path):
+    """All are looked at before one is moved, and what was computed is kept."""
+    (tmp_path / "b.txt").write_text("of others")
+    message = r"b.txt: was not written by this program.*pass --force"
+    with pytest.raises(OutputError, match=message), RunDirectory(tmp_path, SAME) as files:
+        for name in ("a.txt", "b.txt"):
+            files.open(name).write("new")
+        files.complete(1, {})
+    assert names(tmp_path) == {"b.txt", UNFINISHED}
+    assert (tmp_path / "b.txt").read_text() == "of others"
+    with pytest.raises(OutputError, match=message), RunDirectory(tmp_path, SAME, resume=True):
+        pass
+    force = Protection(tmp_path, force=True)
+    with RunDirectory(tmp_path, SAME, resume=True, protection=force) as files:
+        assert files.whole
+    assert contents(tmp_path) == {"a.txt": "new", "b.txt": "new"}
+
+
+def test_what_others_put_beside_an_unfinished_run_stays(tmp_path):
+    place = tmp_path / UNFINISHED
+    own = Protection(tmp_path, ("a.txt", "plots/*.svg"))
+    with pytest.raises(KeyboardInterrupt), RunDirectory(tmp_path, SAME, protection=own) as files:
+        files.open("a.txt").write("a")
+        (files.folder("plots") / "p.svg").write_text("p")
+        (place / "notes.txt").write_text("mine")
+        (place / "plots" / "notes.txt").write_text("mine, too")
+        raise KeyboardInterrupt
+    mine = {path.relative_to(place).as_posix() for path in place.rglob("*.*")}
+    assert mine == {"notes.txt", "plots/notes.txt"}
+    message = r"notes.txt: was not written by this program, but stands where"
+    with pytest.raises(OutputError, match=message), RunDirectory(tmp_path, SAME, protection=own):
+        pass
+    (place / "notes.txt").rename(tmp_path / "notes.txt")
+    (place / "plots" / "notes.txt").unlink()
+    with RunDirectory(tmp_path, SAME, protection=own) as files:
+        files.open("a.txt").write("a")
+        (place / "more.txt").write_text("put there while it ran")
+    assert names(tmp_path) == {"a.txt", "notes.txt", UNFINISHED}
+    assert (place / "more.txt").read_text() == "put there while it ran"
+
+
+def test_the_folder_of_an_unfinished_run_that_others_made_is_left_alone(tmp_path):
+    place = tmp_path / UNFINISHED
+    place.mkdir()
+    (place / "a.txt").write_text("mine")
+    for resume in (False, True):
+        with (
+            pytest.raises(OutputError, match=r"a.txt: was not written by this program"),
+            RunDirectory(tmp_path, SAME, resume),
+        ):
+            pass
+    assert (place / "a.txt").read_text() == "mine"
+    (place / "a.txt").unlink()
+    with RunDirectory(tmp_path, SAME) as files:  # an empty one holds nothing to lose
+        files.open("a.txt").write("a")
+    assert contents(tmp_path) == {"a.txt": "a"}
+
+
+def test_what_a_kill_left_before_the_first_mark_gives_way(tmp_path):
+    files = RunDirectory(tmp_path, SAME, protection=Protection(tmp_path, ("a.txt", "b.txt")))
+    files.__enter__()
+    files.open("a.txt").write("killed")
+    files._lock.close()
+    with RunDirectory(tmp_path, SAME, protection=Protection(tmp_path, ("b.txt",))) as again:
+        again.open("b.txt").write("b")
+    assert contents(tmp_path) == {"b.txt": "b"}
+
+
+def test_what_a_kill_left_half_moved_is_ours(tmp_path):
+    """A new run looks for files of others before it continues with the moving."""
+    for text in ("before", "after"):
+        for name in ("a.txt", "b.txt"):
+            (tmp_path / name).write_text("before")
+        Protection(tmp_path).record(["a.txt", "b.txt"], tmp_path)
+        (tmp_path / "c.txt").mkdir()
+        with (
+            pytest.raises(OutputError, match="is a directory"),
+            RunDirectory(tmp_path, SAME) as files,
+        ):
+            for name in ("a.txt", "b.txt", "c.txt"):
+                files.open(name).write(f"{text}, new")
+            files.complete(1, {})
+        (tmp_path / "c.txt").rmdir()
+        (tmp_path / UNFINISHED / "a.txt").rename(tmp_path / "a.txt")
+        Protection(tmp_path, ("a.txt", "b.txt", "c.txt")).check()
+        with RunDirectory(tmp_path, SAME, resume=True) as again:
+            assert again.whole
+        assert contents(tmp_path) == dict.fromkeys(("a.txt", "b.txt", "c.txt"), f"{text}, new")
+        (tmp_path / "c.txt").unlink()

@@ -1,0 +1,148 @@
+"""What outputs may replace: never an input, and files of others only where that was asked for."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import cached_property
+from hashlib import file_digest
+from pathlib import Path
+from typing import TextIO
+
+from peft_sp.errors import OutputError
+
+UNFINISHED = "peft-sp-unfinished"
+"""Folder inside the output directory that holds the files of a run until they are whole."""
+RECORD = ".peft-sp.sha256"
+"""Checksums of the results in a directory, as `sha256sum` writes them: files that were written
+here and not changed since may be replaced."""
+_LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
+
+FileId = tuple[int, int]
+"""Device and number of a file: the same under each of its names."""
+
+
+def file_id(file: str | os.PathLike[str] | int) -> FileId | None:
+    """Which file a path or a descriptor leads to; None where that is no regular file."""
+    try:
+        status = os.fstat(file) if isinstance(file, int) else Path(file).stat()
+    except (OSError, ValueError):
+        return None
+    return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
+
+
+def descriptor(stream: TextIO) -> int:
+    """The system's number of a stream, -1 for one within this program alone."""
+    try:
+        return stream.fileno()
+    except OSError:
+        return -1
+
+
+def files_of(*paths: str | os.PathLike[str]) -> dict[FileId, str]:
+    """Which files paths lead to, and how they were called."""
+    return {found: os.fspath(path) for path in paths if (found := file_id(path))}
+
+
+def refuse_input(target: Path | TextIO, inputs: Mapping[FileId, str], option: str = "-o") -> None:
+    """Raise OutputError where something is to be written into a file that is read.
+
+    inputs: what is read, see `files_of`. target: a file of any name, or an open stream.
+    """
+    found = file_id(target if isinstance(target, Path) else descriptor(target))
+    if found is None or found not in inputs:
+        return
+    name = inputs[found]
+    if not isinstance(target, Path):
+        raise OutputError(f"standard output: goes into the input {name}; send it elsewhere")
+    which = "the input" if name == str(target) else f"the input {name}"
+    raise OutputError(f"{target}: is {which} and would be replaced; choose another with {option}")
+
+
+@dataclass(frozen=True)
+class Protection:
+    """Keeps the files of a run from replacing what they must not replace.
+
+    directory: of the results; names: of the files that the run may write there, in which "*"
+    stands for any letters; inputs: what the run reads, and how the user calls it; force: files that
+    were not written by this program may be replaced; option: how the user names the directory.
+    """
+
+    directory: Path
+    names: tuple[str, ...] = ("*",)
+    inputs: Mapping[FileId, str] = field(default_factory=dict)
+    force: bool = False
+    option: str = "-o"
+
+    def check(self) -> None:
+        """Look at all that the run might replace, before any work. Raises OutputError."""
+        found = (path for name in self.names for path in self.directory.glob(name))
+        self.check_files(sorted(path.relative_to(self.directory).as_posix() for path in found))
+
+    def check_files(self, names: Iterable[str]) -> None:
+        """Look at what stands under the names of finished files. Raises OutputError."""
+        foreign = []
+        for name in names:
+            path = self.directory / name
+            if path.is_dir():
+                raise OutputError(
+                    f"{path}: is a directory, where a file is to be written; move it away, or "
+                    f"choose another with {self.option}"
+                )
+            refuse_input(path, self.inputs, self.option)
+            if not self.force and os.path.lexists(path) and not self._is_ours(path, name):
+                foreign.append(path)
+        if foreign:
+            more = f" (nor were {len(foreign) - 1:,} others)" if len(foreign) > 1 else ""
+            raise OutputError(
+                f"{foreign[0]}: was not written by this program, or was changed since{more}; "
+                f"choose another with {self.option}, or pass --force to replace it"
+            )
+
+    def refuse_inputs(self, folder: Path) -> None:
+        """Raise OutputError where a file in a folder is an input."""
+        for path in folder.rglob("*"):
+            refuse_input(path, self.inputs, self.option)
+
+    def owns(self, name: str) -> bool:
+        """Whether the run may have written a file of this name."""
+        return any(fnmatchcase(name, own) for own in self.names)
+
+    def record(self, names: Iterable[str], folder: Path) -> None:
+        """Write `RECORD` into a folder that holds finished files; those of before stay in it.
+
+        Raises OSError.
+        """
+        known = {n: own for n, own in _recorded(self.directory) if (self.directory / n).is_file()}
+        known |= {name: _checksum(folder / name) for name in names}
+        lines = (f"{checksum}  {name}\n" for name, checksum in sorted(known.items()))
+        (folder / RECORD).write_text("".join(lines), encoding="utf-8")
+
+    @cached_property
+    def _ours(self) -> set[tuple[str, str]]:
+        # A run that was killed while its files were moved has not moved its record.
+        return {*_recorded(self.directory), *_recorded(self.directory / UNFINISHED)}
+
+    def _is_ours(self, path: Path, name: str) -> bool:
+        try:
+            return not path.is_symlink() and (name, _checksum(path)) in self._ours
+        except OSError:
+            return False
+
+
+def _recorded(folder: Path) -> list[tuple[str, str]]:
+    """Names and checksums in the record of a folder."""
+    try:
+        text = (folder / RECORD).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    return [(match[2], match[1]) for match in map(_LINE.fullmatch, text.splitlines()) if match]
+
+
+def _checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,108 @@
+"""What outputs may replace: no input under any of its names, and nothing of others."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from peft_sp.errors import OutputError
+from peft_sp.io.results.protection import RECORD, Protection, file_id, files_of, refuse_input
+
+
+@pytest.fixture
+def source(tmp_path):
+    path = tmp_path / "in.faa"
+    path.write_text(">a\nMKT\n")
+    return path
+
+
+def test_an_input_is_known_under_all_its_names(source, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "hard.faa").hardlink_to(source)
+    (tmp_path / "soft.faa").symlink_to(source)
+    (tmp_path / "folder").mkdir()
+    names = ["in.faa", "hard.faa", "soft.faa", "folder/../in.faa"]
+    with source.open() as opened:
+        if Path("/proc/self/fd").is_dir():
+            names.append(f"/proc/self/fd/{opened.fileno()}")
+        for name in names:
+            for other in (source, tmp_path / "hard.faa", tmp_path / "soft.faa"):
+                with pytest.raises(OutputError, match="and would be replaced; choose another with"):
+                    refuse_input(other, files_of(name))
+    refuse_input(tmp_path / "new.faa", files_of(source))
+    (tmp_path / "copy.faa").write_bytes(source.read_bytes())
+    refuse_input(tmp_path / "copy.faa", files_of(source))
+
+
+def test_what_is_no_regular_file_is_no_input_that_could_be_lost(tmp_path):
+    assert [file_id(path) for path in (tmp_path, tmp_path / "none", "a\0b", -1, os.devnull)] == [
+        None
+    ] * 5
+
+
+def test_a_stream_that_goes_into_an_input(source):
+    with source.open("a") as stream, pytest.raises(OutputError, match="standard output: goes"):
+        refuse_input(stream, files_of(source))
+
+
+def test_files_are_ours_until_they_are_changed(tmp_path):
+    made = tmp_path / "made"
+    made.mkdir()
+    for name in ("a.txt", "b.txt"):
+        (made / name).write_text(name)
+    Protection(tmp_path).record(["a.txt", "b.txt"], made)
+    assert (made / RECORD).read_text() == "".join(
+        f"{sha256(name.encode()).hexdigest()}  {name}\n" for name in ("a.txt", "b.txt")
+    )
+    run = subprocess.run(["sha256sum", "-c", RECORD], cwd=made, check=False, capture_output=True)
+    assert run.returncode == 0
+    Protection(made, ("*.txt",)).check()
+    (made / "a.txt").write_text("A.txt")
+    with pytest.raises(OutputError, match=r"a.txt: was not written by .* changed since; choose"):
+        Protection(made, ("*.txt",)).check()
+    (made / "b.txt").unlink()
+    (made / "b.txt").symlink_to("a.txt")
+    with pytest.raises(OutputError, match=r"changed since \(nor were 1 others\); choose"):
+        Protection(made, ("*.txt",)).check()
+    Protection(made, ("*.txt",), force=True).check()
+
+
+def test_what_was_written_before_is_ours_still(tmp_path):
+    """Such as the results of another command."""
+    for number, name in enumerate(("a.txt", "b.txt", "c.txt")):
+        (tmp_path / name).write_text(name)
+        Protection(tmp_path).record([name], tmp_path)
+        Protection(tmp_path, ("?.txt",)).check()
+        assert (tmp_path / RECORD).read_text().count("\n") == number + 1
+    (tmp_path / "b.txt").unlink()
+    Protection(tmp_path).record(["a.txt"], tmp_path)
+    assert [line.split()[1] for line in (tmp_path / RECORD).read_text().splitlines()] == [
+        "a.txt",
+        "c.txt",
+    ]
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_directory_or_an_input_in_the_way_is_never_replaced(source, tmp_path, force):
+    (tmp_path / "output.json").mkdir()
+    with pytest.raises(OutputError, match=r"output.json: is a directory, where a file is"):
+        Protection(tmp_path, ("output.json",), force=force).check()
+    (tmp_path / "plots").mkdir()
+    (tmp_path / "plots" / "a.svg").hardlink_to(source)
+    message = r"plots/a.svg: is the input .*in.faa and would be replaced; .* --output_dir"
+    with pytest.raises(OutputError, match=message):
+        Protection(
+            tmp_path, ("plots/*.svg",), files_of(source), force=force, option="--output_dir"
+        ).check()
+
+
+def test_a_damaged_record_makes_nothing_ours(tmp_path):
+    (tmp_path / "a.txt").write_text("a")
+    for content in (b"\xff\xfe", b"0  a.txt\n", b""):
+        (tmp_path / RECORD).write_bytes(content)
+        with pytest.raises(OutputError, match="was not written by this program"):
+            Protection(tmp_path, ("a.txt",)).check()
