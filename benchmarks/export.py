@@ -21,6 +21,9 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import peft_sp  # noqa: F401  # before ONNX Runtime is loaded: it turns telemetry off
+
+# isort: split
 import numpy as np
 import torch
 from onnxruntime.quantization.quant_utils import QuantType

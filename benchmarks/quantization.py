@@ -24,6 +24,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import peft_sp  # noqa: F401  # before ONNX Runtime is loaded: it turns telemetry off
+
+# isort: split
 import numpy as np
 import onnx
 import predict

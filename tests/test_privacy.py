@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import PEFT_SP
-from tests.support.paths import DATA
+from tests.support.paths import DATA, ROOT
 
 pytestmark = pytest.mark.integration
 
@@ -89,3 +90,13 @@ def test_training_and_exports_stay_here(alone, good, tiny_backbone, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {
         *("good.faa", "home", "model", "exported", "out")
     }
+
+
+def test_no_file_loads_onnx_runtime_before_this_package():
+    files = [
+        f for folder in ("benchmarks", "scripts", "packs") for f in ROOT.glob(f"{folder}/*.py")
+    ]
+    pattern = re.compile(r"^(?:import|from) (onnxruntime|peft_sp)", re.MULTILINE)
+    loading = {file.name: pattern.findall(file.read_text()) for file in files}
+    loading = {name: found for name, found in loading.items() if "onnxruntime" in found}
+    assert loading and all(found[0] == "peft_sp" for found in loading.values()), loading

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -51,6 +52,28 @@ def test_the_shim_is_signalp6(good, tmp_path):
     assert peft_sp("install-shim", "--remove", folder) == (0, f"removed {shim}\n", "")
     assert not shim.exists()
     assert "is not there" in peft_sp("install-shim", "--remove", folder)[2]
+
+
+def test_the_shim_finds_what_stood_on_pythonpath_when_it_was_made(good, tmp_path):
+    """As where a cluster's modules provide packages, and the pipeline loads others."""
+    numpy = Path(importlib.util.find_spec("numpy").origin).parents[1]
+    provided = tmp_path / "provided"
+    provided.mkdir()
+    for entry in [*numpy.iterdir(), *OURS.parent.iterdir()]:
+        if not entry.name.endswith(".pth"):
+            (provided / entry.name).symlink_to(entry)
+    bare = tmp_path / "bare"
+    venv.create(bare, symlinks=True)
+    python = bare / "bin" / "python"
+    command = [python, "-m", "peft_sp.cli.main", "install-shim", bare / "bin"]
+    env = {**os.environ, "PYTHONPATH": str(provided)}
+    subprocess.run(command, check=True, capture_output=True, env=env)
+    plant(tmp_path)
+    command = [bare / "bin" / "signalp6", "-ff", good.name, "-od", "out"]
+    run = subprocess.run(
+        command, capture_output=True, check=False, cwd=tmp_path, env=foreign(tmp_path)
+    )
+    assert (run.returncode, run.stderr) == (0, b"")
 
 
 def test_the_shim_calls_itself_signalp6(tmp_path):

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from peft_sp.errors import ModelError, OptionError, PeftSpError
 from peft_sp.inference.loading import load
+from peft_sp.io.registry import hub
 from peft_sp.io.registry.lookup import bundled
+from peft_sp.io.registry.model_config import ModelConfig
 
 WINDOW = "MKKTAIAIAVALAGFATVAQAAPKDNTWYTGAKLGWSQYHDTGFINNN"
 
@@ -62,3 +65,23 @@ def test_a_model_that_computes_no_numbers_predicts_nothing(name, value, tmp_path
     with pytest.raises(ModelError, match=f"model '{folder}' .*; get the model again") as caught:
         list(load(folder).predict([("a", WINDOW)]))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.integration
+def test_members_are_directories_whatever_their_names(tmp_path, monkeypatch):
+    """Not models of that name, and nothing that the hub is asked for."""
+
+    def asked(name):
+        raise AssertionError(f"the hub was asked for {name}")
+
+    monkeypatch.setattr(hub, "_library", asked)
+    monkeypatch.chdir(tmp_path)
+    fast = bundled()["fast"]
+    for name in ("m0@main", "fast"):
+        shutil.copytree(fast, tmp_path / "both" / name)
+    one = ModelConfig.read(fast)
+    replace(one, name="both", members=("m0@main", "fast")).write(tmp_path / "both")
+    assert len(load("both", threads=1).backend.members) == 2
+    shutil.rmtree(tmp_path / "both" / "fast")
+    with pytest.raises(PeftSpError, match="both/fast"):
+        load("both", threads=1)

@@ -14,6 +14,7 @@ import pytest
 from peft_sp.errors import MissingExtraError, OutputError
 from peft_sp.io.child import Child, Children
 from tests.support.paths import ROOT
+from tests.support.processes import runs
 
 CUCKOO = "import os\nos.write(2, b'cuckoo')\n"
 
@@ -85,16 +86,9 @@ def test_children_end_with_a_parent_that_is_killed_even_during_a_call():
         assert parent.stdout is not None
         pids = [int(pid) for pid in parent.stdout.readline().split()]
         time.sleep(1)  # they are asleep in their calls now
-        assert len(pids) == 2 and all(_runs(pid) for pid in pids)
+        assert len(pids) == 2 and all(runs(pid) for pid in pids)
         parent.kill()
     deadline = time.monotonic() + 30
-    while any(map(_runs, pids)) and time.monotonic() < deadline:
+    while any(map(runs, pids)) and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert not any(map(_runs, pids))
-
-
-def _runs(pid: int) -> bool:
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return False
+    assert not any(map(runs, pids))

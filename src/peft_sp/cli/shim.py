@@ -17,6 +17,7 @@ from peft_sp.cli.signalp6 import NAME
 from peft_sp.cli.terminal import console
 from peft_sp.errors import OptionError, OutputError
 from peft_sp.io.atomic import EXECUTABLE, PLAIN, write_bytes
+from peft_sp.io.child import safe_path
 
 MARK = "# made by peft-sp install-shim"
 """The second line of a file that is ours."""
@@ -114,11 +115,16 @@ def install_shim(
 def _code() -> str:
     """What Python runs, isolated (-I) from the folder and the settings of a pipeline.
 
-    This package is found where it is now, however it was: an isolated Python looks neither into
-    PYTHONPATH nor among a user's own packages.
+    This package, and what it needs, are found where they are now, however they were: an isolated
+    Python looks neither into PYTHONPATH nor among a user's own packages.
     """
-    root = ascii(str(Path(__file__).parents[2]))
-    find = f"import sys; {root} in sys.path or sys.path.insert(0, {root})"
+    root = str(Path(__file__).parents[2])
+    pythons_own = (sys.prefix, sys.base_prefix)  # it knows these, also after an update
+    others = [p for p in safe_path() if not any(map(Path(p).is_relative_to, pythons_own))]
+    find = (
+        f"import sys; {root!a} in sys.path or sys.path.insert(0, {root!a}); "
+        f"sys.path += [p for p in {others!a} if p not in sys.path]"
+    )
     return f"{find}; sys.argv[0] = '{NAME}'; from peft_sp.cli.main import main; main()"
 
 

@@ -39,7 +39,7 @@ class Child:
     """
 
     def __init__(self) -> None:
-        code = f"import sys; sys.path[:] = {_safe_path()!r}; "
+        code = f"import sys; sys.path[:] = {safe_path()!r}; "
         code += "from peft_sp.io.child import serve; serve()"
         utf8 = f"utf8={sys.flags.utf8_mode}"  # names of files mean the same in both
         try:
@@ -188,7 +188,7 @@ def _receive(stream: Any) -> Any:
     return pickle.loads(content)  # noqa: S301  of this program's own process
 
 
-def _safe_path() -> list[str]:
+def safe_path() -> list[str]:
     """Where modules are found here, without the current directory."""
     path = [entry for entry in sys.path if Path(entry).is_absolute() and not _is_current(entry)]
     return path if _ROOT in path else [*path, _ROOT]

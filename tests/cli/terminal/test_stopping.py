@@ -1,12 +1,17 @@
-"""Signals: the first ends a command, further ones change nothing."""
+"""Signals: the first ends a command, further ones change nothing, and nobody is left behind."""
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
+
+from tests.support.processes import runs
 
 START = """
 import os, signal, sys
@@ -61,3 +66,49 @@ def test_a_program_under_nohup_stays_deaf_to_hang_ups():
         "os.kill(os.getpid(), signal.SIGHUP)\nprint('heard nothing')"
     )
     assert run(code) == (0, "heard nothing\n", "")
+
+
+# A run that draws pictures in several processes ------------------------------------------------
+
+DRAW = (sys.executable, "-P", "-m", "peft_sp.cli.main", "predict")
+OPTIONS = ("-o", "out", "--plots", "png", "--threads", "2")
+
+
+@pytest.mark.integration
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="this system shows no processes")
+@pytest.mark.parametrize("kill", [False, True], ids=["two interrupts", "a kill"])
+def test_pictures_are_drawn_by_nobody_once_a_run_has_ended(kill, ecoli, tmp_path):
+    pytest.importorskip("matplotlib")
+    # Traps: a child that looks for modules in the current directory would run them.
+    for name in ("pickle", "selectors", "queue", "numpy", "matplotlib"):
+        (tmp_path / f"{name}.py").write_text(f"raise SystemExit('not {name}')\n")
+    with subprocess.Popen(
+        [*DRAW, str(ecoli), *OPTIONS], cwd=tmp_path, stderr=subprocess.PIPE, start_new_session=True
+    ) as process:
+        drawing: list[int] = []
+        deadline = time.monotonic() + 120
+        while len(drawing) < 2 and time.monotonic() < deadline and process.poll() is None:
+            drawing = sorted({*drawing, *_children(process.pid)})
+            time.sleep(0.01)
+        for number in [signal.SIGKILL] if kill else [signal.SIGINT, signal.SIGINT]:
+            os.killpg(process.pid, number)  # as a terminal does
+        _, errors = process.communicate(timeout=60)
+    assert len(drawing) == 2, errors
+    assert process.returncode == (-signal.SIGKILL if kill else 128 + signal.SIGINT)
+    if not kill:
+        assert errors.startswith(b"peft-sp: stopped; ") and errors.count(b"\n") == 1
+    deadline = time.monotonic() + 30
+    while any(map(runs, drawing)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not any(map(runs, drawing))
+
+
+def _children(pid: int) -> set[int]:
+    """Processes that any thread of a process has started."""
+    found: set[int] = set()
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            found.update(map(int, task.read_text().split()))
+        except OSError:  # the thread has ended
+            continue
+    return found

@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from transformers import Trainer, TrainingArguments
 
 from peft_sp.inference.backends import TorchBackend
+from peft_sp.inference.processors import limit_torch
 from peft_sp.io.labelled import LabelledProtein
 from peft_sp.io.registry.accuracy import SUMMARY_METRICS
 from peft_sp.network.activation_cache import cache_untouched_layers
@@ -87,6 +88,7 @@ def train(
     OutputError where `directory` belongs to another recipe or is in use.
     """
     _quieten()
+    limit_torch()
     refuse_other_run(Path(directory), recipe, split.inputs.data_sha256)
     seed_everything(recipe.seed)
     model = build_model(recipe, split.inputs.backbones)
