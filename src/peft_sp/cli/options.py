@@ -51,7 +51,9 @@ OrganismChoice = Annotated[
     ),
 ]
 Model = Annotated[str, typer.Option("--model", "-m", help="A model's name, directory or hub id.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="Threads of the network; default: all.")]
+Threads = Annotated[
+    int | None, typer.Option(min=1, help="Threads; default: all that the process may use.")
+]
 BatchSize = Annotated[
     int | None, typer.Option(min=1, help="Windows a batch; default: what suits the model.")
 ]

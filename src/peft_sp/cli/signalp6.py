@@ -66,7 +66,7 @@ def parser(name: str = f"peft-sp {NAME}") -> ArgumentParser:
     _add_names(made)
     help_text = "Windows a batch; default: what suits the model."
     add("--bsize", "-bs", "-batch", type=_positive, metavar="N", help=help_text)
-    help_text = "Threads; default: all."
+    help_text = "Threads; default: all that the process may use."
     add("--torch_num_threads", "-tt", type=_positive, metavar="N", help=help_text)
     help_text = "Accepted and not needed: one process writes."
     add("--write_procs", "-wp", type=int, metavar="N", help=help_text)

@@ -87,8 +87,7 @@ def train(
     Raises InputError for unusable data, RecipeError or ModelError for an impossible network,
     OutputError where `directory` belongs to another recipe or is in use.
     """
-    _quieten()
-    limit_torch()
+    _set_libraries_up()
     refuse_other_run(Path(directory), recipe, split.inputs.data_sha256)
     seed_everything(recipe.seed)
     model = build_model(recipe, split.inputs.backbones)
@@ -130,8 +129,9 @@ def train(
     )
 
 
-def _quieten() -> None:
-    """Have the libraries leave to our own reports what is shown of a run."""
+def _set_libraries_up() -> None:
+    """Have them take the processors that they may, and leave to us what is shown of a run."""
+    limit_torch()
     transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     logging.getLogger("accelerate").setLevel(logging.ERROR)
