@@ -44,6 +44,55 @@ def test_from_labels_to_predictions(tmp_path, labelled_file, labelled, ecoli):
     assert len(rows(tmp_path / "out" / "predictions.tsv")) == 300
 
 
+def test_the_printed_command_repeats_the_run(tmp_path, labelled_file):
+    """From the card alone, in the directory of the data: the same recipe, and the same network."""
+    data = tmp_path / "my data.fasta"
+    data.write_bytes(labelled_file.read_bytes())
+    changes = [
+        *("--set", f"data={data}", "--set", "partitions.train=[1]", "--set", "partitions.test=0"),
+        *("--set", "student.width=16", "--set", "student.hidden=8", "--set", "seed=3"),
+        *("--set", "optimisation.epochs=1", "--set", "optimisation.batch_size=16"),
+    ]
+    code, _, errors = peft_sp("train", "small", "-o", tmp_path / "model", *changes)
+    assert code == 0, errors
+    assert "training: step " in errors and "epoch 1.00 of 1" in errors
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert "(learning_curves.svg)" in card and (tmp_path / "model/learning_curves.svg").exists()
+    printed = card.split("```sh\n")[1].split("\n```")[0]
+    script = f"{sys.executable} -m peft_sp.cli.main {printed.removeprefix('peft-sp ')}"
+    subprocess.run(script, shell=True, cwd=tmp_path, check=True, capture_output=True)
+    first, again = (
+        json.loads((tmp_path / name / "config.json").read_text())
+        for name in ("model", "small-again")
+    )
+    made, remade = first["made"], again["made"]
+    for key in ("recipe", "partitions", "data_sha256", "command", "commit", "device"):
+        assert made[key] == remade[key], key
+    assert first["metrics"] == again["metrics"]
+    assert made["command"] == printed and made["world_size"] == 1 and made["duration"] > 0
+    history = json.loads((tmp_path / "model" / "history.json").read_text())
+    assert history["training"]["step"][-1] == len(history["training"]["step"])
+    assert history["training"]["loss"][-1] < history["training"]["loss"][0]
+
+
+@pytest.mark.parametrize(
+    ("command", "changes", "problem"),
+    [
+        ("train", ["backbone=nosuch"], "backbone 'nosuch' is no directory"),
+        ("crossval", ["data=nosuch.fasta"], "no such file"),
+        ("crossval", ["tuning.layers=7", "backbone={tiny}"], "tuning.layers is 7"),
+    ],
+)
+def test_a_failed_start_leaves_nothing_behind(
+    tmp_path, labelled_file, tiny_backbone, command, changes, problem
+):
+    given = [f"data={labelled_file}", *(change.format(tiny=tiny_backbone) for change in changes)]
+    sets = [word for change in given for word in ("--set", change)]
+    code, _, errors = peft_sp(command, "lora-8M", "-o", tmp_path / "model", *sets)
+    assert code == 2 and problem in errors, errors
+    assert not list(tmp_path.iterdir())
+
+
 def test_mistakes_are_one_line(tmp_path, labelled_file):
     recipe = tmp_path / "bad.toml"
     recipe.write_text('name = "bad"\ndata = "x"\nspeed = 1\n[student]\nwidht = 3\n')

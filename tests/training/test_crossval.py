@@ -130,8 +130,9 @@ def test_the_published_protocol(labelled, labelled_file, tmp_path):
 def test_the_report_stands_on_its_own(labelled_file, tmp_path):
     crossvalidate(recipe_of(labelled_file), tmp_path)
     text = (tmp_path / "report.md").read_text()
-    for heading in ("Pooled out-of-fold", "Beside the published", "posterior and Viterbi"):
+    for heading in ("Pooled out-of-fold", "Means over the models", "posterior and Viterbi"):
         assert heading in text
+    assert "SignalP" not in text, "a sample is other data than what the published figures are of"
     for line in text.splitlines():
         if line.startswith("!["):
             assert (tmp_path / line.split("(")[-1].rstrip(")")).stat().st_size > 1000

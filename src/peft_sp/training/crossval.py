@@ -41,6 +41,7 @@ from peft_sp.training.evaluation.evaluate import (
 )
 from peft_sp.training.evaluation.figures import draw
 from peft_sp.training.evaluation.metrics import Outcomes, Scores, score
+from peft_sp.training.evaluation.published import is_comparable
 from peft_sp.training.evaluation.regions import region_lengths
 from peft_sp.training.evaluation.report import mean_over_models, report
 from peft_sp.training.fitting.progress import Progress
@@ -255,6 +256,7 @@ def _conclude(
             region_lengths(outcomes.type, together.lengths),
             before,
             after,
+            published=is_comparable(given),
         )
     except MissingExtraError:
         names = []

@@ -43,6 +43,7 @@ from peft_sp.training.evaluation.model_card import (
     table,
     teachers_text,
 )
+from peft_sp.training.evaluation.published import SIGNALP6_NAME, is_comparable
 from peft_sp.training.fitting.history import CURVES, HISTORY
 from peft_sp.training.fitting.progress import Progress
 from peft_sp.training.fitting.provenance import commit
@@ -306,6 +307,7 @@ def _card(
     pictures: Sequence[str],
 ) -> str:
     parts, inputs = split.partitions, split.inputs
+    known = f"{SIGNALP6_NAME}; " if is_comparable(inputs.hashes) else ""
     seeds = f"seed {recipe.seed}"
     if recipe.members > 1:
         seeds = f"{recipe.members} networks that predict together"
@@ -316,7 +318,7 @@ def _card(
         (
             "Training",
             f"Partitions {', '.join(map(str, parts.train))} of `{Path(inputs.data).name}` "
-            f"(SHA-256 {inputs.data_sha256[:16]}...), {seeds}; the whole recipe is in "
+            f"({known}SHA-256 {inputs.data_sha256[:16]}...), {seeds}; the whole recipe is in "
             f"`config.json`. {how(made)} To train it again, where the files are that it names:\n\n"
             f"```sh\n{made.command}\n```",
         )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 import re
 
+import peft
 import pytest
 import torch
 
 from peft_sp.biology.alphabet import encode
+from peft_sp.network.backbone import Backbone, load_encoder, token_ids
 from peft_sp.network.tuning import IA3
-from peft_sp.network.tuning.wrapping import modules_of_layers
+from peft_sp.network.tuning.wrapping import modules_of_layers, wrap
 from tests.support.networks import LORAS, model_of, name_of, perturb
 
 RESIDUES = torch.from_numpy(encode(["MKKTAIAIAVALAGFATVAQA", "MSTN", "M", "MKRXBZUOW" * 7]))
@@ -37,3 +39,20 @@ def test_modules_are_those_of_the_layers_and_no_others():
     assert [name for name in names if pattern.fullmatch(name)] == [
         f"encoder.layer.{n}.attention.self.{part}" for n in (1, 2) for part in ("query", "key")
     ]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        peft.PrefixTuningConfig(num_virtual_tokens=4),
+        peft.PromptTuningConfig(num_virtual_tokens=4),
+        peft.PromptEncoderConfig(num_virtual_tokens=4),
+    ],
+    ids=lambda config: type(config).__name__,
+)
+def test_prompt_learning_of_peft_is_refused_for_it_would_do_nothing(tiny_backbone, config):
+    backbone = Backbone(load_encoder(tiny_backbone), token_ids(tiny_backbone))
+    name = type(config).__name__
+    with pytest.raises(ValueError, match=f'{name} of peft has no effect .* method = "prompt"'):
+        wrap(backbone, config)
+    assert backbone.encoder is backbone.esm, "and nothing was wrapped"

@@ -30,7 +30,7 @@ def outcomes(size=300, organisms=ORGANISM_GROUPS, types=6):
     )
 
 
-def drawn(directory, found, resamples=50):
+def drawn(directory, found, resamples=50, **options):
     generator = np.random.default_rng(1)
     regions = {
         name: {"n": generator.poisson(6, 30), "h": generator.poisson(11, 30)}
@@ -40,7 +40,7 @@ def drawn(directory, found, resamples=50):
     }
     before = reliability(found.probabilities, found.true_type)
     after = reliability(temper(found.probabilities, 1.5), found.true_type)
-    names = draw(directory, found, score(found, resamples), regions, before, after)
+    names = draw(directory, found, score(found, resamples), regions, before, after, **options)
     assert sorted(names) == sorted(path.name for path in directory.iterdir())
     return {name: (directory / name).read_bytes() for name in names}
 
@@ -112,3 +112,12 @@ def test_a_directory_that_is_not_there(tmp_path):
     pytest.importorskip("matplotlib")
     with pytest.raises(OutputError, match="cannot be written"):
         drawn(tmp_path / "none", outcomes(20))
+
+
+def test_published_figures_are_drawn_where_asked_for_alone(tmp_path):
+    for name in ("ours", "both"):
+        (tmp_path / name).mkdir()
+    ours = drawn(tmp_path / "ours", outcomes())
+    both = drawn(tmp_path / "both", outcomes(), published=True)
+    changed = [name for name in ALL if ours[name] != both[name]]
+    assert changed == ["classes.png", "cleavage.png"]

@@ -1,6 +1,20 @@
+import json
+
+import pytest
+
 from peft_sp.io.registry.accuracy import Figures
-from peft_sp.training.evaluation.report import mean_over_models
+from peft_sp.training.evaluation.model_card import cross_validated
+from peft_sp.training.evaluation.report import mean_over_models, report
 from tests.support.figures import figures
+from tests.support.paths import ROOT
+
+FOREIGN = {"data_sha256": "0" * 64, "backbone_sha256": None}
+
+
+@pytest.fixture(scope="module")
+def measured():
+    """A finished cross-validation on SignalP 6.0's data."""
+    return json.loads((ROOT / "docs/results/lora-8M/metrics.json").read_text())
 
 
 def test_means_are_over_the_models_in_which_a_figure_is_defined():
@@ -15,3 +29,23 @@ def test_means_are_over_the_models_in_which_a_figure_is_defined():
     assert first["cleavage_recall"] == {"mean": 0.2, "deviation": None, "models": 1}
     assert second["mcc2"] == {"mean": 1.0, "deviation": None, "models": 1}
     assert second["cleavage_precision"] == {"mean": None, "deviation": None, "models": 0}
+
+
+def test_published_figures_stand_beside_those_of_the_same_data(measured):
+    text = report(measured, ["classes.png"])
+    assert "| organism | type | pooled | mean over models | SignalP 6.0 | LoRA-3B |" in text
+    assert "SignalP 6.0's authors separated by homology" in text
+    assert "beside the published figures](classes.png)" in text
+
+
+@pytest.mark.parametrize("sources", [FOREIGN, {}, None])
+@pytest.mark.parametrize("protocol", ["deployed", "published"])
+def test_of_other_data_nothing_is_said_that_is_known_of_signalp6s(measured, sources, protocol):
+    foreign = {**measured, "protocol": protocol, "sources": sources}
+    foreign["recipe"] = {**measured["recipe"], "description": ""}
+    for text in (report(foreign, ["classes.png"]), cross_validated(foreign)):
+        assert "SignalP" not in text and "homology" not in text
+        assert "LoRA-3B" not in text and "published figures" not in text
+        assert "is not known here" in text
+    assert "| organism | type | pooled | mean over models |\n" in report(foreign)
+    assert "| organism | type | posterior | Viterbi |\n" in report(foreign)

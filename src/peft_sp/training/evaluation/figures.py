@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 RegionLengths = Mapping[str, Mapping[str, NDArray[np.int64]]]
 """Residues of each window's regions "n", "h" and "c", by type: see `regions.region_lengths`."""
 
+_MARKED = (
+    (SIGNALP6_MCC2, "o", VERMILION, "SignalP 6.0"),
+    (LORA_3B_MCC2, "D", GREEN, "LoRA, ESM-2 3B"),
+)
+"""Published MCC2 of each class with marker, colour and name."""
 _DPI = 150
 _WIDTH = 8.0
 _STYLE = {
@@ -53,11 +58,15 @@ def draw(  # noqa: PLR0917 - what a cross-validation has, in the order it comes 
     regions: RegionLengths,
     before: Reliability,
     after: Reliability,
+    *,
+    published: bool = False,
 ) -> list[str]:
     """Draw a cross-validation into an existing directory; the names of the files written.
 
     outcomes of one protein or more, their scores, region lengths as predicted, and reliability
-    before and after temperature scaling. A picture without anything to show is left out.
+    before and after temperature scaling. published: the proteins are those of the published
+    figures, which are drawn beside ours (see `published.is_comparable`). A picture without
+    anything to show is left out.
 
     Raises MissingExtraError without matplotlib, OutputError where a file cannot be written.
     """
@@ -68,8 +77,8 @@ def draw(  # noqa: PLR0917 - what a cross-validation has, in the order it comes 
     big = [c for c in scores.classes if (c.organism, c.type) in BIG_CLASSES]
     with style.context(["default", _STYLE]):
         pictures = {
-            "classes.png": _classes(scores) if scores.classes else None,
-            "cleavage.png": _cleavage(scores) if big else None,
+            "classes.png": _classes(scores, published) if scores.classes else None,
+            "cleavage.png": _cleavage(scores, published) if big else None,
             "reliability.png": _reliability(before, after),
             "confusion.png": _confusion(outcomes),
             "regions.png": _regions(regions) if regions else None,
@@ -100,7 +109,7 @@ def _group(organism: str) -> str:
     return f"Gram-{organism.lower()}" if gram else organism.capitalize()
 
 
-def _classes(scores: Scores) -> Figure:
+def _classes(scores: Scores, published: bool) -> Figure:
     """MCC2 per class as bars with intervals, the published figures as markers."""
     groups = [
         (organism, found)
@@ -118,11 +127,8 @@ def _classes(scores: Scores) -> Figure:
         panel.barh(rows, [c.mcc2 for c in found], height=0.62, color=SKY, label="this recipe")
         for row, c in zip(rows, found, strict=True):
             panel.plot(c.mcc2_interval, (row, row), color="black", linewidth=1.1)
-        for published, marker, colour, name in (
-            (SIGNALP6_MCC2, "o", VERMILION, "SignalP 6.0"),
-            (LORA_3B_MCC2, "D", GREEN, "LoRA, ESM-2 3B"),
-        ):
-            points = [published.get((c.organism, c.type), np.nan) for c in found]
+        for theirs, marker, colour, name in _MARKED if published else ():
+            points = [theirs.get((c.organism, c.type), np.nan) for c in found]
             # The two stand one above the other, so that equal figures hide none of them.
             at = rows + (-0.16 if marker == "o" else 0.16)
             look = {"markersize": 5, "markeredgecolor": "white", "markeredgewidth": 0.6}
@@ -138,15 +144,16 @@ def _classes(scores: Scores) -> Figure:
     interval = "; line: 95 % bootstrap interval" if intervals else ""
     panels[-1].set_xlabel(
         f"MCC2 (type against all others of the organism group){interval}\n"
-        f"mean over classes ({sum(sizes)}): {scores.mean_mcc2:.3f}{spread}\n"
-        "published: means over six models; this recipe: all folds' predictions in one table"
+        f"mean over classes ({sum(sizes)}): {scores.mean_mcc2:.3f}{spread}"
+        + ("\npublished: means over six models; this recipe: all folds' predictions in one table")
+        * published
     )
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles[::-1], labels[::-1], loc="outside upper center", ncols=3)
     return figure
 
 
-def _cleavage(scores: Scores) -> Figure:
+def _cleavage(scores: Scores, published: bool) -> Figure:
     """Recall and precision of cleavage sites against tolerance, one panel a big class."""
     classes = {(c.organism, c.type): c for c in scores.classes}
     shown = [classes[key] for key in BIG_CLASSES if key in classes]
@@ -158,15 +165,17 @@ def _cleavage(scores: Scores) -> Figure:
     panels = panels.ravel()
     lines = (("recall", "o", BLUE, "-"), ("precision", "s", VERMILION, "--"))
     points = [x for c in shown for x in (*c.cleavage_recall, *c.cleavage_precision)]
-    published = {key: SIGNALP6_CLEAVAGE[key] for key in BIG_CLASSES if key in classes}
-    points += [x for pair in published.values() for x in pair]
+    known = {key: SIGNALP6_CLEAVAGE[key] for key in BIG_CLASSES if key in classes and published}
+    points += [x for pair in known.values() for x in pair]
     bottom = max(0.0, np.floor(float(np.nanmin(points)) * 10 - 0.3) / 10)
     for panel, c in zip(panels, shown, strict=False):
         measured = (c.cleavage_recall, c.cleavage_precision)
         for (name, marker, colour, dash), own, theirs in zip(
-            lines, measured, published[c.organism, c.type], strict=True
+            lines, measured, known.get((c.organism, c.type), (None, None)), strict=True
         ):
             panel.plot(TOLERANCES, own, marker + dash, color=colour, markersize=5, label=name)
+            if theirs is None:
+                continue
             # Left of tolerance 0, where the point would lie on ours.
             at = -0.25 if name == "recall" else -0.4
             look = {"markersize": 6, "markerfacecolor": "none", "clip_on": False}
@@ -178,9 +187,8 @@ def _cleavage(scores: Scores) -> Figure:
         panel.grid(axis="y")
     for panel in panels[len(shown) :]:
         panel.set_axis_off()
-    figure.supxlabel(
-        "cleavage sites: tolerance (residues); SignalP 6.0 as published, at tolerance 0", fontsize=9
-    )
+    theirs_at = "; SignalP 6.0 as published, at tolerance 0" if published else ""
+    figure.supxlabel(f"cleavage sites: tolerance (residues){theirs_at}", fontsize=9)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
     return figure
 

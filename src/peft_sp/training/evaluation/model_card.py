@@ -16,6 +16,7 @@ from peft_sp.io.registry.accuracy import (
 )
 from peft_sp.io.registry.model_config import Made, Teacher
 from peft_sp.training.evaluation.markdown import markdown_table
+from peft_sp.training.evaluation.published import is_comparable
 
 
 def table(figures: Figures) -> str:
@@ -44,27 +45,42 @@ def table(figures: Figures) -> str:
 
 _RESTRICTED = (MEAN_MCC2, BIG_CLASSES_MCC2)
 _PROTOCOLS = {
-    "deployed": "each protein predicted by a model that learned from the other partitions, which "
-    "SignalP 6.0's authors separated by homology (nominally at most 30 % identity). Windows that "
-    "are identical to a tested one were left out of training; near-identical ones, of which a "
-    "few stand in two partitions, were not. All folds in one table.",
-    "published": "each protein predicted by two models that learned from one other partition "
-    "(SignalP 6.0's authors separated them by homology, nominally at most 30 % identity), the "
-    "third being the one by which the epoch was chosen. Windows that are identical to a tested or "
-    "validating one were left out of training. All six models' predictions in one table, "
-    "without intervals, since each protein stands there twice.",
+    "deployed": "each protein predicted by a model that learned from the other partitions{apart}. "
+    "Windows that are identical to a tested one were left out of training; near-identical "
+    "ones{few} were not. All folds in one table.",
+    "published": "each protein predicted by two models that learned from one other partition"
+    "{apart}, the third being the one by which the epoch was chosen. Windows that are identical to "
+    "a tested or validating one were left out of training. All six models' predictions in one "
+    "table, without intervals, since each protein stands there twice.",
 }
+_APART = {
+    "deployed": ", which SignalP 6.0's authors separated by homology (nominally at most 30 % "
+    "identity)",
+    "published": " (SignalP 6.0's authors separated them by homology, nominally at most 30 % "
+    "identity)",
+}
+"""What is known of the partitions of SignalP 6.0's data, and of no other."""
+
+
+def _protocol(measured: dict[str, Any]) -> str:
+    """How a cross-validation was made, with what is known of its data."""
+    name = measured["protocol"]
+    known = is_comparable(measured.get("sources"))
+    few = ", of which a few stand in two partitions," if known else ""
+    text = _PROTOCOLS[name].format(apart=_APART[name] if known else "", few=few)
+    unknown = " How alike proteins of different partitions are is not known here."
+    return text if known else text + unknown
 
 
 def cross_validated(measured: dict[str, Any]) -> str:
     """What a card says of a cross-validation, from its figures file."""
-    protocol = measured["protocol"]
     pooled, restricted = (
         Figures.of(measured.get(key, {}), key) for key in ("pooled", "restricted")
     )
     shown = (f"{metric.title} {as_text(metric.value(restricted))}" for metric in _RESTRICTED)
     lines = [
-        f"Cross-validated with the same recipe, protocol '{protocol}': {_PROTOCOLS[protocol]}",
+        f"Cross-validated with the same recipe, protocol '{measured['protocol']}': "
+        f"{_protocol(measured)}",
         "",
         table(pooled),
         "",

@@ -9,6 +9,24 @@ from the third. A figure of predictions pooled over folds is near to such a mean
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+SIGNALP6_DATA = "d0e286e96165fad5d86f0b7dfadd9eaf084b0f3668a796062851b2988b1b3943"
+"""SHA-256 of the labelled proteins that the figures here are of, SignalP 6.0's training set as it
+is published (`train_set.fasta`). Of no other data is anything said that is known of these."""
+
+SIGNALP6_NAME = "SignalP 6.0's training set, Teufel et al. 2022"
+
+
+def is_comparable(sources: Mapping[str, Any] | None) -> bool:
+    """Whether figures were measured on the data of the published ones.
+
+    sources: of a cross-validation, as `metrics.json` has them; None where it does not say.
+    """
+    return sources is not None and sources.get("data_sha256") == SIGNALP6_DATA
+
+
 SIGNALP6_MCC2 = {
     ("EUKARYA", "SP"): 0.958,
     ("POSITIVE", "SP"): 0.770,

@@ -26,10 +26,16 @@ from peft_sp.training.evaluation.published import (
     MEAN_MCC2,
     SIGNALP6_CLEAVAGE,
     SIGNALP6_MCC2,
+    is_comparable,
 )
 
+_PUBLISHED = {
+    "SignalP 6.0": (SIGNALP6_MCC2, MEAN_MCC2["SignalP 6.0"]),
+    "LoRA-3B": (LORA_3B_MCC2, MEAN_MCC2["LoRA"]),
+}
+"""Published MCC2 of each class, and its mean, by the column that it stands in."""
 _CAPTIONS = {
-    "classes": "MCC2 per class, beside the published figures",
+    "classes": "MCC2 per class",
     "cleavage": "cleavage sites against tolerance, five big classes",
     "reliability": "how often a probability is right",
     "confusion": "annotated against predicted type",
@@ -73,7 +79,7 @@ def mean_over_models(folds: Mapping[str, Figures]) -> dict[str, Any]:
 
 def report(content: dict[str, Any], pictures: Sequence[str] = ()) -> str:
     """The figures of a cross-validation as Markdown."""
-    models = content["folds"]
+    models, known = content["folds"], is_comparable(content.get("sources"))
     parameters = content["parameters"]
     share = parameters["trained"] / parameters["all"]
     # Each protein twice gives none, see `crossval`.
@@ -95,8 +101,8 @@ def report(content: dict[str, Any], pictures: Sequence[str] = ()) -> str:
         "",
         cross_validated(content),
         "",
-        *[f"![{_caption(name)}]({name})\n" for name in pictures],
-        "## Beside the published figures",
+        *[f"![{_caption(name, known)}]({name})\n" for name in pictures],
+        "## Beside the published figures" if known else "## Means over the models",
         "",
         *_beside(content),
         "",
@@ -136,26 +142,30 @@ def _fold_by_fold(content: dict[str, Any]) -> list[str]:
 
 
 def _beside(content: dict[str, Any]) -> list[str]:
-    """MCC2 per class: ours pooled and as a mean over models, SignalP 6.0's and LoRA-3B's."""
+    """MCC2 per class, pooled and as a mean over models, and as published of the same data."""
     figures = Figures.of(content["pooled"], "pooled")
     pooled = {(c.organism, c.type): c.mcc2 for c in figures.classes}
     means = content["mean_over_models"]
+    published = _PUBLISHED if is_comparable(content.get("sources")) else {}
     rows = []
     for c in means["classes"]:
         key = (c["organism"], c["type"])
-        published = as_text(SIGNALP6_MCC2.get(key)), as_text(LORA_3B_MCC2.get(key))
-        rows.append((*key, as_text(pooled.get(key)), with_deviation(c["mcc2"]), *published))
+        theirs = (as_text(classes.get(key)) for classes, _ in published.values())
+        rows.append((*key, as_text(pooled.get(key)), with_deviation(c["mcc2"]), *theirs))
     mean = f"**{as_text(figures.mean_mcc2)}**", with_deviation(means["mean_mcc2"])
-    published = as_text(MEAN_MCC2["SignalP 6.0"]), as_text(MEAN_MCC2["LoRA"])
-    rows.append(("**mean**", "", *mean, *published))
-    head = ["organism", "type", "pooled", "mean over models", "SignalP 6.0", "LoRA-3B"]
+    rows.append(("**mean**", "", *mean, *(as_text(theirs) for _, theirs in published.values())))
+    table = markdown_table(
+        ["organism", "type", "pooled", "mean over models", *published], rows, labels=2
+    )
+    if not published:
+        return ["MCC2. In brackets: standard deviation over the models.", "", *table]
     return [
         "MCC2. Published figures are means over six models that learned from one partition each; "
         "SignalP 6.0 from its article, LoRA-3B is LoRA on ESM-2 3B as its article gives it (the "
         f"results stored with its code have a mean of {LORA_3B_STORED_MEAN_MCC2}). In brackets: "
         "standard deviation over our models.",
         "",
-        *markdown_table(head, rows, labels=2),
+        *table,
     ]
 
 
@@ -165,14 +175,15 @@ def _decodings(content: dict[str, Any]) -> list[str]:
         {(c.organism, c.type): c for c in Figures.of(content[name], name).classes}
         for name in ("pooled", "viterbi")
     ]
+    known = is_comparable(content.get("sources"))
     rows = []
     for key in BIG_CLASSES:
         if any(key not in classes for classes in found):
             continue
         own = [" / ".join(as_text(m.value(c[key])) for m in CLEAVAGE_METRICS) for c in found]
         published = " / ".join(f"{share:.2f}" for share in SIGNALP6_CLEAVAGE[key])
-        rows.append((*key, *own, published))
-    head = ["organism", "type", "posterior", "Viterbi", "SignalP 6.0"]
+        rows.append((*key, *own, *([published] if known else [])))
+    head = ["organism", "type", "posterior", "Viterbi", *(["SignalP 6.0"] if known else [])]
     return [
         "Recall / precision at tolerance 0. Posterior: the most probable type, cut where its "
         "cleavage posterior is largest (what `predict` does). Viterbi: type and cut of the single "
@@ -207,5 +218,7 @@ def _order(item: tuple[tuple[str, str], Any]) -> tuple[int, int]:
     return ORGANISM_GROUPS.index(organism), TYPES.index(kind)
 
 
-def _caption(name: str) -> str:
-    return _CAPTIONS.get(name.partition(".")[0], name)
+def _caption(name: str, known: bool) -> str:
+    stem = name.partition(".")[0]
+    published = ", beside the published figures" if known and stem == "classes" else ""
+    return _CAPTIONS.get(stem, name) + published
