@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -95,6 +95,8 @@ def _add_names(made: ArgumentParser) -> None:
     help_text = "Files of each protein: table, picture."
     spellings = ("--format", "-f", "-fmt", "-format")
     add_choice(*spellings, among=signalp6.FORMATS, default="txt", help_text=help_text)
+    # SignalP 6 has no --force: these beginnings of --format are no other option's there.
+    add("--fo", "--for", dest="format", choices=signalp6.FORMATS, default=SUPPRESS, help=SUPPRESS)
     help_text = "The bundled model, or the most accurate one that is installed."
     add_choice("--mode", "-m", among=MODES, default="fast", help_text=help_text)
     help_text = "A model of this program instead of a mode's; SignalP 6's own is not read."
