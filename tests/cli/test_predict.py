@@ -19,12 +19,16 @@ from peft_sp.biology.grammar import TYPES
 from tests.support.commands import ALL_FILES, PEFT_SP, peft_sp, rows
 
 pytestmark = pytest.mark.integration
+WARNINGS_OF_ECOLI = (
+    "peft-sp: proteins with a warning: 2 (signal peptide leaves fewer than 10 residues: 1, signal "
+    "peptide may be a transmembrane anchor: 1); see the column warnings in {}/predictions.tsv\n"
+)
 
 
 def test_a_proteome_sample(ecoli, tmp_path):
     out = tmp_path / "results"
     code, output, errors = peft_sp("predict", ecoli, "-o", out)
-    assert code == 0 and errors == ""
+    assert code == 0 and errors == WARNINGS_OF_ECOLI.format(out)
     assert "300 proteins" in output and str(out) in output.replace("\n", "")
     assert {p.name for p in out.iterdir()} == ALL_FILES
     table = rows(out / "predictions.tsv")
@@ -63,7 +67,7 @@ def test_auto(tmp_path):
     code, _, errors = peft_sp("predict", path, "-o", out, "--organism", "auto")
     assert code == 0
     note = "organisms by header: eukarya 1, other 1, undecided 1 (predicted as other)"
-    assert f"peft-sp: {note}\npeft-sp: proteins with a warning: 1;" in errors
+    assert f"peft-sp: {note}\npeft-sp: proteins with a warning: 1 (" in errors
     table = rows(out / "predictions.tsv")
     assert [row["type"] == "LIPO" for row in table] == [False, True, True]
     assert [row["warnings"] for row in table][:2] == ["", ""]
@@ -81,14 +85,15 @@ def test_names_pass_whatever_the_locale(tmp_path):
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
     code, output, errors = peft_sp("predict", path, "-o", "-", env=environment)
     assert code == 0 and output.splitlines()[1].startswith("Ωé\t")
-    assert errors == "peft-sp: proteins with a warning: 1; see the column warnings\n"
+    changed = "(changed while they were read: 1)"
+    assert errors == f"peft-sp: proteins with a warning: 1 {changed}; see the column warnings\n"
 
 
 def test_ids_that_stand_twice_are_kept_apart(tmp_path):
     path, out = tmp_path / "in.faa", tmp_path / "out"
     path.write_text(">a x\nMKT\n>a x\nMKV\n>b\nMKT\n")
     code, _, errors = peft_sp("predict", path, "-o", out)
-    assert code == 0 and "proteins with a warning: 1;" in errors
+    assert code == 0 and "proteins with a warning: 1 (changed" in errors
     table = rows(out / "predictions.tsv")
     assert [(row["id"], row["warnings"]) for row in table] == [
         ("a", ""),
@@ -101,6 +106,29 @@ def test_ids_that_stand_twice_are_kept_apart(tmp_path):
     assert [line.split("\t")[0] for line in lines] == names
 
 
+def test_warnings_of_a_biologist_are_counted_in_one_line(tmp_path):
+    path, out = tmp_path / "in.faa", tmp_path / "out"
+    signal = "MKKTAIAIAVALAGFATVAQAAPKDNTWYTGAKLGWSQYHDTGFINNN"
+    path.write_text(
+        f">a OS=Homo sapiens OX=9606\n{signal}\n>b protein, partial\n{signal[1:]}\n"
+        f">c\n{signal[:25]}\n>d\n{signal}\n"
+    )
+    code, _, errors = peft_sp("predict", path, "-o", out)
+    assert code == 0 and errors.splitlines() == [
+        "peft-sp: proteins with a warning: 3 (does not begin with M: 1, of a eukaryote by its "
+        "header, predicted as other: 1, partial by its header: 1, signal peptide leaves fewer "
+        f"than 10 residues: 1); see the column warnings in {out / 'predictions.tsv'}",
+        "peft-sp: proteins of eukaryotes by their headers, predicted as other: 1 of 4; "
+        "give --organism eukarya or --organism auto",
+    ]
+    assert [row["warnings"] for row in rows(out / "predictions.tsv")] == [
+        "of a eukaryote by its header, predicted as other",
+        "does not begin with M; partial by its header",
+        "signal peptide leaves fewer than 10 residues",
+        "",
+    ]
+
+
 def test_a_threshold_calls_more_or_fewer(ecoli, tmp_path):
     called = {}
     for name, given in (("default", ()), ("low", ("0.1",)), ("high", ("0.99",))):
@@ -111,7 +139,9 @@ def test_a_threshold_calls_more_or_fewer(ecoli, tmp_path):
         called[name] = {row["id"] for row in table if row["type"] != "NO_SP"}
         if given:
             assert called[name] == {
-                row["id"] for row in table if float(row["p_signal_peptide"]) >= float(given[0])
+                row["id"]
+                for row in table
+                if float(row["signal_peptide_probability"]) >= float(given[0])
             }
             assert all(row["candidate_site"] for row in table)
     assert called["high"] < called["default"] < called["low"]
@@ -146,8 +176,9 @@ def test_a_stream_in_and_out(good):
     )
     assert (code, errors) == (0, "")
     lines = output.splitlines()
-    assert lines[0].startswith("id\ttype\tp_no_sp")
-    assert [line.split("\t")[:2] for line in lines[1:]] == [["a", "SP"], ["b", "NO_SP"]]
+    assert lines[0].startswith("id\theader\tfile\ttype\t")
+    found = [line.split("\t")[:4] for line in lines[1:]]
+    assert found == [["a", "a first", "", "SP"], ["b", "b", "", "NO_SP"]]
 
 
 def test_several_files_are_one_input(good, tmp_path):
@@ -207,7 +238,7 @@ def test_unusable_records_can_be_skipped(tmp_path):
     code, output, errors = peft_sp("predict", path, "-o", tmp_path / "out", "--skip-invalid")
     assert code == 0 and "2 proteins" in output
     assert f"skipped: {path}, line 3, record 'b': '1' at residue 2" in errors
-    assert "proteins with a warning: 1;" in errors
+    assert "proteins with a warning: 1 (changed" in errors
     table = rows(tmp_path / "out" / "predictions.tsv")
     assert [(row["id"], row["warnings"]) for row in table] == [
         ("a", ""),
@@ -303,7 +334,7 @@ def test_many_pictures(ecoli, tmp_path):
     pytest.importorskip("matplotlib")
     out = tmp_path / "out"
     code, _, errors = peft_sp("predict", ecoli, "-o", out, "--plots", "png", "--threads", "2")
-    assert (code, errors) == (0, "")
+    assert (code, errors) == (0, WARNINGS_OF_ECOLI.format(out))
     table = rows(out / "predictions.tsv")
     names = {row["id"].replace(".", "_") + ".png" for row in table}
     assert {p.name for p in (out / "plots").iterdir()} == names and len(names) == 300

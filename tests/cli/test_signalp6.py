@@ -304,6 +304,17 @@ def test_headers_that_begin_alike_are_no_cause_for_a_warning(tmp_path):
     assert run("-ff", path, "-od", tmp_path / "out", "-fmt", "none") == (0, "", "")
 
 
+def test_eukaryotes_that_are_predicted_as_other_are_counted(tmp_path):
+    path = tmp_path / "human.fasta"
+    path.write_text(f">sp|P1|X_HUMAN x OS=Homo sapiens OX=9606\n{SIGNAL}\n>y\n{SIGNAL[1:]}\n")
+    code, _, errors = run("-ff", path, "-od", tmp_path / "out", "-fmt", "none")
+    assert (code, errors) == (
+        0,
+        "peft-sp: proteins of eukaryotes by their headers, predicted as other: 1 of 2; "
+        "give --organism eukarya\n",
+    )
+
+
 @pytest.fixture(scope="module")
 def sample(ecoli, tmp_path_factory):
     """The proteome sample in both layouts, and our own table of each."""

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from peft_sp.biology.grammar import TYPES, WINDOW, grammar
+from peft_sp.biology.notes import NOT_M, OF_ANOTHER, UNDECIDED
 from peft_sp.biology.prediction import COLUMN_OF_STATE, MARGINAL_COLUMNS, Protein, Region
 from peft_sp.errors import InputError, ModelError, OptionError
-from peft_sp.inference import predictor as module
 from peft_sp.inference.cache import WindowCache
 from peft_sp.inference.decoding import CrfScores
 from peft_sp.inference.loading import load
@@ -114,7 +114,7 @@ def test_auto_goes_by_each_header(fast, proteins):
         assert prediction.probabilities == pytest.approx(expected.probabilities, abs=1e-6)
         assert prediction.organism == (organism or "other")
         assert prediction.undecided == (not organism)
-        assert prediction.notes == (() if organism else (module.UNDECIDED,))
+        assert prediction.notes == (() if organism else (UNDECIDED,))
         if organism == "eukarya":
             assert list(prediction.probabilities.values())[2:] == [0, 0, 0, 0]
 
@@ -262,7 +262,7 @@ def test_arguments_are_checked_at_the_call(fast):
             fast.predict([("a", "MKT")], batch_size=size)
     (prediction,) = fast.predict([("a", "MKT")], batch_size=np.int64(2))
     assert prediction.id == "a"
-    with pytest.raises(OptionError, match="'eukarya', 'other' or 'auto', not 'fungi'"):
+    with pytest.raises(OptionError, match="organism is 'fungi'; choose one of eukarya, other"):
         fast.predict([("a", "MKT")], organism="fungi")
     with pytest.raises(OptionError, match="on_error is 'raise', 'skip' or a function, not 'warn'"):
         fast.predict([("a", "MKT")], on_error="warn")
@@ -271,7 +271,7 @@ def test_arguments_are_checked_at_the_call(fast):
 
 
 def test_wrong_organisms_and_models(fast, tmp_path):
-    with pytest.raises(ValueError, match="'eukarya', 'other' or 'auto', not 'fungi'"):
+    with pytest.raises(ValueError, match="organism is 'fungi'; choose one of eukarya, other"):
         next(fast.predict([("a", "MKT")], organism="fungi"))
     with pytest.raises(ModelError, match="neither a directory nor one of: fast"):
         load("slow")
@@ -325,3 +325,18 @@ def test_a_threshold_is_of_the_types_that_the_organism_has(fast, proteins):
 def test_a_threshold_that_is_none(fast):
     with pytest.raises(OptionError, match="above 0 and up to 1, not 2"):
         fast.predict([("a", "MKT")], threshold=2)
+
+
+# Notes ----------------------------------------------------------------------------------------
+
+
+def test_a_prediction_says_what_speaks_against_it(fast):
+    human, coli = "sp|A|A x OS=Homo sapiens OX=9606", "b [Escherichia coli]"
+    sequence = "AKTAYIAKQRQISFVKSHFSRQLEERLG"
+    found = {
+        organism: [p.notes for p in fast.predict([(human, sequence), (coli, sequence)], organism)]
+        for organism in ("eukarya", "other", "auto")
+    }
+    assert found["auto"] == [(NOT_M,), (NOT_M,)]
+    assert found["eukarya"] == [(NOT_M,), (OF_ANOTHER["eukarya"], NOT_M)]
+    assert found["other"] == [(OF_ANOTHER["other"], NOT_M), (NOT_M,)]

@@ -118,10 +118,12 @@ def batches(windows: Sequence[str] | NDArray[np.uint8], size: int) -> Iterator[B
         yield Batch(rows, residues, lengths[rows])
 
 
-def hydropathy_peaks(codes: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def hydropathy_peaks(
+    codes: NDArray[np.uint8], stretch: int = STRETCH
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """The most hydrophobic stretch near the start of each window.
 
-    codes (N, L) -> mean hydropathy (N,) of the best `STRETCH` residues among the first
+    codes (N, L) -> mean hydropathy (N,) of the best `stretch` residues among the first
     `N_TERMINAL`, and its middle (N,), 0-based. Letters without a value, and positions behind a
     window's end, count as 0.
     """
@@ -129,9 +131,9 @@ def hydropathy_peaks(codes: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDA
     values[: len(AMINO_ACIDS)] = [KYTE_DOOLITTLE[letter] for letter in AMINO_ACIDS]
     # shape: (windows, length + 1)
     sums = values[codes[:, :N_TERMINAL]].cumsum(axis=1)
-    sums = np.pad(sums, ((0, 0), (1, max(STRETCH - codes.shape[1], 0))), mode="edge")
+    sums = np.pad(sums, ((0, 0), (1, max(stretch - codes.shape[1], 0))), mode="edge")
     sums[:, 0] = 0
-    means = (sums[:, STRETCH:] - sums[:, :-STRETCH]) / STRETCH
+    means = (sums[:, stretch:] - sums[:, :-stretch]) / stretch
     # Rounded, so that equal stretches tie whatever the order of the additions.
     first = means.round(6).argmax(axis=1)
-    return means[np.arange(len(means)), first], first + STRETCH // 2
+    return means[np.arange(len(means)), first], first + stretch // 2

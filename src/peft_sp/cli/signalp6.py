@@ -152,9 +152,10 @@ def _report(run: RunInfo, output_dir: str) -> None:
     """Notes for a terminal; pipelines get silence, unless something was changed or discarded."""
     if run.restarted:
         console.note(f"{run.restarted}; started anew")
-    if run.warnings:
+    if run.cleaned:
         first = f"; the first: {run.changed}" if run.changed else ""
-        console.note(f"proteins with a warning: {run.warnings}{first}")
+        console.note(f"proteins with a warning: {run.cleaned}{first}")
+    console.of_another_organism(run)
     if sys.stderr.isatty():
         positive = run.count - run.types.get(NO_SP, 0)
         console.note(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from typing import Literal
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from peft_sp.biology.alphabet import Batch, batches
 from peft_sp.biology.grammar import TYPES, grammar
+from peft_sp.biology.notes import notes_on
 from peft_sp.biology.organism import BY_HEADER, Organism, OrganismChoice, parse_choice
 from peft_sp.biology.prediction import (
     COLUMN_OF_STATE,
@@ -42,7 +44,6 @@ _ALTERNATIVE = 0.05
 """A less probable site is given where it has this share of the best one's probability."""
 LARGEST_SCORE = 700.0
 """Emissions and transition scores beyond it are no network's: exp(710) is infinite in float64."""
-UNDECIDED = "organism not known from the header, predicted as other"
 
 # Region number of each state, 0 for none; one more entry, so that a path's -1 reads as none.
 _REGION_NUMBER = np.array(
@@ -139,7 +140,8 @@ class Predictor:
         done = 0
         with ThreadPoolExecutor(self.backend.concurrency) as workers:
             while chunk := list(islice(proteins, self.chunk)):
-                organisms = [_organism(p) if choice == BY_HEADER else choice for p in chunk]
+                named = [organism_of(protein.header) for protein in chunk]
+                organisms = named if choice == BY_HEADER else [choice] * len(chunk)
                 keys: list[Key] = [
                     (p.window, o or Organism.OTHER) for p, o in zip(chunk, organisms, strict=True)
                 ]
@@ -153,8 +155,8 @@ class Predictor:
                     report(done + len(chunk))
                 if keep:
                     cache.add(results)
-                for protein, known, key in zip(chunk, organisms, keys, strict=True):
-                    yield _prediction(protein, results[key], known)
+                for protein, known, key, name in zip(chunk, organisms, keys, named, strict=True):
+                    yield _prediction(protein, results[key], known, name)
                 done += len(chunk)
 
     def _compute(
@@ -200,10 +202,6 @@ class Predictor:
                     "can be predicted: its weights are damaged, or its training diverged; get the "
                     "model again, or train it anew"
                 )
-
-
-def _organism(protein: Protein) -> Organism | None:
-    return organism_of(protein.header)
 
 
 def _results(decoded: Decoded, lengths: NDArray[np.int64]) -> Iterator[Result]:
@@ -271,12 +269,14 @@ def _regions(paths: NDArray[np.int8]) -> dict[int, list[Region]]:
     return regions
 
 
-def _prediction(protein: Protein, result: Result, organism: Organism | None) -> Prediction:
-    """organism: None where it is not known and the result is that of "other"."""
+def _prediction(
+    protein: Protein, result: Result, organism: Organism | None, named: Organism | None
+) -> Prediction:
+    """organism: None where it is not known and the result is that of "other"; named: there."""
     kind, probabilities, sites, regions, marginals = result
     name = TYPES[kind]
     cut = sites[0] if sites and sites[0].type == name else None
-    return Prediction(
+    made = Prediction(
         protein,
         name,
         dict(zip(TYPES, probabilities, strict=True)),
@@ -287,8 +287,9 @@ def _prediction(protein: Protein, result: Result, organism: Organism | None) -> 
         organism=organism or "other",
         undecided=organism is None,
         sites=sites,
-        notes=(UNDECIDED,) if organism is None else (),
     )
+    notes = notes_on(made, named)
+    return replace(made, notes=notes) if notes else made
 
 
 def require_threshold(threshold: float | None) -> None:

@@ -324,29 +324,31 @@ class _Outputs:
 
 
 class _Counts:
-    """Predictions by type and by organism, and how many have a warning."""
+    """Predictions by type and by organism, and those with a warning: fields of `RunInfo`."""
 
     def __init__(self) -> None:
         self.types: Counter[str] = Counter()
         self.organisms: Counter[str] = Counter()
-        self.warnings = 0
+        self.notes: Counter[str] = Counter()
+        self.warnings = self.cleaned = 0
 
     def add(self, prediction: Prediction) -> None:
         """Count a prediction."""
         self.types[prediction.type] += 1
         self.organisms["undecided" if prediction.undecided else prediction.organism] += 1
+        self.notes.update(prediction.notes)
         self.warnings += bool(prediction.warnings)
+        self.cleaned += bool(prediction.protein.warnings)
 
     def state(self) -> dict[str, Any]:
         """Everything counted, as plain data for JSON."""
-        return {"types": self.types, "organisms": self.organisms, "warnings": self.warnings}
+        return vars(self).copy()
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Count on from what `state` gave."""
-        self.types.update(state["types"])
-        self.organisms.update(state["organisms"])
-        self.warnings = state["warnings"]
+        for name, value in state.items():
+            setattr(self, name, type(getattr(self, name))(value))
 
     def added_to(self, info: RunInfo) -> RunInfo:
         """What is known of the run, with what was counted."""
-        return replace(info, types=self.types, organisms=self.organisms, warnings=self.warnings)
+        return replace(info, **vars(self))

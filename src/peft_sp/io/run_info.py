@@ -28,7 +28,8 @@ class RunInfo:
 
     After the run: types: proteins by predicted type; organisms: by "eukarya", "other" and
     "undecided" (predicted as other because the header does not decide); warnings: proteins with
-    a warning; files: names of what was written, folders with a "/".
+    a warning, of which `cleaned` were changed while they were read; notes: how many proteins have
+    each of the notes on predictions; files: names of what was written, folders with a "/".
     """
 
     tool: str
@@ -45,6 +46,8 @@ class RunInfo:
     types: Mapping[str, int] = field(default_factory=dict)
     organisms: Mapping[str, int] = field(default_factory=dict)
     warnings: int = 0
+    cleaned: int = 0
+    notes: Mapping[str, int] = field(default_factory=dict)
     files: tuple[str, ...] = ()
 
     @property

@@ -4,7 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from peft_sp.cli.terminal.console import note, notes, printable, progress_bar, report, say, screen
+from peft_sp.biology.notes import OF_ANOTHER
+from peft_sp.cli.terminal.console import (
+    note,
+    notes,
+    of_another_organism,
+    printable,
+    progress_bar,
+    report,
+    say,
+    screen,
+)
 from peft_sp.errors import InputError
 from peft_sp.inference.run import RunInfo
 
@@ -18,6 +28,8 @@ RUN = RunInfo(
     types={"SP": 1, "NO_SP": 2},
     organisms={"eukarya": 1, "undecided": 2},
     warnings=2,
+    cleaned=1,
+    notes={"does not begin with M": 2},
     files=("predictions.tsv", "output.json"),
 )
 
@@ -36,7 +48,8 @@ def test_the_notes(capsys, tmp_path):
     assert capsys.readouterr().err.splitlines() == [
         f"peft-sp: plots/ in {tmp_path} are of an earlier run",
         "peft-sp: organisms by header: eukarya 1, other 0, undecided 2 (predicted as other)",
-        f"peft-sp: proteins with a warning: 2; see the column warnings in "
+        "peft-sp: proteins with a warning: 2 (does not begin with M: 2, changed while they were "
+        "read: 1); see the column warnings in "
         f"{tmp_path / 'predictions.tsv'}",
         "peft-sp: skipped: a.faa, line 7: no letters",
         "peft-sp: records skipped: 1",
@@ -46,6 +59,18 @@ def test_the_notes(capsys, tmp_path):
 def test_nothing_to_note(capsys):
     notes(RunInfo("t", "m", "other", 1))
     assert capsys.readouterr() == ("", "")
+
+
+def test_the_option_that_helps_where_headers_name_another_organism(capsys):
+    said = []
+    for organism, named in (("other", "eukarya"), ("eukarya", "other")):
+        run = RunInfo("t", "m", organism, 9, warnings=7, notes={OF_ANOTHER[organism]: 7})
+        of_another_organism(run, " or --organism auto")
+        said.append(capsys.readouterr().err)
+        assert said[-1].endswith(f": 7 of 9; give --organism {named} or --organism auto\n")
+    assert said[0].startswith(
+        "peft-sp: proteins of eukaryotes by their headers, predicted as other"
+    )
 
 
 def test_no_bar_where_there_is_no_terminal():

@@ -43,7 +43,11 @@ def test_our_own_table():
     assert tuple(head) == COLUMNS
     assert dict(zip(head, first, strict=True)) == {
         **{"id": "p", "header": "p x y", "file": "in.faa", "type": "TATLIPO"},
-        **{"p_signal_peptide": "0.900000", "p_no_sp": "0.100000", "p_tatlipo": "0.900000"},
+        **{
+            "signal_peptide_probability": "0.900000",
+            "p_no_sp": "0.100000",
+            "p_tatlipo": "0.900000",
+        },
         **{f"p_{name}": "0.000000" for name in ("sp", "lipo", "tat", "pilin")},
         **{"cleavage_site": "27", "cleavage_probability": "0.850000", "mature_start": "28"},
         **{"n_region_start": "1", "n_region_end": "12"},
@@ -59,7 +63,7 @@ def test_our_own_table():
     }
     bare = dict(zip(head, second, strict=True))
     assert {name for name, text in bare.items() if text} == {
-        *("id", "header", "type", "length", "organism", "p_signal_peptide"),
+        *("id", "header", "type", "length", "organism", "signal_peptide_probability"),
         *(f"p_{name.lower()}" for name in TYPES),
     }
 
@@ -76,7 +80,10 @@ def test_a_candidate_below_the_threshold_is_no_signal_peptide():
     row = dict(zip(COLUMNS, file.getvalue()[:-1].split("\t"), strict=True))
     assert (row["type"], row["cleavage_site"], row["mature_start"]) == ("NO_SP", "", "")
     assert (row["candidate_type"], row["candidate_site"]) == ("SP", "21")
-    assert (row["candidate_probability"], row["p_signal_peptide"]) == ("0.250000", "0.400000")
+    assert (row["candidate_probability"], row["signal_peptide_probability"]) == (
+        "0.250000",
+        "0.400000",
+    )
     assert row["alternative_sites"] == "19:0.1000 23:0.0500"
 
 

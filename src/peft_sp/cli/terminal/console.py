@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from peft_sp.biology.grammar import TYPES
-from peft_sp.biology.organism import BY_HEADER
+from peft_sp.biology.notes import OF_ANOTHER
+from peft_sp.biology.organism import BY_HEADER, Organism
 from peft_sp.biology.prediction import MECHANISM_OF_TYPE
 from peft_sp.cli.terminal.streams import ReaderGone
 from peft_sp.errors import OutputError
@@ -137,8 +138,24 @@ def notes(run: RunInfo, directory: str = "") -> None:
         )
     if run.warnings:
         where = f" in {Path(directory, run.files[0])}" if directory else ""
-        note(f"proteins with a warning: {run.warnings}; see the column warnings{where}")
+        kinds = [f"{text}: {number:,}" for text, number in sorted(run.notes.items())]
+        kinds += [f"changed while they were read: {run.cleaned:,}"] if run.cleaned else []
+        of_them = f" ({', '.join(kinds)})" if kinds else ""
+        note(f"proteins with a warning: {run.warnings:,}{of_them}; see the column warnings{where}")
+    of_another_organism(run, " or --organism auto")
     for error in run.skipped:
         note(f"skipped: {error}")
     if run.skipped:
         note(f"records skipped: {len(run.skipped)}")
+
+
+def of_another_organism(run: RunInfo, more: str = "") -> None:
+    """Say that headers name another organism than was predicted for, and which option helps."""
+    for predicted, wording in OF_ANOTHER.items():
+        if number := run.notes.get(wording):
+            right = Organism.EUKARYA if predicted is Organism.OTHER else Organism.OTHER
+            whose = "eukaryotes" if right is Organism.EUKARYA else "bacteria or archaea"
+            note(
+                f"proteins of {whose} by their headers, predicted as {predicted}: {number:,} "
+                f"of {run.count:,}; give --organism {right}{more}"
+            )

@@ -64,7 +64,7 @@ FIELDS = (
     Field("header", str, attrgetter("protein.header")),
     Field("file", str, attrgetter("protein.file")),
     Field("type", str, attrgetter("type")),
-    Field("p_signal_peptide", float, attrgetter("signal_peptide_probability")),
+    Field("signal_peptide_probability", float, attrgetter("signal_peptide_probability")),
     *(Field(f"p_{name.lower()}", float, _probability(name)) for name in TYPES),
     Field("cleavage_site", int, attrgetter("cleavage_site"), of_cut=True),
     Field("cleavage_probability", float, attrgetter("cleavage_probability"), of_cut=True),

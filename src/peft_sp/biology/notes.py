@@ -1,0 +1,68 @@
+"""What speaks against a prediction: notes that a biologist wants to see beside it.
+
+A note has one wording, so that a run can count it. How often the note on anchors is right was
+measured (docs/guide.md, "Warnings").
+"""
+
+from __future__ import annotations
+
+import re
+
+from peft_sp.biology.alphabet import encode, hydropathy_peaks
+from peft_sp.biology.grammar import NO_SP
+from peft_sp.biology.organism import Organism
+from peft_sp.biology.prediction import Prediction
+
+UNDECIDED = "organism not known from the header, predicted as other"
+NOT_M = "does not begin with M"
+PARTIAL = "partial by its header"
+ANCHOR = "signal peptide may be a transmembrane anchor"
+LITTLE_LEFT = "signal peptide leaves fewer than 10 residues"
+OF_ANOTHER = {
+    Organism.OTHER: "of a eukaryote by its header, predicted as other",
+    Organism.EUKARYA: "of a bacterium or archaeon by its header, predicted as eukarya",
+}
+"""By the organism that was predicted for."""
+LEAST_LEFT = 10
+MEMBRANE, MEMBRANE_HYDROPATHY = 19, 1.6
+"""Residues that span a membrane, and their mean hydropathy (Kyte and Doolittle 1982)."""
+DOUBT = 0.2
+"""P(no signal peptide) from which on a signal peptide may as well be an anchor."""
+
+_WORDS = re.compile(
+    # NCBI; UniProt; TransDecoder, whose "3prime_partial" has its beginning; Prodigal
+    r"\bpartial\b(?!=)|\(Fragments?\)|5prime_partial|type:internal|start_type=Edge"
+)
+
+
+def notes_on(prediction: Prediction, named: Organism | None = None) -> tuple[str, ...]:
+    """Notes on a prediction; named: the organism that the header names, None for none."""
+    protein = prediction.protein
+    found = []
+    if prediction.undecided:
+        found.append(UNDECIDED)
+    elif named is not None and named != prediction.organism:
+        found.append(OF_ANOTHER[Organism(prediction.organism)])
+    if protein.sequence[0] != "M":
+        found.append(NOT_M)
+    if is_partial(protein.header):
+        found.append(PARTIAL)
+    if site := prediction.cleavage_site:
+        if len(protein.sequence) - site < LEAST_LEFT:
+            found.append(LITTLE_LEFT)
+        if prediction.probabilities[NO_SP] >= DOUBT and spans_a_membrane(protein.window):
+            found.append(ANCHOR)
+    return tuple(found)
+
+
+def is_partial(header: str) -> bool:
+    """Whether a header says that the beginning of the protein may be missing."""
+    # Most headers have none of these letters; looking for them is the fastest way to know.
+    likely = "artial" in header or "(Frag" in header or "type" in header
+    return likely and _WORDS.search(header) is not None
+
+
+def spans_a_membrane(window: str) -> bool:
+    """Whether a stretch near the N-terminus is hydrophobic and long enough to span a membrane."""
+    peaks, _ = hydropathy_peaks(encode([window]), MEMBRANE)
+    return bool(peaks[0] >= MEMBRANE_HYDROPATHY)
