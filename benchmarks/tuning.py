@@ -21,7 +21,7 @@ import torch
 
 from peft_sp.biology.alphabet import AMINO_ACIDS, encode
 from peft_sp.biology.grammar import WINDOW
-from peft_sp.io.recipe_files import shipped
+from peft_sp.io.recipe_files import resolve, shipped
 from peft_sp.network.backbone import Backbone
 from peft_sp.network.model import build_model
 from peft_sp.training.recipe import Recipe, read_recipe
@@ -184,7 +184,9 @@ def main() -> None:
         print(json.dumps(measure(options.one, options.backbone)))
         return
     found = {}
-    for name in sorted(name for name in shipped() if name.endswith("-8M")):
+    for name, source in sorted(shipped().items()):
+        if not name.endswith("-8M") or "tuning" not in resolve(source):
+            continue
         command = [sys.executable, __file__, "--backbone", options.backbone, "--one", name]
         run = subprocess.run(command, check=True, capture_output=True, text=True)
         found[name] = json.loads(run.stdout)

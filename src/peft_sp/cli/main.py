@@ -20,6 +20,7 @@ from peft_sp.cli import (
     export,
     models,
     predict,
+    pretrain,
     recipes,
     shim,
     signalp6,
@@ -64,6 +65,7 @@ def root(
 predict.add_to(app)
 recipes.add_to(app)
 train.add_to(app)
+pretrain.add_to(app)
 subset.add_to(app)
 tune.add_to(app)
 signalp6.add_to(app)

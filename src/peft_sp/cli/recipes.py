@@ -73,10 +73,23 @@ def recipes(
             raise typer.BadParameter("--set and --unset need the name of a recipe")
         _list()
         return
+    from peft_sp.io import recipe_files
+
+    if "windows" in recipe_files.resolve(recipe_files.find(name)):
+        console.say(_pretraining_toml(name, settings or (), unset or ()).rstrip("\n"))
+        return
     recipe = read(name, settings, unset)
     from peft_sp.training.recipe import as_toml
 
     console.say(as_toml(recipe).rstrip("\n"))
+
+
+def _pretraining_toml(name: str, settings: Sequence[str], unset: Sequence[str]) -> str:
+    try:
+        from peft_sp.training.pretraining.recipe import as_toml, read_pretraining_recipe
+    except ImportError as error:
+        raise MissingExtraError("a recipe", "train", error.name) from None
+    return as_toml(read_pretraining_recipe(name, settings, unset))
 
 
 def _list() -> None:
@@ -96,6 +109,8 @@ def _list() -> None:
 
 
 def _method_and_backbone(values: dict[str, Any]) -> tuple[str, str]:
+    if "windows" in values:
+        return "pretraining", Path(values["backbone"]).name
     if "student" in values:
         return "small network", "no backbone"
     return values["tuning"]["method"], Path(values["backbone"]).name

@@ -196,21 +196,22 @@ class Backbone(nn.Module):
     def forward(self, residues: Tensor) -> Tensor:
         """Residues (B, L) int codes, `PAD` behind the end -> (B, L, D)."""
         length = residues.shape[1]
-        inside = self._inside(residues)
         cache = self.activation_cache
         cached = None if cache is None else cache.look_up(residues)
         if cache is not None and cached is not None:
+            inside = self._inside(residues)
             hidden = self._layers(cached.to(self.precision), inside, cache.depth, self.depth)
         else:
-            hidden = self._layers(self._embedded(residues, inside), inside, 0, self.depth)
+            tokens, inside = self.tokens(residues)
+            hidden = self._layers(self._embedded(tokens, inside), inside, 0, self.depth)
         hidden = cast("Tensor", self.esm.encoder.emb_layer_norm_after(hidden))
         # Behind prompts and <cls>; the last token is <eos> or padding.
         return hidden[:, -length - 1 : -1]
 
     def lower(self, residues: Tensor, depth: int) -> Tensor:
         """Output of the first `depth` layers (B, L + 2, D), <cls> and <eos> included."""
-        inside = self._inside(residues)
-        return self._layers(self._embedded(residues, inside), inside, 0, depth)
+        tokens, inside = self.tokens(residues)
+        return self._layers(self._embedded(tokens, inside), inside, 0, depth)
 
     @staticmethod
     def _inside(residues: Tensor) -> Tensor:
@@ -218,12 +219,29 @@ class Backbone(nn.Module):
         lengths = (residues != PAD).sum(1, keepdim=True)
         return torch.arange(residues.shape[1] + 2, device=residues.device) < lengths + 2
 
-    def _embedded(self, residues: Tensor, inside: Tensor) -> Tensor:
-        """Embeddings (B, L + 2, D) of <cls>, residues and <eos>."""
+    def tokens(self, residues: Tensor) -> tuple[Tensor, Tensor]:
+        """Token ids (B, L + 2) of <cls>, residues (B, L) and <eos>; which are not padding."""
+        inside = self._inside(residues)
         body = self.lookup[residues.long()]
         edge = torch.full_like(body[:, :1], self.cls)
         tokens = torch.cat([edge, body, torch.full_like(edge, self.pad)], dim=1)
-        tokens = tokens.scatter(1, inside.sum(1, keepdim=True) - 1, self.eos)
+        return tokens.scatter(1, inside.sum(1, keepdim=True) - 1, self.eos), inside
+
+    def hidden_at(self, tokens: Tensor, inside: Tensor, chosen: Tensor) -> Tensor:
+        """The last hidden layer (K, D) at the K chosen of tokens (B, T).
+
+        inside, chosen (B, T) bool. The last layer's feed-forward block, in which no token sees
+        another, is computed for the chosen ones alone.
+        """
+        hidden = self._embedded(tokens, inside)
+        hidden = self._layers(hidden, inside, 0, self.depth - 1)
+        last: Any = self.esm.encoder.layer[-1]
+        attended = last.attention(hidden, **self._layer_arguments(hidden, inside))
+        behind = last.feed_forward_chunk(attended[chosen])
+        return cast("Tensor", self.esm.encoder.emb_layer_norm_after(behind))
+
+    def _embedded(self, tokens: Tensor, inside: Tensor) -> Tensor:
+        """Embeddings (B, T, D) of tokens (B, T)."""
         embedded: Tensor = self.esm.embeddings(input_ids=tokens, attention_mask=inside.long())
         return embedded
 

@@ -49,6 +49,7 @@ _WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
 _LARGEST_VOCABULARY = 2**16
 _SHARD = re.compile(r"[\w-][\w.-]*\.safetensors", re.ASCII)
 _NOT_ENCODER = re.compile(r"(lm_head|pooler|classifier)\.|.*(position_ids|inv_freq)$")
+_MASKED_HEAD = "lm_head."
 _LAYER = re.compile(r"encoder\.layer\.(\d+)\.")
 _CONTACTS = "contact_head."
 """A head that is part of every encoder and of no use here; not every file has it."""
@@ -105,6 +106,34 @@ def read_tensors(name: str, config: EsmConfig) -> dict[str, Tensor]:
 
     Raises ModelError unless they are exactly those of an encoder with this configuration.
     """
+    state = {k: t for k, t in _stored_tensors(name).items() if not _NOT_ENCODER.match(k)}
+    layers = {match[1] for key in state if (match := _LAYER.match(key))}
+    if len(layers) != config.num_hidden_layers:  # before a network of so many is put together
+        raise ModelError(
+            f"backbone '{name}' is not a whole ESM-2: it has {len(layers)} layers, and its "
+            f"{_CONFIG} says {config.num_hidden_layers}"
+        )
+    if wrong := wrong_tensors(config, state):
+        raise ModelError(f"backbone '{name}' is not a whole ESM-2 (tensor '{wrong[0]}')")
+    return state
+
+
+def read_masked_head(name: str) -> dict[str, Tensor]:
+    """Tensors of the head for masked residues by the names in `EsmLMHead`, none where it lacks one.
+
+    Its decoder is not among them: its matrix is that of the embeddings. Raises ModelError.
+    """
+    found = {
+        key.removeprefix(_MASKED_HEAD): tensor
+        for key, tensor in _stored_tensors(name).items()
+        if key.startswith(_MASKED_HEAD)
+    }
+    # Some library versions store a second name of `bias`.
+    return {key: tensor for key, tensor in found.items() if not key.startswith("decoder.")}
+
+
+def _stored_tensors(name: str) -> dict[str, Tensor]:
+    """All tensors of a backbone's files, those of the encoder as `EsmModel` names them."""
     try:
         index = _file(name, _INDEX, needed=False)
         shards = [_WEIGHTS] if index is None else _shards(read_json(index))
@@ -120,15 +149,6 @@ def read_tensors(name: str, config: EsmConfig) -> dict[str, Tensor]:
         ) from None
     except (OSError, FieldError, JsonError, SafetensorError) as error:
         raise ModelError(f"backbone '{name}' cannot be read: {first_line(error)}") from None
-    state = {key: t for key, t in state.items() if not _NOT_ENCODER.match(key)}
-    layers = {match[1] for key in state if (match := _LAYER.match(key))}
-    if len(layers) != config.num_hidden_layers:  # before a network of so many is put together
-        raise ModelError(
-            f"backbone '{name}' is not a whole ESM-2: it has {len(layers)} layers, and its "
-            f"{_CONFIG} says {config.num_hidden_layers}"
-        )
-    if wrong := wrong_tensors(config, state):
-        raise ModelError(f"backbone '{name}' is not a whole ESM-2 (tensor '{wrong[0]}')")
     return state
 
 
@@ -145,13 +165,17 @@ def wrong_tensors(config: EsmConfig, state: Mapping[str, Tensor]) -> list[str]:
     return sorted(k for k in shapes.keys() | given.keys() if shapes.get(k) != given.get(k))
 
 
-def token_ids(name: str) -> dict[str, int]:
-    """Token id of each of `RESIDUES` and of <cls>, <eos>, <pad>. Raises ModelError."""
+def read_vocabulary(name: str) -> list[str]:
+    """A backbone's tokens in their order. Raises ModelError."""
     try:
-        lines = read_regular(_file(name, _VOCABULARY), _LARGEST_VOCABULARY).decode().split()
+        return read_regular(_file(name, _VOCABULARY), _LARGEST_VOCABULARY).decode().split()
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"tokenizer of '{name}' cannot be read: {first_line(error)}") from None
-    vocabulary = {token: number for number, token in enumerate(lines)}
+
+
+def token_ids(name: str) -> dict[str, int]:
+    """Token id of each of `RESIDUES` and of <cls>, <eos>, <pad>. Raises ModelError."""
+    vocabulary = {token: number for number, token in enumerate(read_vocabulary(name))}
     tokens = (*RESIDUES, "<cls>", "<eos>", "<pad>")
     if missing := [token for token in tokens if token not in vocabulary]:
         raise ModelError(f"tokenizer of '{name}' lacks {', '.join(missing)}; is it an ESM-2?")

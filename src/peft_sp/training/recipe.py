@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -21,6 +21,7 @@ from peft_sp.io.registry.migrations import RENAMED_OPTIONS
 from peft_sp.network.settings import ModelSettings
 from peft_sp.training.options import Candidates, Distillation, Optimisation, Partitions, Value
 
+Kind = TypeVar("Kind", bound=BaseModel)
 NOT_SEARCHED = (
     *("name", "description", "licence", "data", "seed", "members", "variants", "partitions"),
     "search",
@@ -147,10 +148,7 @@ def changed(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
     table = recipe.model_dump()
     for key, value in values.items():
         _put(table, key, value)
-    try:
-        return Recipe.model_validate(table)
-    except ValidationError as error:
-        raise RecipeError(recipe.name, [_sentence(item) for item in error.errors()]) from None
+    return validated(Recipe, recipe.name, table)
 
 
 def read_recipe(
@@ -165,13 +163,29 @@ def read_recipe(
     seen from the working directory. Raises RecipeError with all mistakes: unknown options, wrong
     values, options without effect.
     """
+    values = resolved(recipe, settings, unset)
+    if "windows" in values and "data" not in values:
+        problem = "trains on windows without labels; it is a recipe for 'peft-sp pretrain'"
+        raise RecipeError(str(recipe), [problem])
+    return validated(Recipe, str(recipe), values)
+
+
+def resolved(
+    recipe: str | os.PathLike[str], settings: Sequence[str], unset: Sequence[str]
+) -> dict[str, Any]:
+    """The values of a recipe of any kind, changed. Raises RecipeError."""
     values = recipe_files.resolve(recipe_files.find(recipe))
     if problems := recipe_files.change(values, settings, unset):
         raise RecipeError(str(recipe), problems)
+    return values
+
+
+def validated(kind: type[Kind], source: str, values: dict[str, Any]) -> Kind:
+    """Values as a recipe of some kind. Raises RecipeError with all mistakes."""
     try:
-        return Recipe.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
-        raise RecipeError(str(recipe), [_sentence(item) for item in error.errors()]) from None
+        raise RecipeError(source, [_sentence(item) for item in error.errors()]) from None
 
 
 def as_toml(recipe: Recipe) -> str:

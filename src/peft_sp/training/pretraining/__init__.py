@@ -1,0 +1,1 @@
+"""Masked-residue training of backbones on windows without labels."""
