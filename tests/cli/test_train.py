@@ -6,9 +6,11 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
+from peft_sp.io.labelled import UNPARTITIONED, write_labelled
 from tests.support.commands import peft_sp, rows
 
 pytestmark = pytest.mark.integration
@@ -91,6 +93,47 @@ def test_a_failed_start_leaves_nothing_behind(
     code, _, errors = peft_sp(command, "lora-8M", "-o", tmp_path / "model", *sets)
     assert code == 2 and problem in errors, errors
     assert not list(tmp_path.iterdir())
+
+
+def test_data_without_partitions_train_and_are_split_alike_in_evaluation(tmp_path, labelled):
+    """The split is said when training, in the card, and made again to evaluate by."""
+    data = tmp_path / "labelled.fasta"
+    write_labelled(data, [replace(p, partition=UNPARTITIONED) for p in labelled])
+    model, figures = tmp_path / "model", tmp_path / "figures.json"
+    settings = ["partitions.train=[1, 2]", "partitions.test=0", "optimisation.epochs=0.1"]
+    sets = [part for setting in (f"data={data}", *settings) for part in ("--set", setting)]
+    code, _, errors = peft_sp("train", "small", "-o", model, *sets)
+    said = "has no partitions, so that 3 were made by homology"
+    assert code == 0 and errors.count(f"{data} {said}") == 1
+    assert f"`labelled.fasta` {said}" in (model / "README.md").read_text()
+    tested = json.loads((model / "config.json").read_text())["metrics"]["test"]
+    arguments = ("evaluate", model, data, "--json", figures)
+    code, _, errors = peft_sp(*arguments, "--partition", "0")
+    assert code == 0 and said in errors and "learned" not in errors
+    assert json.loads(figures.read_text())["proteins"] == tested["proteins"]
+    code, _, errors = peft_sp(*arguments)
+    assert code == 0 and "learned from partition 1, 2 of this file" in errors
+
+
+def test_all_mistakes_of_the_data_are_one_line_of_every_command(tmp_path, labelled_file):
+    data = tmp_path / "labelled.fasta"
+    lines = labelled_file.read_text().splitlines()
+    lines[0] += "7"
+    lines[4] = lines[4][1:]
+    data.write_text("\n".join(lines))
+    set_data = ("--set", f"data={data}")
+    for command in (
+        ("train", "small", *set_data, "-o", tmp_path / "m"),
+        ("crossval", "small", *set_data, "-o", tmp_path / "m"),
+        ("tune", "small", "--trials", "1", *set_data, "-o", tmp_path / "m"),
+        ("evaluate", "fast", data),
+        ("export", "fast", "-o", tmp_path / "m", "--check", data),
+        ("subset", data, "-n", "2"),
+        ("partition", data, "--check"),
+    ):
+        code, output, errors = peft_sp(*command)
+        assert (code, output, errors.count("\n")) == (2, "", 1), command
+        assert f"{data}: 2 mistakes: line 1, record " in errors and "; line 5, record " in errors
 
 
 def test_mistakes_are_one_line(tmp_path, labelled_file):

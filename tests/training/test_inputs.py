@@ -4,7 +4,14 @@ from dataclasses import replace
 import pytest
 
 from peft_sp.errors import InputError, ModelError, RecipeError
-from peft_sp.io.labelled import data_hash, partition, read_labelled, write_labelled
+from peft_sp.io.labelled import (
+    UNPARTITIONED,
+    data_hash,
+    partition,
+    read_labelled,
+    write_labelled,
+)
+from peft_sp.io.labelled.partitions import LIMIT, compare
 from peft_sp.network.backbone import load_encoder, weights_hash
 from peft_sp.training import inputs as reading
 from peft_sp.training.crossval import crossvalidate
@@ -81,6 +88,29 @@ def test_inputs_within_some_partitions(inputs, labelled):
     assert within.data_sha256 == inputs.data_sha256
     with pytest.raises(InputError, match="no proteins to be used in partition 0"):
         within.within((0, 1))
+
+
+@pytest.mark.parametrize("number", [UNPARTITIONED, 1])
+def test_data_with_one_partition_or_none_are_split_by_homology(labelled, tmp_path, number):
+    path = tmp_path / "labelled.fasta"
+    write_labelled(path, [replace(p, partition=number) for p in labelled])
+    inputs = read_inputs(recipe_of(path))
+    assert "3 were made by homology" in inputs.made_partitions
+    assert {p.partition for p in inputs.proteins} >= {0, 1, 2}
+    comparison = compare(inputs.proteins, method="kmers")
+    assert comparison.across(inputs.proteins).greatest < LIMIT
+    # With nothing held out all are trained on, whatever partitions were made.
+    for train in ((0, 1, 2), (1,)):
+        split = inputs.split(Partitions(train=train))
+        assert split.holds_nothing_out and split.train == list(inputs.proteins)
+    split = inputs.split(Partitions(train=(1, 2), test=0))
+    assert not split.holds_nothing_out and split.test
+    assert {p.partition for p in split.train} == {1, 2}
+    assert inputs.within((1, 2)).made_partitions
+
+
+def test_partitions_of_a_file_stay(inputs):
+    assert inputs.made_partitions == ""
 
 
 def test_labels_without_a_path_are_named(inputs):

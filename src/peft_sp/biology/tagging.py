@@ -7,6 +7,8 @@ gets a set of states, and the loss sums over every path inside the sets. Positio
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -44,10 +46,12 @@ def allowed_states(sequence: str, labels: str, type_name: str) -> NDArray[np.boo
     site = cleavage_site(labels, type_name)
     if type_name != NO_SP and site is None:
         raise ValueError(f"type {type_name} but no residue is labelled {LABEL_OF_TYPE[type_name]}")
+    behind = _topology_states(type_name)
     for index in range(site or 0, len(sequence)):
-        if labels[index] not in TOPOLOGY:
+        if labels[index] not in behind:
             raise ValueError(f"label {labels[index]} at residue {index + 1} of type {type_name}")
-        allowed[index, state(type_name, labels[index])] = True
+    states = [behind[label] for label in labels[site or 0 :]]
+    allowed[np.arange(site or 0, len(sequence)), states] = True
     if site is not None:
         if set(labels[:site]) != {LABEL_OF_TYPE[type_name]}:
             raise ValueError(f"labels before the cleavage site are not all {labels[site - 1]}")
@@ -130,8 +134,30 @@ def twin_arginine(sequence: str, peak: int) -> int:
 
 def has_legal_path(allowed: NDArray[np.bool_]) -> bool:
     """Whether some path from a start to an end of the grammar stays in the sets (L, S)."""
-    rules = grammar()
-    reached = allowed[0] & rules.starts
-    for row in allowed[1:]:
-        reached = (reached @ rules.transitions) & row
-    return bool((reached & rules.ends).any())
+    # A set of states is the bits of a number: tens of thousands of labels are checked when read.
+    starts, ends = _starts_and_ends()
+    first, *rows = (allowed @ _BITS).tolist()
+    reached = first & starts
+    for row in rows:
+        reached = _next_states(reached) & row
+    return bool(reached & ends)
+
+
+_BITS = 1 << np.arange(len(STATES), dtype=np.int64)
+
+
+@cache
+def _starts_and_ends() -> tuple[int, int]:
+    return int(grammar().starts @ _BITS), int(grammar().ends @ _BITS)
+
+
+@cache
+def _next_states(reached: int) -> int:
+    """The states to which transitions lead from some, each state a bit."""
+    return int((((reached & _BITS) > 0) @ grammar().transitions) @ _BITS)
+
+
+@cache
+def _topology_states(type_name: str) -> dict[str, int]:
+    """Numbers of a type's states by the labels I, M and O."""
+    return {label: state(type_name, label) for label in TOPOLOGY}

@@ -85,7 +85,7 @@ def export(
     Example: [bold]peft-sp export my-model -o my-exported --precision float16
     --check train_set.fasta --partition 0[/bold]
     """
-    from peft_sp.io.labelled import PARTITIONS, partition, read_labelled
+    from peft_sp.io.labelled import partition, read_labelled
 
     try:
         from peft_sp.training import export as exporting
@@ -96,9 +96,9 @@ def export(
     labelled = None
     if check is not None:
         refuse_input(Path(output), files_of(check))
-        labelled = partition(read_labelled(check), partitions or PARTITIONS)
+        labelled = partition(read_labelled(check), partitions)
         if not labelled:
-            raise InputError("no proteins in the chosen partitions, of 0, 1 and 2", path=check)
+            raise InputError("no proteins in the chosen partitions", path=check)
     done = exporting.export(
         model,
         output,

@@ -24,10 +24,10 @@ from peft_sp.cli import (
     recipes,
     shim,
     signalp6,
-    subset,
     train,
     tune,
 )
+from peft_sp.cli.data import label, partition, subset
 from peft_sp.cli.terminal import console
 from peft_sp.cli.terminal.stopping import Signals, Stopped
 from peft_sp.cli.terminal.streams import open_streams
@@ -66,6 +66,8 @@ predict.add_to(app)
 recipes.add_to(app)
 train.add_to(app)
 pretrain.add_to(app)
+label.add_to(app)
+partition.add_to(app)
 subset.add_to(app)
 tune.add_to(app)
 signalp6.add_to(app)

@@ -21,10 +21,10 @@ from peft_sp.io.registry.accuracy import CLASS_METRICS, summary
 from peft_sp.io.results.protection import files_of, refuse_input
 
 if TYPE_CHECKING:
-    from peft_sp.io.labelled import LabelledProtein
     from peft_sp.training.crossval import CrossValidation
     from peft_sp.training.evaluation.metrics import Scores
     from peft_sp.training.evaluation.regions import RegionScores
+    from peft_sp.training.inputs import TrainingInputs
     from peft_sp.training.recipe import Recipe
 
 
@@ -137,7 +137,7 @@ def _train(
     except ImportError as error:
         raise MissingExtraError("training", "train", error.name) from None
     inputs = read_inputs(recipe)
-    _report_repeats(inputs.proteins)
+    report_data(inputs)
     measured = None if crossval is None else protocols.read_figures(crossval, recipe, inputs)
     with training_display() as display:
         held_out = runs.run(
@@ -201,7 +201,7 @@ def crossvalidate(
         )
     resolved = [read_inputs(recipe) for recipe in chosen]
     for inputs in {inputs.data_sha256: inputs for inputs in resolved}.values():
-        _report_repeats(inputs.proteins)
+        report_data(inputs)
     if len({inputs.data_sha256 for inputs in resolved}) > 1:
         raise typer.BadParameter("the recipes name different data, so they cannot be compared")
     contents = []
@@ -274,7 +274,8 @@ def evaluate(
     Example: [bold]peft-sp evaluate my-model train_set.fasta --partition 0[/bold]
     """
     from peft_sp.inference.loading import load
-    from peft_sp.io.labelled import PARTITIONS, data_hash, partition, read_labelled
+    from peft_sp.io.labelled import data_hash, partition, read_labelled
+    from peft_sp.io.labelled.partitions import own_or_made
 
     try:
         from peft_sp.training.evaluation.metrics import Outcomes, decode, score
@@ -283,22 +284,27 @@ def evaluate(
         raise MissingExtraError("evaluation", "train", error.name) from None
     if json_file is not None:
         refuse_input(Path(json_file), files_of(labelled), "--json")
-    proteins = partition(read_labelled(labelled), partitions or PARTITIONS)
-    if not proteins:
-        raise InputError("no proteins in the chosen partitions, of 0, 1 and 2", path=labelled)
+    proteins = tuple(read_labelled(labelled))
     predictor = load(chosen(model), backbone=backbone)
     made = predictor.config.made
-    learned = set(made.partitions.train or ()) & {p.partition for p in proteins}
-    if learned and made.data_sha256 == data_hash(labelled):
+    own = made.data_sha256 == data_hash(labelled)
+    if own:
+        proteins, said = own_or_made(proteins)  # as they were for training
+        if said:
+            console.note(f"{labelled} {said}")
+    measured = partition(proteins, partitions)
+    if not measured:
+        raise InputError("no proteins in the chosen partitions", path=labelled)
+    if own and (learned := set(made.partitions.train or ()) & {p.partition for p in measured}):
         numbers = ", ".join(map(str, sorted(learned)))
         console.note(
             f"{model} learned from partition {numbers} of this file: these figures say "
             "how well it remembers, not how well it predicts"
         )
-    decoded = decode(predictor.backend, proteins, restrict)
-    scores = score(Outcomes.of(proteins, decoded), resamples)
+    decoded = decode(predictor.backend, measured, restrict)
+    scores = score(Outcomes.of(measured, decoded), resamples)
     _print_scores(f"{model} on {labelled}", scores)
-    _print_regions(region_scores([p.sequence for p in proteins], decoded))
+    _print_regions(region_scores([p.sequence for p in measured], decoded))
     if json_file is not None:
         write_text(Path(json_file), json.dumps(scores.figures.to_json(), indent=2) + "\n")
 
@@ -312,11 +318,13 @@ def _print_result(name: str, result: CrossValidation) -> None:
         console.log("no pictures; they need: pip install 'peft-sp[plot]'")
 
 
-def _report_repeats(proteins: Sequence[LabelledProtein]) -> None:
-    """Say on standard error how often windows repeat, and how many of these disagree."""
+def report_data(inputs: TrainingInputs) -> None:
+    """Say on standard error which partitions were made, and how often windows repeat."""
     from peft_sp.io.labelled import repeats
 
-    found = repeats(proteins)
+    if inputs.made_partitions:
+        console.note(f"{inputs.data} {inputs.made_partitions}")
+    found = repeats(inputs.proteins)
     if found.groups:
         console.log(
             f"{found.groups} windows stand more than once; of these, {len(found.labels_differ)} "

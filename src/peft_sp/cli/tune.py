@@ -10,7 +10,7 @@ import typer
 from peft_sp.cli.recipes import RecipeName, Set, Unset, read
 from peft_sp.cli.terminal import console
 from peft_sp.cli.terminal.training_display import TrainingDisplay, training_display
-from peft_sp.cli.train import ActivationCache, cache_directory
+from peft_sp.cli.train import ActivationCache, cache_directory, report_data
 from peft_sp.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -49,11 +49,14 @@ def tune(
     -o lora-search[/bold]
     """
     try:
+        from peft_sp.training.inputs import read_inputs
         from peft_sp.training.search import trials as searches
     except ImportError as error:
         raise MissingExtraError("tune", "train", error.name) from None
     searched = read(recipe, settings, unset)
     partitions = searches.usable(searched)
+    inputs = read_inputs(searched)
+    report_data(inputs)
     _announce(partitions)
 
     with training_display() as display:
@@ -62,7 +65,7 @@ def tune(
             _report(tried, report, len(partitions), display)
 
         cache = cache_directory(activation_cache)
-        found = searches.search(searched, output, trials, progress, cache)
+        found = searches.search(searched, output, trials, progress, cache, inputs=inputs)
     _print_trials(found, partitions)
     console.say(f"\nTo use trial {found[0].number}:")
     console.say("  " + " \\\n  ".join(found[0].settings))

@@ -72,8 +72,10 @@ _BY_LENGTH = sorted(_OTHER_FORMATS, key=len, reverse=True)
 
 
 @contextmanager
-def open_text(path: str | os.PathLike[str]) -> Iterator[TextIO]:
+def open_text(path: str | os.PathLike[str], wanted: tuple[bytes, ...] = ()) -> Iterator[TextIO]:
     """A text file, plain or gzip, bzip2, xz or zstandard, with line ends of any system.
+
+    wanted: how files of formats other than FASTA begin that are wanted here.
 
     UTF-8, or UTF-16 or -32 where a mark or the first bytes say so. Bytes that are no UTF-8 come
     as lone surrogates (PEP 383). Raises InputError, on opening or while reading, where the file
@@ -93,7 +95,8 @@ def open_text(path: str | os.PathLike[str]) -> Iterator[TextIO]:
             stack.callback(unpacked.close)
             binary = io.BufferedReader(_Source(unpacked, name, damaged=True), _BLOCK)
         head = binary.peek(HEAD)
-        if problem := other_format(head):
+        problem = None if wanted and head.startswith(wanted) else other_format(head)
+        if problem:
             raise InputError(problem, path=name)
         encoding = _wide_encoding(head) or "utf-8-sig"
         errors = "surrogateescape" if encoding == "utf-8-sig" else "replace"

@@ -158,7 +158,7 @@ def crossvalidate(
         results.append(FoldResult(fold, split.test, stored, config.temperature, config.parameters))
     if protocol == "deployed":
         results = _calibrated(results, directory)
-    return _conclude(directory, recipe, protocol, inputs.hashes, results)
+    return _conclude(directory, recipe, protocol, inputs, results)
 
 
 def _calibrated(results: list[FoldResult], place: Path) -> list[FoldResult]:
@@ -215,7 +215,7 @@ def _conclude(
     place: Path,
     recipe: Recipe,
     protocol: Protocol,
-    given: dict[str, str | None],
+    inputs: TrainingInputs,
     results: Sequence[FoldResult],
 ) -> CrossValidation:
     """Write what the folds add up to."""
@@ -230,7 +230,8 @@ def _conclude(
     content: dict[str, Any] = {
         "protocol": protocol,
         "recipe": recipe.model_dump(mode="json", exclude={**NOT_RECORDED, "backbone": True}),
-        "sources": given,
+        "sources": inputs.hashes,
+        "made_partitions": inputs.made_partitions,
         "parameters": results[0].parameters.to_json(),
         "pooled": pooled.figures.to_json(),
         "restricted": score(together.restricted, resamples).figures.to_json(),
@@ -256,7 +257,7 @@ def _conclude(
             region_lengths(outcomes.type, together.lengths),
             before,
             after,
-            published=is_comparable(given),
+            published=is_comparable(inputs.hashes),
         )
     except MissingExtraError:
         names = []

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from peft_sp.errors import InputError
 from peft_sp.io.fasta import open_input
-from peft_sp.io.labelled import LabelledProtein, data_hash, read_labelled
+from peft_sp.io.labelled import PARTITIONS, UNPARTITIONED, LabelledProtein, data_hash, read_labelled
+from peft_sp.io.labelled.partitions import own_or_made
 from peft_sp.network.backbone import Backbones
 from peft_sp.training.dataset import WindowTable, tabulate
 from peft_sp.training.distillation.teachers import (
@@ -38,7 +39,8 @@ class UnlabelledFile:
 class TrainingInputs:
     """Everything that a recipe names, with SHA-256 checksums.
 
-    recipe: its name, for messages. data: path of the labelled proteins. backbone: name and
+    recipe: its name, for messages. data: path of the labelled proteins. made_partitions: a
+    sentence on the partitions that were made, "" where the file has its own. backbone: name and
     precision, None for a student. backbones: encoders that were read, whose frozen tensors the
     networks share; None where each network reads its own. Encoded windows, the backbone's hash
     and unlabelled windows are computed when first needed.
@@ -48,6 +50,7 @@ class TrainingInputs:
     data: str
     data_sha256: str
     proteins: tuple[LabelledProtein, ...]
+    made_partitions: str = ""
     backbone: tuple[str, str] | None = None
     backbones: Backbones | None = field(default=None, repr=False)
     teachers: tuple[Teacher, ...] = ()
@@ -84,6 +87,7 @@ class TrainingInputs:
     def split(self, partitions: Partitions) -> Split:
         """The proteins to train on, to validate and to test by; no window is in two of them.
 
+        Where the file has no partitions and nothing is held out, all are trained on.
         Raises InputError where a partition that is named has no protein, RecipeError where no
         teacher is honest.
         """
@@ -97,7 +101,11 @@ class TrainingInputs:
 
         test = rows((partitions.test,), set())
         validation = rows((partitions.validation,), windows(test))
-        train = rows(partitions.train, windows(test) | windows(validation))
+        learned: set[int | None] = set(partitions.train)
+        if self.made_partitions and partitions.validation is None and partitions.test is None:
+            # Which of them were made is then nobody's concern.
+            learned = {*PARTITIONS, UNPARTITIONED}
+        train = rows(learned, windows(test) | windows(validation))
         for name, chosen, wanted in (
             ("training", train, True),
             ("validation", validation, partitions.validation is not None),
@@ -130,6 +138,11 @@ class Split:
     validation_rows: list[int]
     test_rows: list[int]
     teachers: tuple[Teacher, ...]
+
+    @property
+    def holds_nothing_out(self) -> bool:
+        """Whether no protein is kept to validate or test by."""
+        return not self.validation_rows and not self.test_rows
 
     @property
     def train(self) -> list[LabelledProtein]:
@@ -176,10 +189,12 @@ def read_inputs(recipe: Recipe) -> TrainingInputs:
     backbone = None
     if recipe.backbone is not None:
         backbone = (recipe.backbone, recipe.backbone_precision)
+    proteins, made_partitions = own_or_made(read_labelled(recipe.data))
     return TrainingInputs(
         recipe=recipe.name,
         data=recipe.data,
-        proteins=tuple(read_labelled(recipe.data)),
+        proteins=proteins,
+        made_partitions=made_partitions,
         data_sha256=data_hash(recipe.data),
         backbone=backbone,
         # What is trained whole cannot be shared.

@@ -297,6 +297,16 @@ def _circumstances(recipe: Recipe, trained: Trained | Sequence[Made]) -> dict[st
     }
 
 
+def _made_partitions(split: Split) -> str:
+    """What the card says of partitions that the data lack."""
+    if not split.inputs.made_partitions:
+        return ""
+    said = f"\n\n`{Path(split.inputs.data).name}` {split.inputs.made_partitions}."
+    if split.holds_nothing_out:
+        said += " Nothing is held out, so that all proteins are trained on."
+    return said
+
+
 def _card(
     recipe: Recipe,
     split: Split,
@@ -320,7 +330,7 @@ def _card(
             f"Partitions {', '.join(map(str, parts.train))} of `{Path(inputs.data).name}` "
             f"({known}SHA-256 {inputs.data_sha256[:16]}...), {seeds}; the whole recipe is in "
             f"`config.json`. {how(made)} To train it again, where the files are that it names:\n\n"
-            f"```sh\n{made.command}\n```",
+            f"```sh\n{made.command}\n```" + _made_partitions(split),
         )
     ]
     if pictures:

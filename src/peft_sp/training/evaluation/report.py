@@ -97,6 +97,7 @@ def report(content: dict[str, Any], pictures: Sequence[str] = ()) -> str:
         f"{parameters['trained']:,} ({share:.1%}) are trained; no window is learned from and "
         "tested on." + intervals,
         "",
+        *_made_partitions(content),
         "## Pooled out-of-fold predictions",
         "",
         cross_validated(content),
@@ -116,6 +117,12 @@ def report(content: dict[str, Any], pictures: Sequence[str] = ()) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _made_partitions(content: dict[str, Any]) -> list[str]:
+    """A paragraph on partitions that the data lack."""
+    said = content.get("made_partitions")
+    return [f"The file of labelled proteins {said}.", ""] if said else []
 
 
 def _fold_by_fold(content: dict[str, Any]) -> list[str]:

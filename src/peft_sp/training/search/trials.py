@@ -89,12 +89,15 @@ def search(
     trials: int,
     progress: Progress | None = None,
     activation_cache: str | os.PathLike[str] | None = None,
+    *,
+    inputs: TrainingInputs | None = None,
 ) -> list[Tried]:
     """Run trials until `trials` are complete, pruned or refused; all of them, best first.
 
     `directory` gets the study, `trials.tsv` and `best.json`. A search that was stopped is resumed
     with the trial it was at, and with the same result as one that was not. activation_cache: see
-    `trainer.train`; None to have it in `directory` while the search lasts.
+    `trainer.train`; None to have it in `directory` while the search lasts. inputs: what the recipe
+    names, read here where not given.
 
     Raises RecipeError or ModelError for an impossible recipe, InputError for unusable data,
     OutputError where `directory` belongs to another search or is in use.
@@ -104,7 +107,7 @@ def search(
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     numbers = usable(recipe)
     # A window that also stands in a partition left alone is not trained on either.
-    inputs = read_inputs(recipe).within(numbers)
+    inputs = (inputs or read_inputs(recipe)).within(numbers)
     # A trial may have another backbone, and none need stay in memory behind it.
     inputs = replace(inputs, backbones=None)
     space, directory = space_of(recipe), Path(directory)

@@ -1,0 +1,117 @@
+"""`peft-sp label`."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from peft_sp.cli.terminal import console, streams
+from peft_sp.errors import InputError
+from peft_sp.io.atomic import write_text
+from peft_sp.io.labelled import LabelledProtein, as_text, write_labelled
+from peft_sp.io.labelled.uniprot.labelling import LeftOut, Rules, labelled
+from peft_sp.io.labelled.uniprot.reading import read_entries
+from peft_sp.io.results.protection import files_of, refuse_input
+
+
+class EvidenceOption(StrEnum):
+    """How it must be known that there is a signal peptide, or none."""
+
+    experimental = "experimental"
+    manual = "manual"
+    any = "any"
+
+
+class Group(StrEnum):
+    """Organism groups."""
+
+    EUKARYA = "EUKARYA"
+    POSITIVE = "POSITIVE"
+    NEGATIVE = "NEGATIVE"
+    ARCHAEA = "ARCHAEA"
+
+
+Files = Annotated[
+    list[str],
+    typer.Argument(metavar="FILE...", help="UniProt's text (.txt, .dat), tables (.tsv) or GFF."),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command()(label)
+
+
+def label(
+    files: Files,
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="File to write; - for standard output.")
+    ] = "-",
+    fasta: Annotated[
+        str | None, typer.Option(help="Sequences of the proteins, which GFF does not hold.")
+    ] = None,
+    evidence: Annotated[
+        EvidenceOption,
+        typer.Option(
+            help="experimental: seen in an experiment; manual: not by a program alone; any."
+        ),
+    ] = EvidenceOption.manual,
+    organism: Annotated[
+        Group | None,
+        typer.Option(help="Organism group of all proteins; by default that of each one's lineage."),
+    ] = None,
+    fragments: Annotated[
+        bool, typer.Option("--fragments", help="Also proteins whose start may be missing.")
+    ] = False,
+    ambiguous: Annotated[
+        bool,
+        typer.Option(
+            "--ambiguous",
+            help="Also proteins that annotation leaves open, by the likeliest reading.",
+        ),
+    ] = False,
+    left_out: Annotated[
+        str | None,
+        typer.Option("--left-out", metavar="TSV", help="Write who was left out, and why, here."),
+    ] = None,
+) -> None:
+    """Make labelled proteins from what UniProt says of them.
+
+    What the annotation leaves open is not guessed: such a protein is left out and counted, by the
+    reason. The result has no partitions; 'peft-sp partition' makes them.
+
+    Example: [bold]peft-sp label uniprot.tsv.gz -o labelled.fasta --left-out left_out.tsv[/bold]
+    """
+    inputs = files_of(*files, *([fasta] if fasta else []))
+    refuse_input(sys.stdout if output == "-" else Path(output), inputs)
+    if left_out is not None:
+        refuse_input(Path(left_out), inputs, "--left-out")
+    rules = Rules(evidence.value, fragments, ambiguous, organism and organism.value)
+    without = LeftOut()
+    entries = (entry for file in files for entry in read_entries(file, fasta))
+    proteins = list(labelled(entries, rules, without))
+    if left_out is not None:
+        rows = ["accession\treason", *("\t".join(row) for row in without.proteins)]
+        write_text(Path(left_out), "\n".join(rows) + "\n")
+    _report(proteins, without)
+    if not proteins:
+        raise InputError("no protein could be labelled", path=files[0])
+    if output == "-":
+        streams.for_data().writelines(map(as_text, proteins))
+    else:
+        write_labelled(output, proteins)
+
+
+def _report(proteins: list[LabelledProtein], without: LeftOut) -> None:
+    for reason, count in without.reasons:
+        console.log(f"left out: {count:,}: {reason}")
+    classes = Counter(p.organism_type for p in proteins)
+    for (group, kind), count in sorted(classes.items()):
+        console.log(f"{group} {kind}: {count:,}")
+    total = len(proteins) + len(without.proteins)
+    console.log(f"{len(proteins):,} of {total:,} proteins labelled")

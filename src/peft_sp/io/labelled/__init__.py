@@ -1,0 +1,27 @@
+"""Labelled proteins: the three-line format, and making it from annotated sequences."""
+
+from peft_sp.io.labelled.records import (
+    PARTITIONS,
+    UNPARTITIONED,
+    LabelledProtein,
+    as_text,
+    data_hash,
+    partition,
+    read_labelled,
+    repeats,
+    subset,
+    write_labelled,
+)
+
+__all__ = [
+    "PARTITIONS",
+    "UNPARTITIONED",
+    "LabelledProtein",
+    "as_text",
+    "data_hash",
+    "partition",
+    "read_labelled",
+    "repeats",
+    "subset",
+    "write_labelled",
+]

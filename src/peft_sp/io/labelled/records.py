@@ -1,0 +1,263 @@
+"""The three-line format of labelled proteins: header, sequence, one label a residue.
+
+>P10152|EUKARYA|SP|1        accession | organism group | type | partition, which may be left out
+MVMVLSPLLLVFILGLGLTPVAPAQ...
+SSSSSSSSSSSSSSSSSSSSSSSOO...
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from peft_sp.biology.alphabet import RESIDUES
+from peft_sp.biology.grammar import ORGANISM_GROUPS, TOPOLOGY, TYPES, WINDOW
+from peft_sp.biology.tagging import LABEL_OF_TYPE, allowed_states, cleavage_site
+from peft_sp.errors import InputError
+from peft_sp.io.atomic import write_text
+from peft_sp.io.formats import open_text
+
+PARTITIONS = (0, 1, 2)
+UNPARTITIONED = -1
+"""Partition of a protein that belongs to none: its header says -1, or has no fourth field."""
+LISTED = 10
+"""Mistakes of a file that an error names; of the others it gives the count."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledProtein:
+    """One labelled window: what is known of the first residues of a protein."""
+
+    accession: str
+    organism: str
+    type: str
+    partition: int
+    sequence: str
+    labels: str
+
+    @property
+    def cleavage_site(self) -> int | None:
+        """1-based position of the last signal peptide residue."""
+        return cleavage_site(self.labels, self.type)
+
+    @property
+    def organism_type(self) -> tuple[str, str]:
+        """The class that metrics and balanced sampling count: organism group and type."""
+        return self.organism, self.type
+
+
+def read_labelled(path: str | os.PathLike[str]) -> list[LabelledProtein]:
+    """All records of a three-line file, plain or compressed.
+
+    Raises InputError where the file cannot be read as text or has no records; and where lengths,
+    letters, labels, type, organism or partition of any record do not fit together, or its labels
+    allow no path through the grammar: one error for all mistakes of the file, each with its line
+    and record, see `mistakes_error`.
+    """
+    with open_text(path) as file:
+        text = file.read()
+    if re.search("[\ud800-\udfff]", text):
+        raise InputError("cannot be read as text (not UTF-8)", path=str(path))
+    proteins: list[LabelledProtein] = []
+    mistakes: list[InputError] = []
+    for lines in _records(text.split("\n")):
+        try:
+            proteins.append(_protein(lines, str(path)))
+        except _MistakesError as found:
+            mistakes += found.errors
+    if mistakes:
+        raise mistakes_error(mistakes, str(path))
+    if not proteins:
+        raise InputError("the file has no records", path=str(path))
+    return proteins
+
+
+def mistakes_error(mistakes: Sequence[InputError], path: str | None) -> InputError:
+    """One error for all mistakes of a file, of which the first `LISTED` are named.
+
+    A mistake that is alone is its own error, with line and record.
+    """
+    if len(mistakes) == 1:
+        return mistakes[0]
+    shown = [str(InputError(m.problem, line=m.line, record=m.record)) for m in mistakes[:LISTED]]
+    if more := len(mistakes) - len(shown):
+        shown.append(f"and {more:,} more")
+    return InputError(f"{len(mistakes):,} mistakes: {'; '.join(shown)}", path=path)
+
+
+class _MistakesError(Exception):
+    """What is wrong with one record."""
+
+    def __init__(self, errors: list[InputError]) -> None:
+        self.errors = errors
+
+
+def _records(lines: list[str]) -> Iterator[list[tuple[int, str]]]:
+    """The lines of each record with their numbers: a header and what follows it."""
+    record: list[tuple[int, str]] = []
+    for number, line in enumerate(lines, 1):
+        if not (line := line.strip()):
+            continue
+        if line.startswith(">") and record:
+            yield record
+            record = []
+        record.append((number, line))
+    if record:
+        yield record
+
+
+def _protein(lines: list[tuple[int, str]], path: str) -> LabelledProtein:
+    """A record's protein. Raises _MistakesError with all that is wrong with it."""
+    header = lines[0][1]
+    name = header.removeprefix(">").split("|")[0]
+    errors: list[InputError] = []
+
+    def wrong(problem: str, offset: int = 0) -> None:
+        errors.append(InputError(problem, path=path, line=lines[offset][0], record=name))
+
+    if not header.startswith(">"):
+        wrong("a header line that starts with '>' is expected here")
+        raise _MistakesError(errors)
+    accession, organism, type_name, partition = _header(header, wrong)
+    if len(lines) != 3:
+        wrong(f"a record has three lines (header, sequence, labels), but this has {len(lines)}")
+        raise _MistakesError(errors)
+    sequence, labels = lines[1][1], lines[2][1]
+    if len(sequence) != len(labels):
+        wrong(f"{len(sequence)} residues but {len(labels)} labels", 1)
+    if len(sequence) > WINDOW:
+        wrong(f"{len(sequence)} residues; at most {WINDOW} are read", 1)
+    if letters := set(sequence) - set(RESIDUES):
+        wrong(f"letters that are no amino acids: {' '.join(sorted(letters))}", 1)
+    if type_name in TYPES:
+        label = LABEL_OF_TYPE[type_name]
+        if letters := set(labels) - {*TOPOLOGY, label}:
+            wrong(f"labels that type {type_name} has not: {' '.join(sorted(letters))}", 2)
+        elif label and label not in labels:
+            wrong(f"type {type_name} but no residue is labelled so", 2)
+    if not errors:
+        try:
+            allowed_states(sequence, labels, type_name)
+        except ValueError as error:
+            wrong(str(error), 2)
+    if errors:
+        raise _MistakesError(errors)
+    number = UNPARTITIONED if partition is None else int(partition)
+    return LabelledProtein(accession, organism, type_name, number, sequence, labels)
+
+
+def _header(header: str, wrong: Callable[[str], None]) -> tuple[str, str, str, str | None]:
+    """The fields of a header; `wrong` is called with each mistake in them."""
+    fields = header[1:].split("|")
+    if len(fields) not in (3, 4):
+        wrong(
+            "the header needs four fields, of which the last may be left out: "
+            ">accession|organism|type|partition"
+        )
+        return fields[0], "", "", None
+    accession, organism, type_name = fields[:3]
+    if organism not in ORGANISM_GROUPS:
+        wrong(f"organism '{organism}' is none of {', '.join(ORGANISM_GROUPS)}")
+    if type_name not in TYPES:
+        wrong(f"type '{type_name}' is none of {', '.join(TYPES)}")
+    if len(fields) == 3:
+        return accession, organism, type_name, None
+    if fields[3] not in map(str, (*PARTITIONS, UNPARTITIONED)):
+        wrong(f"partition '{fields[3]}' is none of 0, 1, 2 (or -1 for none)")
+    return accession, organism, type_name, fields[3]
+
+
+def data_hash(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of a file of labelled proteins."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_labelled(path: str | os.PathLike[str], proteins: Iterable[LabelledProtein]) -> None:
+    """Write records in the three-line format. The file appears only when whole."""
+    write_text(Path(path), "".join(map(as_text, proteins)))
+
+
+def as_text(p: LabelledProtein) -> str:
+    """One record in the three-line format."""
+    header = f">{p.accession}|{p.organism}|{p.type}"
+    if p.partition != UNPARTITIONED:
+        header += f"|{p.partition}"
+    return f"{header}\n{p.sequence}\n{p.labels}\n"
+
+
+def subset(proteins: Iterable[LabelledProtein], count: int, seed: int) -> list[LabelledProtein]:
+    """At most `count` proteins of each organism group, type and partition, in their order.
+
+    Drawn at random; of records with the same window only the first may be drawn. The draw of
+    a class does not depend on what else is there.
+    """
+    first: dict[str, LabelledProtein] = {}
+    for p in proteins:
+        first.setdefault(p.sequence, p)
+    distinct = list(first.values())
+    classes: dict[tuple[str, str, int], list[int]] = defaultdict(list)
+    for place, p in enumerate(distinct):
+        classes[p.organism, p.type, p.partition].append(place)
+    chosen: list[int] = []
+    for key, members in classes.items():
+        generator = random.Random(f"{seed} {key}")
+        chosen += generator.sample(members, min(count, len(members)))
+    return [distinct[place] for place in sorted(chosen)]
+
+
+def partition(
+    proteins: Iterable[LabelledProtein],
+    numbers: Iterable[int] | None,
+    avoid: Iterable[str] = (),
+) -> list[LabelledProtein]:
+    """The proteins of some partitions, without those whose window is in `avoid`.
+
+    Without numbers, all proteins, also those of no partition. Training sets pass the windows they
+    are tested on as `avoid`: a few windows stand in two partitions, and none may be learned from
+    and tested on at once.
+    """
+    avoid, wanted = set(avoid), None if numbers is None else set(numbers)
+    return [
+        p for p in proteins if (wanted is None or p.partition in wanted) and p.sequence not in avoid
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """Windows that occur more than once, as groups; and which of the groups disagree."""
+
+    groups: int
+    records: int
+    labels_differ: tuple[tuple[str, ...], ...]
+    types_differ: tuple[tuple[str, ...], ...]
+    partitions_differ: tuple[tuple[str, ...], ...]
+
+
+def repeats(proteins: Iterable[LabelledProtein]) -> Repeats:
+    """Survey the repeated windows; the groups that disagree are given as accessions."""
+    by_window: dict[str, list[LabelledProtein]] = defaultdict(list)
+    for protein in proteins:
+        by_window[protein.sequence].append(protein)
+    groups = [group for group in by_window.values() if len(group) > 1]
+
+    def differing(field: str) -> tuple[tuple[str, ...], ...]:
+        return tuple(
+            tuple(p.accession for p in group)
+            for group in groups
+            if len({getattr(p, field) for p in group}) > 1
+        )
+
+    return Repeats(
+        len(groups),
+        sum(map(len, groups)),
+        differing("labels"),
+        differing("type"),
+        differing("partition"),
+    )
