@@ -9,12 +9,12 @@ import torch
 from peft_sp.biology.alphabet import PAD, encode
 from peft_sp.errors import ModelError
 from peft_sp.inference.backends import (
-    WINDOWS_PER_CALL,
     EnsembleBackend,
     OnnxBackend,
     TorchBackend,
     runtime,
 )
+from peft_sp.io.registry.graph_check import WINDOWS_PER_CALL
 from peft_sp.io.registry.lookup import bundled
 from peft_sp.network.model import build_model
 from peft_sp.network.settings import ModelSettings, StudentSettings
@@ -53,36 +53,6 @@ def test_a_file_that_is_no_model(tmp_path):
     (tmp_path / "model.onnx").write_text("no")
     with pytest.raises(ModelError, match="not a model of this program"):
         OnnxBackend(tmp_path / "model.onnx")
-
-
-@pytest.mark.parametrize(
-    ("outputs", "problem"),
-    [
-        (
-            {"transitions": (3, 3), "starts": (3,), "ends": (3,), "emissions": (1, 1, 3)},
-            "scores are",
-        ),
-        ({"transitions": (3, 3), "starts": (3,), "ends": (3,)}, "not a model of this program"),
-    ],
-)
-def test_a_network_of_another_grammar_or_without_emissions(outputs, problem, tmp_path):
-    from onnx import TensorProto, helper, numpy_helper, save
-
-    graph = helper.make_graph(
-        [helper.make_node("Identity", [f"{name}.value"], [name]) for name in outputs],
-        "network",
-        [helper.make_tensor_value_info("residues", TensorProto.UINT8, ["batch", "length"])],
-        [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in outputs.items()],
-        [
-            numpy_helper.from_array(np.zeros(shape, np.float32), f"{name}.value")
-            for name, shape in outputs.items()
-        ],
-    )
-    versions = {"ir_version": 8, "opset_imports": [helper.make_opsetid("", 17)]}
-    save(helper.make_model(graph, **versions), tmp_path / "model.onnx")
-    with pytest.raises(ModelError, match=problem) as caught:
-        OnnxBackend(tmp_path / "model.onnx")
-    assert "\n" not in str(caught.value)
 
 
 def test_a_large_batch_is_computed_in_parts_of_the_same_result(fast):

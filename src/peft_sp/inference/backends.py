@@ -6,23 +6,21 @@ import importlib
 import operator
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
 
-from peft_sp.biology.grammar import grammar
 from peft_sp.errors import ModelError, OptionError
 from peft_sp.inference.decoding import CrfScores
 from peft_sp.inference.processors import available_processors
+from peft_sp.io.registry import graph_check
+from peft_sp.io.registry.graph_check import WINDOWS_PER_CALL
 
 if TYPE_CHECKING:
     from peft_sp.network.model import SignalPeptideModel
 
-
-WINDOWS_PER_CALL = 32
-"""Windows that ONNX Runtime computes together: more do not fit the processor's cache. A batch may
-hold more, which spares the decoder calls."""
 DEFAULT_BATCH_SIZE = 128
 """Windows a batch of an exported network whose settings do not say: what suits a student."""
 
@@ -71,21 +69,16 @@ class OnnxBackend:
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
         self.concurrency = threads or available_processors()
+        content = graph_check.require(Path(path))  # which is run, whatever becomes of the file
         try:
             self._session = library.InferenceSession(
-                os.fspath(path), options, providers=["CPUExecutionProvider"]
+                content, options, providers=["CPUExecutionProvider"]
             )
             outputs = self._session.run(["transitions", "starts", "ends", "emissions"], _dummy())
         except Exception as error:  # ONNX Runtime's errors have no common base of their own
             reason = " ".join(str(error).split())
             raise ModelError(f"{path}: not a model of this program ({reason})") from None
         transitions, starts, ends, _ = outputs
-        states = grammar().size
-        shapes = [(states, states), (states,), (states,), (1, 1, states)]
-        if [np.shape(output) for output in outputs] != shapes:
-            raise ModelError(
-                f"{path}: not a model of this program (its scores are not those of {states} states)"
-            )
         self.scores = CrfScores(transitions, starts, ends, temperature)
         self.runtime = f"onnxruntime {library.__version__}"
 

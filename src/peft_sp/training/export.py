@@ -18,11 +18,12 @@ from peft_sp.io.atomic import publish, staging, write_text
 from peft_sp.io.labelled import LabelledProtein
 from peft_sp.io.registry import lookup
 from peft_sp.io.registry.checksums import ONNX
+from peft_sp.io.registry.graph_check import OPSET
 from peft_sp.io.registry.model_config import Exported, ModelConfig
 from peft_sp.network.backbone import Backbones
 from peft_sp.network.checkpoint import HEAD, load_checkpoint
 from peft_sp.network.model import SignalPeptideModel
-from peft_sp.network.onnx.graph import OPSET, export_onnx
+from peft_sp.network.onnx.graph import export_onnx
 from peft_sp.network.onnx.storage import Precision
 from peft_sp.training.evaluation.metrics import Outcomes, score
 from peft_sp.training.fitting.history import CURVES, HISTORY

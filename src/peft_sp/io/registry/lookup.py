@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from peft_sp.errors import ModelError
-from peft_sp.io.registry import checksums, hub, packs
+from peft_sp.io.registry import checksums, graph_check, hub, packs
 from peft_sp.io.registry.model_config import ModelConfig
 from peft_sp.io.registry.regular import open_regular
 from peft_sp.version import __version__
@@ -302,11 +302,16 @@ def _remedy(model: Model) -> str:
 
 
 def _described(model: Model, thorough: bool = False) -> Model:
-    """A model with its settings, or with its `problem`."""
+    """A model with its settings, or with its `problem`; its exported networks are checked."""
     if model.problem:
         return model
     try:
-        return _checked(model, thorough)
+        checked = _checked(model, thorough)
+        assert checked.directory is not None
+        for name in checked.files:
+            if name.endswith(ONNX):
+                graph_check.require(checked.directory / name)
+        return checked
     except ModelError as error:
         return replace(model, problem=str(error))
 

@@ -26,6 +26,9 @@ from torch import Tensor, nn
 from peft_sp.biology.alphabet import AMINO_ACIDS, PAD, encode
 from peft_sp.biology.grammar import WINDOW
 from peft_sp.errors import ModelError
+from peft_sp.io.registry import graph_check
+from peft_sp.io.registry.graph_check import OPSET
+from peft_sp.io.registry.graph_file import GraphError
 from peft_sp.network.model import SignalPeptideModel
 from peft_sp.network.onnx.ensemble import joined
 from peft_sp.network.onnx.plain_esm import PlainBackbone
@@ -35,8 +38,6 @@ from peft_sp.network.onnx.storage import Precision, store
 if TYPE_CHECKING:
     from peft_sp.network.backbone import Backbone
 
-OPSET = 17
-"""The first with LayerNormalization; read by every ONNX Runtime that the package allows."""
 TOLERANCE = 1e-4
 """Largest difference of an emission between an exported network in float32 and its original."""
 SIZE_LIMIT = 2**31
@@ -91,6 +92,10 @@ def export_onnx(
     elif precision != "float32":
         store(graph, precision)
     onnx.save(graph, file)
+    try:
+        graph_check.check(file.read_bytes())
+    except GraphError as error:
+        raise ModelError(f"{file}: the exported network would be refused ({error})") from None
     difference, largest = largest_difference(examples, file)
     if precision == "float32" and not difference <= tolerance * max(1.0, largest):
         raise ModelError(f"{file}: the exported network is off by {difference:.1e}")
