@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +15,7 @@ from peft_sp.inference.loading import load
 from peft_sp.io.registry import lookup
 from peft_sp.io.registry.checksums import write_checksums
 from peft_sp.io.registry.lookup import Model, bundled, fingerprint
+from tests.support.graphs import network
 
 
 def put_model(folder, **changes):
@@ -99,7 +103,33 @@ BROKEN = {
     "spoilt settings": (lambda d: (d / "config.json").write_text("{"), "not a model's settings"),
     "a list": (lambda d: (d / "config.json").write_text("[]"), "not a model's settings"),
     "no weights": (lambda d: (d / "model.onnx").unlink(), "weights are missing"),
+    "no network": (lambda d: (d / "model.onnx").write_bytes(b"no"), "no ONNX file, or cut off"),
+    "other settings": (lambda d: (d / "config.json").write_bytes(b"\xff\xfe"), "not UTF-8 text"),
+    "a pipe": (lambda d: put_pipe(d / "config.json"), "it is not a regular file"),
+    "a directory": (lambda d: put_directory(d / "model.onnx"), "it is not a regular file"),
+    "of other states": (lambda d: put_network(d, shapes={"ends": (3,)}), "not those of 37 states"),
+    "no emissions": (lambda d: put_network(d, without="emissions"), "does not compute emissions"),
+    "a link": (lambda d: put_link(d / "model.onnx"), "outside the model's directory"),
 }
+
+
+def put_pipe(file):
+    file.unlink()
+    os.mkfifo(file)
+
+
+def put_directory(file):
+    file.unlink()
+    file.mkdir()
+
+
+def put_link(file):
+    file.unlink()
+    file.symlink_to(lookup.bundled()["fast"] / file.name)
+
+
+def put_network(directory, **changes):
+    (directory / "model.onnx").write_bytes(network(**changes).SerializeToString())
 
 
 @pytest.mark.parametrize("case", BROKEN)
@@ -111,8 +141,56 @@ def test_a_broken_pack_is_listed_and_disturbs_nothing(case, pack):
     assert problem in listed["broken"].problem
     assert not listed["whole"].problem and not listed["fast"].problem
     assert lookup.find("whole").config
-    with pytest.raises(ModelError, match=problem):
-        lookup.find("broken")
+    with pytest.raises(ModelError, match=problem) as caught:
+        load("broken")
+    for text in (str(caught.value), listed["broken"].problem):
+        assert "\n" not in text and "broken" in text
+    assert lookup.most_accurate().name in ("fast", "whole")
+
+
+def test_what_cannot_be_looked_at_is_a_line(tmp_path):
+    """As a user without permission, whom root can become for a moment."""
+    place = put_model(tmp_path / "models" / "mine")
+    tmp_path.chmod(0o755)
+    closed = tmp_path / "models" / "closed"
+    closed.mkdir(mode=0)
+    for parent in tmp_path.parents[:2]:
+        parent.chmod(0o755)
+    with unprivileged():
+        with pytest.raises(ModelError, match=r"closed.*: cannot be read .Permission denied"):
+            lookup.find(closed)
+        listed = {Path(m.name).name: m.problem for m in lookup.within(tmp_path / "models")}
+        assert listed.keys() == {"mine", "closed"} and "Permission denied" in listed["closed"]
+    (place / "config.json").chmod(0)
+    with unprivileged(), pytest.raises(ModelError, match=r"config\.json: .*Permission denied"):
+        lookup.find(place)
+
+
+@contextmanager
+def unprivileged():
+    if os.getuid() == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if os.getuid() == 0:
+            os.seteuid(0)
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, "a/" * 5000, "a\0b", "\ud800"])
+def test_a_name_that_no_file_can_have_is_no_model(name):
+    with pytest.raises(ModelError, match=r"is neither a directory nor one of|no such directory"):
+        lookup.find(name)
+
+
+def test_a_nested_ensemble_is_refused_when_it_is_found(tmp_path):
+    """Its inner networks would be read without being in the manifest."""
+    outer = put_model(tmp_path / "outer", members=["inner"])
+    put_model(outer / "inner", members=["innermost"])
+    put_model(outer / "inner" / "innermost")
+    write_checksums(outer, ["inner"])
+    with pytest.raises(ModelError, match="is a member of an ensemble and cannot be one itself"):
+        lookup.find(outer)
 
 
 def test_a_pack_of_a_later_format(pack):

@@ -81,3 +81,14 @@ def test_directory_of_a_package_in_an_archive(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path / "packed.zip")
     with pytest.raises(ModelError, match="not a directory on disk"):
         directory_of("peft_sp_zipped")
+
+
+def test_entry_points_that_are_no_text_are_a_line(site):
+    site.package("peft_sp_whole")
+    site.install("peft-sp-whole", "1", f"[{GROUP}]\nwhole = peft_sp_whole\n")
+    site.install("peft-sp-odd", "1", "")
+    points = site.folder / "peft_sp_odd-1.dist-info" / "entry_points.txt"
+    points.write_bytes(f"[{GROUP}]\nodd = ".encode() + b"\xff\xfe\n")
+    odd, whole = offers()
+    assert (odd.package, odd.problem) == ("peft-sp-odd", "its entry points cannot be read")
+    assert whole.name == "whole" and not whole.problem
