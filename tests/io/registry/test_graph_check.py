@@ -121,6 +121,10 @@ HOSTILE = {
         node("ConstantOfShape", ["window"], ["a"]),
         node("Conv", ["a", "kernel"], ["x"], pads=[2**30, 2**30]),
     ],
+    "columns of a convolution": [
+        node("ConstantOfShape", ["line"], ["a"]),
+        node("Conv", ["a", "wide"], ["x"]),
+    ],
     "only batches of seven": [
         node("Shape", ["residues"], ["shape"]),
         node("Gather", ["shape", "none"], ["count"]),
@@ -145,6 +149,8 @@ WEIGHTS = {
     "thousands": np.array([1, 60_000], np.int64),
     "million": np.array([1000, 1000], np.int64),
     "plenty": np.array([5000, 5000], np.int64),
+    "line": np.array([1, 1, 2**20], np.int64),
+    "wide": np.zeros((1, 1, 2**10), np.float32),
     "window": np.array([1, 1, 70], np.int64),
     "kernel": np.zeros((4, 1, 3), np.float32),
 }

@@ -23,7 +23,7 @@ class Everything(graph_check.Measured):
     def _forget(self, name):
         pass
 
-    def _require_bounds(self, node):
+    def _require_bounds(self, node, beside=0.0):
         pass
 
 

@@ -24,7 +24,8 @@ from peft_sp.io.registry.graph_file import (
     Weights,
     read_graph,
 )
-from peft_sp.io.registry.graph_sizes import LARGEST, RULES, UINT8, Size, Tensor, of_weights
+from peft_sp.io.registry.graph_sizes import RULES
+from peft_sp.io.registry.graph_tensors import LARGEST, UINT8, Size, Tensor, of_weights
 from peft_sp.io.registry.regular import open_regular
 
 WINDOWS_PER_CALL = 32
@@ -130,7 +131,11 @@ class Measured:
                 raise GraphError(f"{reason} ({node.operator})") from None
             self.work += self._most(factors)
             constant = all(tensor is None or tensor.constant for tensor in inputs)
+            for beside in made[len(node.outputs) :]:
+                self._require_bounds(node, self._bytes(beside))
             for name, tensor in zip(node.outputs, made, strict=False):
+                if not name:  # not asked for
+                    continue
                 if name in written:
                     raise GraphError(f"'{name}' is computed twice")
                 written.add(name)
@@ -154,8 +159,8 @@ class Measured:
             self.memory -= self._bytes(tensor)
             del self.known[name]
 
-    def _require_bounds(self, node: Node) -> None:
-        if self.memory > self.most_memory:
+    def _require_bounds(self, node: Node, beside: float = 0.0) -> None:
+        if self.memory + beside > self.most_memory:
             raise GraphError(
                 f"it takes more than {self.most_memory / 1e9:.1f} GB of memory ({node.operator})"
             )

@@ -1,140 +1,46 @@
-"""How large what an operator computes is, for every batch that a network may be given, at once.
+"""How large what an operator computes is, and how many multiplications it takes.
 
-A size is a number, or one for each of these batches in an array. Sizes are exact: from the shape
-of its inputs alone it follows what an operator gives. Integers that sizes are computed from
-(`Shape`, sums and products of it) are followed as well; sizes that depend on residues are refused.
+A rule is exact: from the shapes of an operator's inputs alone it follows what it gives. Integers
+that sizes are computed from (`Shape`, sums and products of it) are followed as well; sizes that
+depend on residues are refused.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from peft_sp.io.registry.graph_file import FLOATS, GraphError, Node, Weights
-
-Size = float | NDArray[np.float64]
-FLOAT, UINT8, INT64, BOOL = 1, 2, 7, 9
-FOLLOWED = 8
-"""Integers of a tensor that are followed at most: a shape has no more."""
-LARGEST = 2.0**40
-"""Size from which on a network is refused, and integers are no longer followed."""
-NOTHING = (0.0,)
-"""The factors of no multiplication."""
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """What is known of a tensor: its type, sizes, and its integers where they are followed.
-
-    constant: it is the same for all residues and batches.
-    """
-
-    type: int
-    dims: tuple[Size, ...]
-    values: tuple[Size, ...] | None = None
-    constant: bool = False
-
-    @property
-    def count(self) -> Size:
-        """How many values it has."""
-        return product(self.dims)
-
+from peft_sp.io.registry.graph_tensors import (
+    BOOL,
+    FLOAT,
+    FOLLOWED,
+    INT64,
+    UINT8,
+    Size,
+    Tensor,
+    axis_of,
+    broadcast,
+    chosen,
+    fixed,
+    kept,
+    known,
+    need,
+    of_weights,
+    one,
+    plain,
+    product,
+)
 
 Inputs = Sequence[Tensor | None]
 Factors = tuple[Size, ...]
+NOTHING: Factors = (0.0,)
+"""The factors of no multiplication."""
 Rule = Callable[[Node, Inputs], tuple[list[Tensor], Factors]]
-"""From a node and its inputs to its outputs and the multiplications in it, as their product."""
-
-
-def product(sizes: Sequence[Size]) -> Size:
-    """The product of sizes; 1 of none."""
-    total: Size = 1.0
-    for size in sizes:
-        total = total * size
-    return total
-
-
-def of_weights(weights: Weights) -> Tensor:
-    """What is known of a tensor whose values stand in the file."""
-    dims = tuple(map(float, weights.dims))
-    values = None
-    if len(dims) < 2 and product(dims) <= FOLLOWED and weights.type not in FLOATS:
-        values = tuple(map(float, weights.array.tolist()))
-    return Tensor(weights.type, dims, values, constant=True)
-
-
-def known(tensor: Tensor | None) -> tuple[Size, ...]:
-    """The integers of a tensor. Raises GraphError where they are not followed."""
-    if tensor is None or tensor.values is None:
-        raise GraphError("it computes sizes that do not follow from the length of a batch")
-    return tensor.values
-
-
-def one(tensor: Tensor | None) -> Size:
-    """The one integer of a tensor. Raises GraphError."""
-    values = known(tensor)
-    if len(values) != 1:
-        raise GraphError("it has a list where one number belongs")
-    return values[0]
-
-
-def fixed(size: Size) -> int:
-    """A number that is the same for all batches. Raises GraphError."""
-    if isinstance(size, np.ndarray) or not math.isfinite(size):
-        raise GraphError("it has axes that change with the batch")
-    return int(size)
-
-
-def need(tensor: Tensor | None) -> Tensor:
-    """An input that an operator must have. Raises GraphError."""
-    if tensor is None:
-        raise GraphError("it lacks an input")
-    return tensor
-
-
-def _kept(values: Sequence[Size] | None) -> tuple[Size, ...] | None:
-    """Integers, as far as they are followed further."""
-    if values is None or len(values) > FOLLOWED:
-        return None
-    if any(not np.all(np.abs(value) < LARGEST) for value in values):
-        return None
-    return tuple(values)
-
-
-def _axis(value: int, rank: int) -> int:
-    axis = value + rank if value < 0 else value
-    if not 0 <= axis < rank:
-        raise GraphError("it has an axis that its input does not have")
-    return axis
-
-
-def _wider(left: Size, right: Size) -> Size:
-    """A size of two that are broadcast: exact, since others than 1 must be equal."""
-    if left is right:
-        return left
-    if not isinstance(right, np.ndarray) and right == 1:
-        return left
-    if not isinstance(left, np.ndarray):
-        if left == 1:
-            return right
-        if not isinstance(right, np.ndarray):
-            return left
-    return np.where(np.equal(left, 1), right, left)
-
-
-def broadcast(shapes: Sequence[tuple[Size, ...]]) -> tuple[Size, ...]:
-    """The sizes of tensors that are computed with element by element."""
-    rank = max(map(len, shapes))
-    dims: tuple[Size, ...] = (1.0,) * rank
-    for shape in shapes:
-        full = (1.0,) * (rank - len(shape)) + shape
-        dims = tuple(map(_wider, dims, full))
-    return dims
+"""From a node and its inputs to its outputs and the multiplications in it, as their product. What
+the runtime needs beside the outputs while it computes them is one more tensor behind them."""
 
 
 def same(type_of: int | None = None) -> Rule:
@@ -145,7 +51,7 @@ def same(type_of: int | None = None) -> Rule:
         values = first.values if node.operator == "Identity" else None
         if node.operator == "Neg" and first.type == INT64 and first.values is not None:
             values = tuple(-value for value in first.values)
-        return [Tensor(type_of or first.type, first.dims, _kept(values))], first.dims
+        return [Tensor(type_of or first.type, first.dims, kept(values))], first.dims
 
     return rule
 
@@ -194,11 +100,7 @@ def _elements(
         return None
     rows = zip(*(v * length if len(v) == 1 < length else v for v in lists), strict=True)
     with np.errstate(all="ignore"):
-        return _kept([_plain(compute(*row)) for row in rows])
-
-
-def _plain(value: Any) -> Size:
-    return value.astype(np.float64) if np.ndim(value) else float(value)
+        return kept([plain(compute(*row)) for row in rows])
 
 
 def matmul(node: Node, inputs: Inputs) -> tuple[list[Tensor], Factors]:
@@ -227,7 +129,7 @@ def shape(node: Node, inputs: Inputs) -> tuple[list[Tensor], Factors]:
         raise GraphError("it takes a part of a shape")
     # The same for all batches where all sizes are.
     same_for_all = not any(isinstance(dim, np.ndarray) for dim in dims)
-    return [Tensor(INT64, (float(len(dims)),), _kept(dims), same_for_all)], NOTHING
+    return [Tensor(INT64, (float(len(dims)),), kept(dims), same_for_all)], NOTHING
 
 
 def filled(node: Node, inputs: Inputs) -> tuple[list[Tensor], Factors]:
@@ -254,7 +156,7 @@ def numbers(node: Node, inputs: Inputs) -> tuple[list[Tensor], Factors]:
     if np.any(np.equal(step, 0)):
         raise GraphError("it counts in steps of nothing")
     count = np.maximum(np.ceil((limit - start) / step), 0.0)
-    return [Tensor(need(inputs[0]).type, (_plain(count),))], (_plain(count),)
+    return [Tensor(need(inputs[0]).type, (plain(count),))], (plain(count),)
 
 
 def reshape(node: Node, inputs: Inputs) -> tuple[list[Tensor], Factors]:
@@ -264,20 +166,14 @@ def reshape(node: Node, inputs: Inputs) -> tuple[list[Tensor], Factors]:
     for number, size in enumerate(wanted):
         own = first.dims[number] if number < len(first.dims) else 0.0
         copies = not node.attributes.get("allowzero")
-        dims.append(_chosen(np.equal(size, 0), own, size) if copies else size)
-    rest = product([_chosen(np.equal(size, -1), 1.0, size) for size in dims])
+        dims.append(chosen(np.equal(size, 0), own, size) if copies else size)
+    rest = product([chosen(np.equal(size, -1), 1.0, size) for size in dims])
     if np.any(np.equal(rest, 0)):
         raise GraphError("it has a shape without values")
     left = first.count / rest
-    dims = [_chosen(np.equal(size, -1), left, size) for size in dims]
+    dims = [chosen(np.equal(size, -1), left, size) for size in dims]
     values = first.values if len(dims) < 2 else None
     return [Tensor(first.type, tuple(dims), values)], NOTHING
-
-
-def _chosen(condition: Any, yes: Size, no: Size) -> Size:
-    if not isinstance(condition, np.ndarray):
-        return yes if condition else no
-    return np.where(condition, yes, no) if condition.any() else no
 
 
 def transpose(node: Node, inputs: Inputs) -> tuple[list[Tensor], Factors]:
@@ -293,7 +189,7 @@ def unsqueeze(node: Node, inputs: Inputs) -> tuple[list[Tensor], Factors]:
     """The same values with more axes of size 1."""
     first, given = need(inputs[0]), known(inputs[1])
     rank = len(first.dims) + len(given)
-    axes = {_axis(fixed(axis), rank) for axis in given}
+    axes = {axis_of(fixed(axis), rank) for axis in given}
     dims = list(first.dims)
     for axis in sorted(axes):
         dims.insert(axis, 1.0)
@@ -303,7 +199,7 @@ def unsqueeze(node: Node, inputs: Inputs) -> tuple[list[Tensor], Factors]:
 def squeeze(node: Node, inputs: Inputs) -> tuple[list[Tensor], Factors]:
     """The same values without axes of size 1."""
     first = need(inputs[0])
-    axes = {_axis(fixed(axis), len(first.dims)) for axis in known(inputs[1])}
+    axes = {axis_of(fixed(axis), len(first.dims)) for axis in known(inputs[1])}
     dims = tuple(dim for axis, dim in enumerate(first.dims) if axis not in axes)
     return [Tensor(first.type, dims, first.values if len(dims) < 2 else None)], NOTHING
 
@@ -314,25 +210,25 @@ def concat(node: Node, inputs: Inputs) -> tuple[list[Tensor], Factors]:
     dims = list(tensors[0].dims)
     if any(len(tensor.dims) != len(dims) for tensor in tensors):
         raise GraphError("it joins tensors that do not go together")
-    axis = _axis(int(node.attributes.get("axis") or 0), len(dims))
+    axis = axis_of(int(node.attributes.get("axis") or 0), len(dims))
     dims[axis] = sum((tensor.dims[axis] for tensor in tensors), 0.0)
     values: list[Size] | None = []
     for tensor in tensors:
         values = None if values is None or tensor.values is None else [*values, *tensor.values]
     values = values if len(dims) == 1 else None
-    return [Tensor(tensors[0].type, tuple(dims), _kept(values))], tuple(dims)
+    return [Tensor(tensors[0].type, tuple(dims), kept(values))], tuple(dims)
 
 
 def gather(node: Node, inputs: Inputs) -> tuple[list[Tensor], Factors]:
     """Rows of a tensor by their numbers."""
     first, rows = need(inputs[0]), need(inputs[1])
-    axis = _axis(int(node.attributes.get("axis") or 0), len(first.dims))
+    axis = axis_of(int(node.attributes.get("axis") or 0), len(first.dims))
     dims = (*first.dims[:axis], *rows.dims, *first.dims[axis + 1 :])
     values = None
     if first.values is not None and len(first.dims) == 1 and rows.constant and rows.values:
-        numbers = [_axis(fixed(row), len(first.values)) for row in rows.values]
+        numbers = [axis_of(fixed(row), len(first.values)) for row in rows.values]
         values = [first.values[number] for number in numbers] if len(dims) < 2 else None
-    return [Tensor(first.type, dims, _kept(values))], dims
+    return [Tensor(first.type, dims, kept(values))], dims
 
 
 def gather_elements(node: Node, inputs: Inputs) -> tuple[list[Tensor], Factors]:
@@ -348,14 +244,14 @@ def cut(node: Node, inputs: Inputs) -> tuple[list[Tensor], Factors]:
     steps = known(inputs[4]) if len(inputs) > 4 else (1.0,) * len(starts)
     dims, values = list(first.dims), first.values
     for start, end, own, step in zip(starts, ends, axes, steps, strict=True):
-        axis = _axis(fixed(own), len(dims))
+        axis = axis_of(fixed(own), len(dims))
         if fixed(step) < 1:
             raise GraphError("it goes through a tensor backwards")
         size = dims[axis]
         low, high = (
             np.clip(np.where(np.less(at, 0), at + size, at), 0.0, size) for at in (start, end)
         )
-        dims[axis] = _plain(np.maximum(np.ceil((high - low) / step), 0.0))
+        dims[axis] = plain(np.maximum(np.ceil((high - low) / step), 0.0))
         if values is not None and not any(isinstance(x, np.ndarray) for x in (start, end)):
             values = values[int(low) : int(high) : int(fixed(step))]
         else:
@@ -366,7 +262,7 @@ def cut(node: Node, inputs: Inputs) -> tuple[list[Tensor], Factors]:
 def split(node: Node, inputs: Inputs) -> tuple[list[Tensor], Factors]:
     """Parts of a tensor, one behind the other."""
     first = need(inputs[0])
-    axis = _axis(int(node.attributes.get("axis") or 0), len(first.dims))
+    axis = axis_of(int(node.attributes.get("axis") or 0), len(first.dims))
     parts = known(inputs[1])
     if len(parts) != len(node.outputs):
         raise GraphError("it splits a tensor into other parts than it names")
@@ -379,7 +275,7 @@ def reduced(node: Node, inputs: Inputs) -> tuple[list[Tensor], Factors]:
     first = need(inputs[0])
     rank = len(first.dims)
     given = known(inputs[1]) if len(inputs) > 1 else tuple(map(float, range(rank)))
-    axes = {_axis(fixed(axis), rank) for axis in given}
+    axes = {axis_of(fixed(axis), rank) for axis in given}
     keeps = node.attributes.get("keepdims") != 0
     dims = [1.0 if n in axes else dim for n, dim in enumerate(first.dims) if keeps or n not in axes]
     return [Tensor(first.type, tuple(dims))], first.dims
@@ -398,8 +294,9 @@ def convolution(node: Node, inputs: Inputs) -> tuple[list[Tensor], Factors]:
     dims: list[Size] = [first.dims[0], kernel.dims[0]]
     for n, size in enumerate(sizes):
         free = size + pads[n] + pads[n + len(sizes)] - dilations[n] * (spans[n] - 1) - 1
-        dims.append(_plain(np.maximum(np.floor(free / strides[n]) + 1, 0.0)))
-    return [Tensor(first.type, tuple(dims))], (*dims, *kernel.dims[1:])
+        dims.append(plain(np.maximum(np.floor(free / strides[n]) + 1, 0.0)))
+    columns = Tensor(FLOAT, (*dims[2:], *kernel.dims[1:]))
+    return [Tensor(first.type, tuple(dims)), columns], (*dims, *kernel.dims[1:])
 
 
 def recurrence(node: Node, inputs: Inputs) -> tuple[list[Tensor], Factors]:
@@ -412,8 +309,9 @@ def recurrence(node: Node, inputs: Inputs) -> tuple[list[Tensor], Factors]:
     (steps, batch, width), directions, hidden = first.dims, weights.dims[0], states.dims[2]
     last = Tensor(first.type, (directions, batch, hidden))
     outputs = [Tensor(first.type, (steps, directions, batch, hidden)), last, last]
-    factors = (steps, batch, directions, weights.dims[1], width + hidden)
-    return outputs[: len(node.outputs)], factors
+    gates = Tensor(FLOAT, (steps, batch, directions, weights.dims[1]))
+    factors = (*gates.dims, width + hidden)
+    return [*outputs[: len(node.outputs)], gates], factors
 
 
 RULES: dict[str, Rule] = {
