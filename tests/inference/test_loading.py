@@ -62,7 +62,8 @@ def spoilt(folder, name, value):
 @pytest.mark.parametrize("name", ["head.bias", "crf.transitions", "crf.starts", "crf.ends"])
 def test_a_model_that_computes_no_numbers_predicts_nothing(name, value, tmp_path):
     folder = spoilt(tmp_path / "mine", name, value)
-    with pytest.raises(ModelError, match=f"model '{folder}' .*; get the model again") as caught:
+    problem = rf"model '{folder}' computes" if value == 3e38 else rf"{folder}/model\.onnx: .* NaN"
+    with pytest.raises(ModelError, match=f"{problem} .*; get the model again") as caught:
         list(load(folder).predict([("a", WINDOW)]))
     assert "\n" not in str(caught.value)
 

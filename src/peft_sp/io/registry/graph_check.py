@@ -92,7 +92,10 @@ def _check_numbers(graph: Graph) -> None:
     named = [*graph.weights.items(), *(("", v) for v in constants if isinstance(v, Weights))]
     for name, weights in named:
         if weights.type in FLOATS and not np.isfinite(weights.array).all():
-            raise GraphError(f"its weights are NaN or infinite, such as those of '{name}'")
+            raise GraphError(
+                f"its weights are NaN or infinite, such as those of '{name}'; get the model "
+                "again, or train it anew"
+            )
 
 
 def _equal(dims: Sequence[Size], expected: Sequence[Size]) -> bool:
