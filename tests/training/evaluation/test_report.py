@@ -38,6 +38,14 @@ def test_published_figures_stand_beside_those_of_the_same_data(measured):
     assert "beside the published figures](classes.png)" in text
 
 
+def test_partitions_that_were_made_are_said(measured):
+    said = "has no partitions, so that 3 were made by homology"
+    text = report({**measured, "made_partitions": said})
+    assert f"\n\nThe file of labelled proteins {said}.\n\n## Pooled" in text
+    own = report({**measured, "made_partitions": ""})
+    assert own == report(measured) and "The file of labelled proteins" not in own
+
+
 @pytest.mark.parametrize("sources", [FOREIGN, {}, None])
 @pytest.mark.parametrize("protocol", ["deployed", "published"])
 def test_of_other_data_nothing_is_said_that_is_known_of_signalp6s(measured, sources, protocol):
