@@ -52,6 +52,10 @@ class InputError(PeftSpError):
         super().__init__(": ".join([*([", ".join(where)] if where else []), problem]))
 
 
+class ChangedInputError(InputError):
+    """Input that is no longer what it was: nothing that was made of it can be used."""
+
+
 class OptionError(PeftSpError, ValueError):
     """An argument with a value that it cannot have."""
 

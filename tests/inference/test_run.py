@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
 
 from peft_sp.errors import InputError, OptionError, OutputError
 from peft_sp.inference.run import SIGNALP6, RunOptions, predict_run, predict_stream
+from peft_sp.io.registry.lookup import bundled
 from peft_sp.io.results.protection import RECORD, UNFINISHED
 from peft_sp.io.writers.signalp6 import FILES
 
@@ -127,3 +129,37 @@ def test_a_time_that_is_none(good, tmp_path, monkeypatch):
     with pytest.raises(OptionError, match="SOURCE_DATE_EPOCH is 'yesterday'; give it in seconds"):
         predict_run(good, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("interval", [0.0, 1e9])
+def test_input_that_changes_leaves_nothing(ecoli, tmp_path, interval):
+    """Behind a mark, from which the run could have been resumed, and without one."""
+    path, out = tmp_path / "in.faa", tmp_path / "out"
+    path.write_bytes(ecoli.read_bytes() * 4)  # more than is read ahead
+    options = RunOptions(threads=1, **{**EVENTFUL, "journal_interval": interval})
+
+    def change(done, total):
+        if done > 100:
+            path.write_text(">a\nMKT\n")
+
+    with pytest.raises(InputError, match="changed while it was predicted") as caught:
+        predict_run(path, out, options, change)
+    assert caught.value.__notes__ == ["nothing was written"]
+    assert not out.exists()
+
+
+def test_a_model_is_resumed_whose_directory_holds_the_results(ecoli, tmp_path):
+    model = tmp_path / "model"
+    shutil.copytree(bundled()["fast"], model)
+    options = RunOptions(model=str(model), threads=1, **EVENTFUL)
+
+    def stop(done, total):
+        if done > 170:
+            raise StopError
+
+    with pytest.raises(StopError):
+        predict_run(ecoli, model / "out", options, stop)
+    seen = []
+    resumed = replace(options, resume=True)
+    predict_run(ecoli, model / "out", resumed, lambda done, _: seen.append(done))
+    assert min(seen) > 100 and (model / "out" / "predictions.tsv").exists()

@@ -153,7 +153,7 @@ class _Run:
             "command": layout.command,
             "version": __version__,
             "input": f"{survey.count:,} proteins with hash {survey.fingerprint}",
-            "number of skipped records": str(len(survey.skipped)),
+            "number of skipped records": str(survey.unusable),
             "model": f"hash {lookup.fingerprint(lookup.locate(self.model))}",
             "organism": str(options.organism),
             "threshold": "none" if options.threshold is None else repr(float(options.threshold)),
@@ -216,6 +216,7 @@ def _prepared(source: FastaInput, options: RunOptions) -> _Run:
         count=survey.count,
         source=", ".join(source.names),
         skipped=survey.skipped,
+        unusable=survey.unusable,
         changed=survey.changed,
         protein_files=layout.protein_files,
     )
@@ -224,7 +225,7 @@ def _prepared(source: FastaInput, options: RunOptions) -> _Run:
 
 def _write(files: RunDirectory, run: _Run, progress: Progress | None) -> RunInfo:
     """Write all files, behind the last whole chunk of an earlier run where one is resumed."""
-    options, info, proteins = run.options, run.info, run.source.proteins()
+    options, info, earlier = run.options, run.info, None
     assert info.time is not None
     about = {
         "time": info.time.isoformat(),
@@ -238,6 +239,7 @@ def _write(files: RunDirectory, run: _Run, progress: Progress | None) -> RunInfo
         info = replace(info, time=time, directory=about["directory"], source=about["source"])
         counts.restore(files.state["counts"])
         cache.restore(files.state.get("windows", []))
+        earlier = files.state.get("read")
     info = replace(info, files=options.files, restarted=files.restarted)
     if files.whole:  # all but the moving of the files was done
         return counts.added_to(info)
@@ -246,8 +248,10 @@ def _write(files: RunDirectory, run: _Run, progress: Progress | None) -> RunInfo
 
         def state() -> dict[str, Any]:
             page = outputs.state()
-            return {**about, "counts": counts.state(), "windows": cache.state(), "page": page}
+            content = {"counts": counts.state(), "windows": cache.state(), "page": page}
+            return {**about, **content, "read": run.source.read_so_far()}
 
+        proteins = run.source.proteins(earlier)
         for protein in islice(proteins, files.done):
             outputs.pass_over(protein)
         # Drawing takes longer than predicting: where there is any, it is what advances.

@@ -12,6 +12,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import blake2b
 from typing import Any, BinaryIO, TextIO
 
@@ -19,7 +20,7 @@ import numpy as np
 from dnaio.readers import FastaReader
 
 from peft_sp.biology.prediction import Protein
-from peft_sp.errors import InputError, OutputError
+from peft_sp.errors import ChangedInputError, InputError, OutputError
 from peft_sp.io.cleaning import (
     LONG_ENOUGH_TO_TELL,
     NUCLEOTIDE_HINT,
@@ -41,6 +42,11 @@ _BLOCK = 1 << 20
 _BEFORE = re.compile("^[\ufeff\\s]+")
 _SHOWN = 40
 """Letters of a line that a message shows."""
+LONGEST = 10_000_000
+"""Letters of a record, and of any line: more are no protein, and would fill the memory. The longest
+proteins known have less than 100,000 residues."""
+NAMED = 1000
+"""Records that cannot be predicted whose errors are kept; of more, their number is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +66,38 @@ class _Lines:
         self._text, self._path = text, path
         self.starts: list[int] = []
         self.comments: list[int] = []
+        self._header = ""
 
     closed = False
 
     def __iter__(self) -> Iterator[str]:
-        for number, line in enumerate(self._text, 1):
+        letters = 0
+        for number, line in enumerate(iter(partial(self._text.readline, LONGEST + 1), ""), 1):
             if not line[0].isalpha():
                 # A mark of UTF-8 stands inside a file where several were joined.
                 line = _BEFORE.sub("", line)  # noqa: PLW2901
                 first = line[:1]
                 if first == ">":
+                    letters, self._header = 0, line[1 : 1 + NAMED]
                     self.starts.append(number)
                     self.comments.append(0)
-                elif first in ("#", ";"):
+                elif first in ("#", ";") and len(line) <= LONGEST:
                     if self.comments:
                         self.comments[-1] += 1
                     continue
+            letters += len(line) or 1  # of blank lines too many fill the memory
+            if letters > LONGEST:
+                raise self._too_long(number)
             if self.starts or not line.strip():
                 yield line
             else:
                 raise InputError(_no_header(line.strip()), path=self._path, line=number)
+
+    def _too_long(self, number: int) -> InputError:
+        problem = f"more than {LONGEST:,} letters, which is no protein; leave it out"
+        if not self.starts:
+            return InputError(problem, path=self._path, line=number)
+        return _located(problem, self._path, Raw(self._header, "", self.starts[-1]))
 
 
 def _no_header(line: str) -> str:
@@ -137,15 +155,36 @@ def read_fasta(path: str | os.PathLike[str], on_error: OnError = "raise") -> Ite
 class Survey:
     """The result of a first pass over the input.
 
-    count: usable records; skipped: an error for each other; changed: the warning of the first
-    record that has one, and where it stands; fingerprint: of the usable records as they were
-    understood, whatever the files' names, line ends or compression.
+    count: usable records; unusable: all others; skipped: the errors of the first of these, `NAMED`
+    at most; changed: the warning of the first record that has one, and where it stands;
+    fingerprint: of the usable records as they were understood, whatever the files' names, line
+    ends or compression.
     """
 
     count: int
+    unusable: int
     skipped: tuple[InputError, ...]
     changed: str
-    fingerprint: str = ""
+    fingerprint: str
+
+
+class _Pass:
+    """What was read of the input so far."""
+
+    def __init__(self) -> None:
+        self.count = self.unusable = 0
+        self._hash = blake2b(digest_size=8)
+
+    def add(self, protein: Protein) -> None:
+        """A record that can be used, as it was understood."""
+        self.count += 1
+        # One line each: cleaned records hold no line ends.
+        parts = (protein.header, protein.sequence, *protein.warnings, "\n")
+        self._hash.update("\n".join(parts).encode("utf-8", "replace"))
+
+    def fingerprint(self) -> str:
+        """Of all usable records so far."""
+        return self._hash.hexdigest()
 
 
 class FastaInput:
@@ -171,17 +210,19 @@ class FastaInput:
         self._whole_headers, self._signs_as_x = whole_headers, signs_as_x
         self._distinct = np.empty(0, np.uint64)
         self._repeated: frozenset[int] = frozenset()
+        self._survey: Survey | None = None
+        self._read = _Pass()
 
     def survey(self, skip_invalid: bool = False) -> Survey:
         """Check every record before any work is done.
 
         Raises InputError for the first that cannot be used; with `skip_invalid` these are
-        returned, and the error is raised only where no record is left.
+        counted, and the error is raised only where no record is left.
         """
-        count, skipped, changed = 0, [], ""
+        read, changed = _Pass(), ""
+        skipped: list[InputError] = []
         keys = array("Q")
         beginning: list[str] = []
-        fingerprint = blake2b(digest_size=8)
         for name, raw in self._records():
             try:
                 protein = self._clean(raw)
@@ -189,47 +230,78 @@ class FastaInput:
                 located = _located(error, name, raw)
                 if not skip_invalid:
                     raise located from None
-                skipped.append(located)
+                read.unusable += 1
+                if len(skipped) < NAMED:
+                    skipped.append(located)
                 continue
-            count += 1
+            read.add(protein)
             if protein.warnings and not changed:
                 changed = str(_located(protein.warnings[0], name, raw))
-            if count <= _SAMPLE:
+            if read.count <= _SAMPLE:
                 beginning.append(protein.window)
             keys.append(_key(self._name(protein)))
-            # One line each: cleaned records hold no line ends.
-            parts = (protein.header, protein.sequence, *protein.warnings, "\n")
-            fingerprint.update("\n".join(parts).encode("utf-8", "replace"))
         letters = "".join(beginning)
         if len(letters) >= LONG_ENOUGH_TO_TELL // 2 and looks_like_nucleotides(letters):
             raise InputError(NUCLEOTIDE_HINT, path=self.names[0])
-        if not count:
+        if not read.count:
             raise InputError(
                 f"no record can be predicted; the first: {skipped[0].problem}", path=self.names[0]
             )
         distinct, counts = np.unique(np.frombuffer(keys, dtype=np.uint64), return_counts=True)
         self._repeated = frozenset(distinct[counts > 1].tolist())
         self._distinct = distinct if self._repeated else self._distinct
-        return Survey(count, tuple(skipped), changed, fingerprint.hexdigest())
+        self._survey = Survey(
+            read.count, read.unusable, tuple(skipped), changed, read.fingerprint()
+        )
+        return self._survey
 
-    def proteins(self) -> Iterator[Protein]:
+    def proteins(self, earlier: tuple[int, str] | None = None) -> Iterator[Protein]:
         """The usable proteins in order.
 
         After a survey a name that stood before has a number behind it, and a warning: results
         then have one protein a name, in each of their files.
+
+        earlier: what `read_so_far` gave in an earlier run. Raises ChangedInputError where the
+        records are not those of that run or, at their end, not those of the survey.
         """
         free, several = FreeNames(taken=self._is_there), len(self.names) > 1
+        read = self._read = _Pass()
         for file, raw in self._records():
             try:
                 protein = self._clean(raw)
             except UnusableRecordError:
+                read.unusable += 1
                 continue
+            read.add(protein)
+            if earlier and read.count == earlier[0] and read.fingerprint() != earlier[1]:
+                raise self._changed("its records are not those that an earlier run predicted")
             if several:
                 protein = replace(protein, file=clean_header(file)[0])
             if self._repeated and _key(name := self._name(protein)) in self._repeated:
                 yield self._called(protein, name, free(name))
             else:
                 yield protein
+
+        before = self._survey
+        if before is None:
+            return
+        if (read.count, read.unusable) != (before.count, before.unusable):
+            raise self._changed(
+                f"{before.count + before.unusable:,} records at first, "
+                f"{read.count + read.unusable:,} now"
+            )
+        if read.fingerprint() != before.fingerprint:
+            raise self._changed("its records are not those of the start")
+
+    def read_so_far(self) -> tuple[int, str]:
+        """How many proteins were read since `proteins` was called, and a hash of them."""
+        return self._read.count, self._read.fingerprint()
+
+    def _changed(self, how: str) -> ChangedInputError:
+        return ChangedInputError(
+            f"changed while it was predicted ({how}); start anew when nothing writes into it",
+            path=", ".join(self.names),
+        )
 
     def _name(self, protein: Protein) -> str:
         return protein.header if self._whole_headers else protein.id
@@ -262,7 +334,9 @@ class FastaInput:
                     yield name, raw
             except InputError as error:
                 # Standard input is read from a copy; the message must not name that.
-                raise InputError(error.problem, path=name, line=error.line) from None
+                raise InputError(
+                    error.problem, path=name, line=error.line, record=error.record
+                ) from None
 
 
 @contextmanager
@@ -336,5 +410,5 @@ def _key(name: str) -> int:
 
 
 def _located(problem: UnusableRecordError | str, path: str, raw: Raw) -> InputError:
-    record = clean_header(raw.header)[0].split(None, 1)[0]
+    record = clean_header(raw.header[:NAMED])[0].split(None, 1)[0]
     return InputError(str(problem), path=path, line=raw.line, record=record)

@@ -28,11 +28,12 @@ LETTERS: dict[str, Organism | None] = {
 """How the table marks a run of identifiers."""
 
 _IDENTIFIER = re.compile(r"\b(?:OX|TaxID)=(\d{1,9})\b")
-_NAME = re.compile(r"\b(?:OS|Tax)=(.+?)(?= \w+=|$)")
+_NAME = re.compile(r"\b(?:OS|Tax)=")
+_NEXT_FIELD = re.compile(r" \w+=")
 _REFSEQ: dict[str, Organism] = {"WP_": Organism.OTHER, "XP_": Organism.EUKARYA}
 """RefSeq's proteins of many prokaryotes, and its models of eukaryotic genes."""
 _LONGEST = 300
-"""Letters of a name in brackets that are looked through."""
+"""Letters of a name that are looked through: headers may have millions."""
 _PREFIXES = {"uncultured", "unclassified", "unidentified", "cf.", "aff."}
 _VIRAL = re.compile(
     r"vir(?:us|uses|al|oid|idae)\b|phage|satellite|plasmid|vector|metagenome", re.IGNORECASE
@@ -81,7 +82,7 @@ def organism_of(header: str) -> Organism | None:
     if "=" in header:
         if (match := _IDENTIFIER.search(header)) and (known := _of_identifier(int(match[1]))):
             return known
-        if (match := _NAME.search(header)) and (known := of_name(match[1])):
+        if (match := _NAME.search(header)) and (known := of_name(_field(header, match.end()))):
             return known
     if header.endswith("]") and (known := of_name(_in_brackets(header))):
         return known
@@ -92,6 +93,13 @@ def _of_identifier(identifier: int) -> Organism | None:
     table = domains()
     run = bisect_right(table.starts, identifier) - 1
     return LETTERS[table.runs[run]] if run >= 0 else None
+
+
+def _field(header: str, start: int) -> str:
+    """The field that begins there, up to the next one."""
+    text = header[start : start + _LONGEST]
+    end = _NEXT_FIELD.search(text, 1)
+    return text[: end.start()] if end else text
 
 
 def _in_brackets(header: str) -> str:
@@ -107,9 +115,13 @@ def _in_brackets(header: str) -> str:
     return ""
 
 
-@lru_cache(maxsize=1 << 14)
 def of_name(name: str) -> Organism | None:
     """The domain of an organism's scientific name, at any rank, by its first words."""
+    return _of_name(name[:_LONGEST])
+
+
+@lru_cache(maxsize=1 << 14)
+def _of_name(name: str) -> Organism | None:
     words = name.translate({ord(mark): None for mark in "[]'\"()"}).split()
     while words and words[0].lower() in _PREFIXES:
         del words[0]

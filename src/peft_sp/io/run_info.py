@@ -20,11 +20,11 @@ class RunInfo:
 
     tool: name and version, as in "SignalP-6.0"; model: its name, in a SignalP 6 run its mode;
     source: the input and directory: the output as the user named them, "" for a stream;
-    organism: as it was asked for; count: proteins predicted; skipped: the error of each record
-    that could not be; changed: the warning of the first record that has one, and where it stands;
-    protein_files: SignalP 6's format of the files of each protein ("none", "txt", "png", "eps" or
-    "all"); time: when the run was first started; restarted: why an unfinished run in the directory
-    was not continued, "" where there was none.
+    organism: as it was asked for; count: proteins predicted; unusable: records that could not be,
+    and skipped: the errors of the first 1,000 of them; changed: the warning of the first record
+    that has one, and where it stands; protein_files: SignalP 6's format of the files of each
+    protein ("none", "txt", "png", "eps" or "all"); time: when the run was first started; restarted:
+    why an unfinished run in the directory was not continued, "" where there was none.
 
     After the run: types: proteins by predicted type; organisms: by "eukarya", "other" and
     "undecided" (predicted as other because the header does not decide); warnings: proteins with
@@ -38,6 +38,7 @@ class RunInfo:
     count: int
     source: str = ""
     directory: str = ""
+    unusable: int = 0
     skipped: tuple[InputError, ...] = ()
     changed: str = ""
     protein_files: str = "none"

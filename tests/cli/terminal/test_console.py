@@ -24,6 +24,7 @@ RUN = RunInfo(
     organism="auto",
     count=3,
     directory="out",
+    unusable=1,
     skipped=(InputError("no letters", path="a.faa", line=7),),
     types={"SP": 1, "NO_SP": 2},
     organisms={"eukarya": 1, "undecided": 2},

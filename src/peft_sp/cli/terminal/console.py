@@ -145,8 +145,9 @@ def notes(run: RunInfo, directory: str = "") -> None:
     of_another_organism(run, " or --organism auto")
     for error in run.skipped:
         note(f"skipped: {error}")
-    if run.skipped:
-        note(f"records skipped: {len(run.skipped)}")
+    if run.unusable:
+        named = f"; the first {len(run.skipped):,} are named here"
+        note(f"records skipped: {run.unusable:,}{named if run.unusable > len(run.skipped) else ''}")
 
 
 def of_another_organism(run: RunInfo, more: str = "") -> None:

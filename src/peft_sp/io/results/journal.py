@@ -12,7 +12,7 @@ from typing import Any
 from peft_sp.errors import OutputError
 from peft_sp.io.atomic import replace_file
 
-FORMAT = 2
+FORMAT = 3
 
 
 class NotContinuedError(OutputError):

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, TextIO
 
-from peft_sp.errors import OutputError
+from peft_sp.errors import ChangedInputError, OutputError
 from peft_sp.io.atomic import PARTIAL, locked, replace_file, sync_directory
 from peft_sp.io.results.journal import Journal, NotContinuedError, damaged
 from peft_sp.io.results.protection import RECORD, UNFINISHED, Protection
@@ -325,6 +325,8 @@ class RunDirectory:
             # A signal may have come between the journal and the memory of it.
             with suppress(OutputError):
                 self._recorded = Journal.read(self._journal)
+        if isinstance(failure, ChangedInputError):  # what is done may be of either
+            self._recorded = None
         self._leave(failure)
         if isinstance(failure, OSError):
             raise self._error(failure) from None

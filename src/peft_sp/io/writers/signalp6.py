@@ -169,7 +169,7 @@ class SignalP6Writer:
 
     def _json_head(self) -> str:
         head = {
-            "INFO": {"failedjobs": len(self.run.skipped), "size": self.run.count},
+            "INFO": {"failedjobs": self.run.unusable, "size": self.run.count},
             "CSV_FILE": self._path("prediction_results.txt"),
             "MATURE_FILE": self._path("processed_entries.fasta"),
             "GFF_FILE": self._path("output.gff3"),

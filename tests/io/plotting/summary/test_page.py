@@ -15,7 +15,6 @@ import peft_sp
 from peft_sp.biology.grammar import TYPES
 from peft_sp.biology.organism import parse_choice
 from peft_sp.biology.prediction import Protein
-from peft_sp.errors import InputError
 from peft_sp.io.plotting import palette, svg
 from peft_sp.io.plotting.curves import curves
 from peft_sp.io.plotting.protein import scene, strip
@@ -141,7 +140,7 @@ def test_charts_and_counts_stand_in_the_page(page, predictions):
 
 def test_a_run_without_signal_peptides():
     (found,) = peft_sp.load("fast", threads=1).predict([("a", "MSTNPKPQRKTK")], marginals=True)
-    page = page_of([found], organism="eukarya", skipped=(InputError("a"), InputError("b")))
+    page = page_of([found], organism="eukarya", unusable=2)
     assert page.count("No signal peptide was predicted") == 2
     assert "Records that could not be predicted: 2." in page
     assert ">LIPO</th>" not in page and "1 protein," in page

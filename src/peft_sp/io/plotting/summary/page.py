@@ -109,7 +109,7 @@ class SummaryWriter:
             "title": f"Signal peptides of {run.source}",
             "subtitle": f"{_proteins(counted.count)}, model {run.model}, organism "
             f"{'by header' if run.organism == BY_HEADER else run.organism}, {run.tool}",
-            "notes": _notes(counted, len(run.skipped)),
+            "notes": _notes(counted, run.unusable),
             "background": _background(counted),
         }
         values = {key: html.escape(text) for key, text in words.items()}
