@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
-from peft_sp.io.fasta import read_raw
+from peft_sp.io.raw_fasta import read_raw
 from peft_sp.io.registry.lookup import locate
 from peft_sp.io.registry.model_config import ModelConfig
 

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from peft_sp.io.fasta import read_raw
+from peft_sp.io.raw_fasta import read_raw
 from peft_sp.io.results.journal import Journal
 from peft_sp.io.results.protection import UNFINISHED
 from peft_sp.io.results.run_directory import JOURNAL

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import stat
 import sys
 import tempfile
@@ -12,12 +11,10 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from hashlib import blake2b
-from typing import Any, BinaryIO, TextIO
+from typing import BinaryIO
 
 import numpy as np
-from dnaio.readers import FastaReader
 
 from peft_sp.biology.prediction import Protein
 from peft_sp.errors import ChangedInputError, InputError, OutputError
@@ -31,7 +28,8 @@ from peft_sp.io.cleaning import (
     looks_like_nucleotides,
     reporter,
 )
-from peft_sp.io.formats import HEAD, check, compression_of, open_text, other_format
+from peft_sp.io.formats import HEAD, check, compression_of, other_format
+from peft_sp.io.raw_fasta import Raw, located, read_raw
 from peft_sp.io.results.protection import FileId, descriptor, file_id
 from peft_sp.io.writers.names import FreeNames
 
@@ -39,99 +37,8 @@ STANDARD_INPUT = "-"
 _SAMPLE = 1000
 """Records whose beginnings are looked at together."""
 _BLOCK = 1 << 20
-_BEFORE = re.compile("^[\ufeff\\s]+")
-_SHOWN = 40
-"""Letters of a line that a message shows."""
-LONGEST = 10_000_000
-"""Letters of a record, and of any line: more are no protein, and would fill the memory. The longest
-proteins known have less than 100,000 residues."""
 NAMED = 1000
 """Records that cannot be predicted whose errors are kept; of more, their number is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Raw:
-    """A record as it stands in the file; comments: lines with '#' or ';' inside the record."""
-
-    header: str
-    sequence: str
-    line: int
-    comments: int = 0
-
-
-class _Lines:
-    """The lines of a text file for dnaio's reader, which notes where the records start."""
-
-    def __init__(self, text: TextIO, path: str) -> None:
-        self._text, self._path = text, path
-        self.starts: list[int] = []
-        self.comments: list[int] = []
-        self._header = ""
-
-    closed = False
-
-    def __iter__(self) -> Iterator[str]:
-        letters = 0
-        for number, line in enumerate(iter(partial(self._text.readline, LONGEST + 1), ""), 1):
-            if not line[0].isalpha():
-                # A mark of UTF-8 stands inside a file where several were joined.
-                line = _BEFORE.sub("", line)  # noqa: PLW2901
-                first = line[:1]
-                if first == ">":
-                    letters, self._header = 0, line[1 : 1 + NAMED]
-                    self.starts.append(number)
-                    self.comments.append(0)
-                elif first in ("#", ";") and len(line) <= LONGEST:
-                    if self.comments:
-                        self.comments[-1] += 1
-                    continue
-            letters += len(line) or 1  # of blank lines too many fill the memory
-            if letters > LONGEST:
-                raise self._too_long(number)
-            if self.starts or not line.strip():
-                yield line
-            else:
-                raise InputError(_no_header(line.strip()), path=self._path, line=number)
-
-    def _too_long(self, number: int) -> InputError:
-        problem = f"more than {LONGEST:,} letters, which is no protein; leave it out"
-        if not self.starts:
-            return InputError(problem, path=self._path, line=number)
-        return _located(problem, self._path, Raw(self._header, "", self.starts[-1]))
-
-
-def _no_header(line: str) -> str:
-    shown = ascii(line[:_SHOWN] + ("..." if len(line) > _SHOWN else ""))
-    remedy = "put a line such as '>name' before the sequence" if line.isalpha() else "remove it"
-    return f"not FASTA: the line {shown} stands before any header, which starts with '>'; {remedy}"
-
-
-class _Reader(FastaReader):
-    """dnaio's FASTA reader for lines of any encoding, with the line each record starts at."""
-
-    def __init__(self, text: TextIO, path: str) -> None:
-        # dnaio would decode a binary file as the locale says; these lines are text already.
-        super().__init__(io.BytesIO(), sequence_class=self._record)
-        self._file: Any = _Lines(text, path)
-
-    def _record(self, name: str, sequence: str, _: None) -> Raw:
-        # dnaio asks for a record once it has seen the next header, or the file's end.
-        lines = self._file
-        return Raw(name, sequence, lines.starts.pop(0), lines.comments.pop(0))
-
-
-def read_raw(path: str | os.PathLike[str]) -> Iterator[Raw]:
-    """The records of a FASTA file, plain or compressed (see `formats.open_text`).
-
-    Raises InputError where the file is missing, empty, cut off or not FASTA.
-    """
-    name = os.fspath(path)
-    record: Any = None
-    with open_text(name) as text:
-        for record in _Reader(text, name):
-            yield record
-    if record is None:
-        raise InputError("the file has no records; give protein FASTA", path=name)
 
 
 def read_fasta(path: str | os.PathLike[str], on_error: OnError = "raise") -> Iterator[Protein]:
@@ -146,7 +53,7 @@ def read_fasta(path: str | os.PathLike[str], on_error: OnError = "raise") -> Ite
         try:
             protein = clean(raw.header, raw.sequence, raw.line, raw.comments)
         except UnusableRecordError as error:
-            report(_located(error, os.fspath(path), raw))
+            report(located(error, os.fspath(path), raw))
         else:
             yield protein
 
@@ -227,16 +134,15 @@ class FastaInput:
             try:
                 protein = self._clean(raw)
             except UnusableRecordError as error:
-                located = _located(error, name, raw)
                 if not skip_invalid:
-                    raise located from None
+                    raise located(error, name, raw) from None
                 read.unusable += 1
                 if len(skipped) < NAMED:
-                    skipped.append(located)
+                    skipped.append(located(error, name, raw))
                 continue
             read.add(protein)
             if protein.warnings and not changed:
-                changed = str(_located(protein.warnings[0], name, raw))
+                changed = str(located(protein.warnings[0], name, raw))
             if read.count <= _SAMPLE:
                 beginning.append(protein.window)
             keys.append(_key(self._name(protein)))
@@ -407,8 +313,3 @@ def _keep(source: BinaryIO | io.RawIOBase, stack: ExitStack, name: str) -> str:
 def _key(name: str) -> int:
     """64 bits that stand for a name: a million take 8 MB."""
     return int.from_bytes(blake2b(name.encode("utf-8", "replace"), digest_size=8).digest())
-
-
-def _located(problem: UnusableRecordError | str, path: str, raw: Raw) -> InputError:
-    record = clean_header(raw.header[:NAMED])[0].split(None, 1)[0]
-    return InputError(str(problem), path=path, line=raw.line, record=record)

@@ -6,7 +6,7 @@ import pytest
 
 from peft_sp.errors import OutputError
 from peft_sp.io.results import run_directory as module
-from peft_sp.io.results.journal import Journal
+from peft_sp.io.results.journal import FORMAT, Journal
 from peft_sp.io.results.protection import RECORD, UNFINISHED, Protection
 from peft_sp.io.results.run_directory import JOURNAL, RunDirectory, refuse_unfinished
 
@@ -184,7 +184,7 @@ OBSTACLES = {
 
 def _write_format(journal, number):
     text = journal.read_bytes().partition(b"\n")[2].rstrip()
-    text = text.replace(b'{"format":2', b'{"format":%d' % number)
+    text = text.replace(b'{"format":%d' % FORMAT, b'{"format":%d' % number)
     journal.write_bytes(blake2b(text, digest_size=16).hexdigest().encode() + b"\n" + text)
 
 

@@ -1,0 +1,117 @@
+"""The records of a FASTA file as they stand in it, of bounded length and with their lines."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TextIO
+
+from dnaio.readers import FastaReader
+
+from peft_sp.errors import InputError
+from peft_sp.io.cleaning import UnusableRecordError, clean_header
+from peft_sp.io.formats import open_text
+
+LONGEST = 10_000_000
+"""Letters of a record, and of any line: more are no protein, and would fill the memory. The longest
+proteins known have less than 100,000 residues."""
+_KEPT = 1000
+"""Letters of a header that an error keeps."""
+_BEFORE = re.compile("^[\ufeff\\s]+")
+_SHOWN = 40
+"""Letters of a line that a message shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A record as it stands in the file; comments: lines with '#' or ';' inside the record."""
+
+    header: str
+    sequence: str
+    line: int
+    comments: int = 0
+
+
+class _Lines:
+    """The lines of a text file for dnaio's reader, which notes where the records start."""
+
+    def __init__(self, text: TextIO, path: str) -> None:
+        self._text, self._path = text, path
+        self.starts: list[int] = []
+        self.comments: list[int] = []
+        self._header = ""
+
+    closed = False
+
+    def __iter__(self) -> Iterator[str]:
+        letters = 0
+        for number, line in enumerate(iter(partial(self._text.readline, LONGEST + 1), ""), 1):
+            if not line[0].isalpha():
+                # A mark of UTF-8 stands inside a file where several were joined.
+                line = _BEFORE.sub("", line)  # noqa: PLW2901
+                first = line[:1]
+                if first == ">":
+                    letters, self._header = 0, line[1 : 1 + _KEPT]
+                    self.starts.append(number)
+                    self.comments.append(0)
+                elif first in ("#", ";") and len(line) <= LONGEST:
+                    if self.comments:
+                        self.comments[-1] += 1
+                    continue
+            letters += len(line) or 1  # of blank lines too many fill the memory
+            if letters > LONGEST:
+                raise self._too_long(number)
+            if self.starts or not line.strip():
+                yield line
+            else:
+                raise InputError(_no_header(line.strip()), path=self._path, line=number)
+
+    def _too_long(self, number: int) -> InputError:
+        problem = f"more than {LONGEST:,} letters, which is no protein; leave it out"
+        if not self.starts:
+            return InputError(problem, path=self._path, line=number)
+        return located(problem, self._path, Raw(self._header, "", self.starts[-1]))
+
+
+def _no_header(line: str) -> str:
+    shown = ascii(line[:_SHOWN] + ("..." if len(line) > _SHOWN else ""))
+    remedy = "put a line such as '>name' before the sequence" if line.isalpha() else "remove it"
+    return f"not FASTA: the line {shown} stands before any header, which starts with '>'; {remedy}"
+
+
+class _Reader(FastaReader):
+    """dnaio's FASTA reader for lines of any encoding, with the line each record starts at."""
+
+    def __init__(self, text: TextIO, path: str) -> None:
+        # dnaio would decode a binary file as the locale says; these lines are text already.
+        super().__init__(io.BytesIO(), sequence_class=self._record)
+        self._file: Any = _Lines(text, path)
+
+    def _record(self, name: str, sequence: str, _: None) -> Raw:
+        # dnaio asks for a record once it has seen the next header, or the file's end.
+        lines = self._file
+        return Raw(name, sequence, lines.starts.pop(0), lines.comments.pop(0))
+
+
+def read_raw(path: str | os.PathLike[str]) -> Iterator[Raw]:
+    """The records of a FASTA file, plain or compressed (see `formats.open_text`).
+
+    Raises InputError where the file is missing, empty, cut off or not FASTA.
+    """
+    name = os.fspath(path)
+    record: Any = None
+    with open_text(name) as text:
+        for record in _Reader(text, name):
+            yield record
+    if record is None:
+        raise InputError("the file has no records; give protein FASTA", path=name)
+
+
+def located(problem: UnusableRecordError | str, path: str, raw: Raw) -> InputError:
+    """The error of a record, with its file, line and name."""
+    record = clean_header(raw.header[:_KEPT])[0].split(None, 1)[0]
+    return InputError(str(problem), path=path, line=raw.line, record=record)

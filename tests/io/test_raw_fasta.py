@@ -1,0 +1,88 @@
+"""Records as they stand in a file: what is too long for a protein never fills the memory."""
+
+from __future__ import annotations
+
+import gzip
+import subprocess
+import sys
+
+import pytest
+
+from peft_sp.errors import InputError
+from peft_sp.io import raw_fasta
+from peft_sp.io.fasta import read_fasta
+from peft_sp.io.raw_fasta import read_raw
+
+
+@pytest.fixture
+def small(monkeypatch):
+    monkeypatch.setattr(raw_fasta, "LONGEST", 1000)
+
+
+BOMBS = {
+    "one line": (b">a\nMKT\n>long one\n" + b"M" * 99_999, "line 3, record 'long'"),
+    "many lines": (b">a\nMKT\n>long one\n" + b"MK\n" * 33_333, "line 3, record 'long'"),
+    "blank lines": (b">a\nMKT\n>long one\n" + b"\n" * 33_333, "line 3, record 'long'"),
+    "one header": (
+        b">a\nMKT\n>long" + b"g" * 99_999,
+        f"line 3, record 'long{'g' * 56}...'",
+    ),
+    "a comment": (b">a\nMKT\n#" + b"g" * 99_999, "line 1, record 'a'"),
+    "no header": (b"M" * 99_999, "line 1"),
+    "two bytes a letter": ((">a\n" + "M" * 9_999).encode("utf-16"), "line 1, record 'a'"),
+}
+
+
+@pytest.mark.parametrize("case", BOMBS)
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_what_is_too_long_is_named_with_its_limit(case, pack, tmp_path, small):
+    content, where = BOMBS[case]
+    path = tmp_path / "in.faa"
+    path.write_bytes(pack(content))
+    with pytest.raises(InputError) as caught:
+        list(read_fasta(path, on_error="skip"))
+    problem = "more than 1,000 letters, which is no protein; leave it out"
+    assert str(caught.value) == f"{path}, {where}: {problem}"
+
+
+def test_what_is_as_long_as_the_limit_passes(tmp_path, small):
+    line = "M" * (1000 - len(">a\n\n"))
+    (tmp_path / "in.faa").write_text(f">a\n{line}\n>b\n{line}\n")
+    found, _ = read_raw(tmp_path / "in.faa")
+    assert len(found.sequence) == len(line)
+
+
+@pytest.mark.integration
+def test_memory_is_bounded_whatever_a_file_unpacks_to(tmp_path):
+    """A hundred times the limit, and many records that cannot be used."""
+    bombs = {"line": b"M" * 1_000_000, "lines": b"MK\n" * 333_333, "bad": b">x\nM1\n" * 1000}
+    for name, part in bombs.items():
+        with gzip.open(tmp_path / name, "wb", compresslevel=1) as file:
+            file.write(b">good\nMKT\n" + b">b\n" * (name != "bad"))
+            for _ in range(300):
+                file.write(part)
+    code = (
+        "import resource, sys\n"
+        "from peft_sp.io.fasta import open_input\n"
+        "from peft_sp.errors import InputError\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "for name in sys.argv[1:]:\n"
+        "    with open_input([name]) as source:\n"
+        "        try:\n"
+        "            print(source.survey(skip_invalid=True).unusable)\n"
+        "        except InputError as error:\n"
+        "            print(error)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
+    )
+    names = [str(tmp_path / name) for name in bombs]
+    run = subprocess.run([sys.executable, "-c", code, *names], capture_output=True, check=True)
+    *answers, grown = run.stdout.decode().splitlines()
+    assert answers == [
+        *(
+            f"{name}, line 3, record 'b': more than 10,000,000 letters, which is no protein; leave "
+            "it out"
+            for name in names[:2]
+        ),
+        "300000",
+    ]
+    assert int(grown) < 600_000, "kilobytes"
