@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from peft_sp.biology.alphabet import encode
 from peft_sp.biology.grammar import ORGANISM_GROUPS, WINDOW
 from peft_sp.errors import InputError
-from peft_sp.io.fasta import open_input, read_raw
+from peft_sp.io.fasta import open_input
 from peft_sp.io.organism import organism_of
+from peft_sp.io.raw_fasta import read_raw
 
 BEGINNING = 60
 """Residues by which windows are compared: collections of sequences are cut at different lengths."""
