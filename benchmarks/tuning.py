@@ -18,25 +18,20 @@ import time
 from typing import Any
 
 import torch
+from transformers import EsmConfig, EsmModel
 
-from peft_sp.biology.alphabet import AMINO_ACIDS, encode
+from peft_sp.biology.alphabet import AMINO_ACIDS, RESIDUES, encode
 from peft_sp.biology.grammar import WINDOW
 from peft_sp.io.recipe_files import resolve, shipped
 from peft_sp.network.backbone import Backbone
-from peft_sp.network.model import build_model
+from peft_sp.network.model import SignalPeptideModel, build_model
 from peft_sp.training.recipe import Recipe, read_recipe
 
 BATCH = 32
 TOKENS = WINDOW + 2
 STEPS = 5
-# Layers, width, parameters of the published backbones.
-SIZES = {
-    "8M": (6, 320, 7.5e6),
-    "35M": (12, 480, 33.5e6),
-    "150M": (30, 640, 148e6),
-    "650M": (33, 1280, 651e6),
-    "3B": (36, 2560, 2.84e9),
-}
+# Layers and width of the published backbones.
+SIZES = {"8M": (6, 320), "35M": (12, 480), "150M": (30, 640), "650M": (33, 1280), "3B": (36, 2560)}
 METHODS = ("frozen", "ia3", "prompt", "adapter", "lora", "full")
 PROTEINS = 13_500
 """Two of the three partitions."""
@@ -44,6 +39,31 @@ PROTEINS = 13_500
 
 def peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def counts(name: str) -> tuple[int, int]:
+    """Trained and all parameters of a recipe's network, built without its weights."""
+    recipe = read_recipe(name)
+    depth, width = SIZES[name.rpartition("-")[2]]
+    assert recipe.tuning is not None
+    config = EsmConfig(
+        vocab_size=33,
+        hidden_size=width,
+        num_hidden_layers=depth,
+        num_attention_heads=20,
+        intermediate_size=4 * width,
+        position_embedding_type="rotary",
+        pad_token_id=1,
+        mask_token_id=32,
+    )
+    tokens = {token: number for number, token in enumerate((*RESIDUES, "<cls>", "<eos>", "<pad>"))}
+    with torch.device("meta"):
+        encoder = EsmModel(config, add_pooling_layer=False).requires_grad_(False)
+        backbone = Backbone(encoder, tokens)
+        recipe.tuning.apply(backbone)
+        model = SignalPeptideModel(backbone, width, dropout=0.0)
+    trained = sum(p.numel() for group in model.parameter_groups() for p in group)
+    return trained, sum(p.numel() for p in model.parameters())
 
 
 def measure(name: str, backbone: str) -> dict[str, Any]:
@@ -119,9 +139,7 @@ def matrix_rate() -> float:
 
 
 def measured_table(figures: dict[str, dict[str, Any]]) -> None:
-    print(
-        "| recipe | trained | of them in the backbone | step | with cached layers | peak memory |"
-    )
+    print("| recipe | trained | of them in the backbone | step | with kept layers | peak memory |")
     print("|---|--:|--:|--:|--:|--:|")
     for name, row in figures.items():
         cached = "–" if row["cached"] is None else f"{1e3 * row['cached']:.0f} ms"
@@ -135,44 +153,45 @@ def measured_table(figures: dict[str, dict[str, Any]]) -> None:
 def estimated_table(found: dict[str, dict[str, Any]], rate: float) -> None:
     """Larger backbones from the measured one.
 
-    Time: multiplications grow with the parameters; seconds a step in proportion. Memory: the
-    weights (4 bytes, or 2 where the recipe keeps them in bfloat16), 12 more bytes for each
-    trained parameter (gradient and AdamW's two moments; 2 % of the backbone's where a method
-    trains few), and what the backward pass needs, which grows with layers x width (with gradient
-    checkpointing: a layer at a time, and 4 bytes a layer, token and width), from what was
-    measured; a frozen backbone needs one layer's at a time. Every backbone is read in float32
-    first: 4 bytes a parameter of the computer's own memory.
+    The parameters are counted in networks that are built without weights. Time: multiplications
+    grow with the parameters, and seconds a step with them. Memory: the weights (4 bytes each; 2
+    for the backbone's where the recipe keeps them in bfloat16), 12 more bytes for each trained
+    parameter (gradient and AdamW's two moments), and what the backward pass needs, which grows
+    with layers x width (with gradient checkpointing: a layer at a time, and 4 bytes a layer,
+    token and width), from what was measured; a frozen backbone needs one layer's at a time. Every
+    backbone is read in float32 first: 4 bytes a parameter of the computer's own memory.
     """
-    layers, width, small = SIZES["8M"]
-    print("| recipe | parameters | memory for training | hours an epoch at 1 TFLOP/s | here |")
-    print("|---|--:|--:|--:|--:|")
+    layers, width = SIZES["8M"]
+    head = ("parameters", "trained", "memory for training", "hours an epoch at 1 TFLOP/s", "here")
+    print(f"| recipe | {' | '.join(head)} |")
+    print("|---|--:|--:|--:|--:|--:|")
     for method in METHODS:
         row = found[f"{method}-8M"]
-        own = 16 * row["trained"]
-        activations = max(row["peak"] - row["before"] - own, 0) / (layers * width)
-        for size, (depth, wide, parameters) in SIZES.items():
+        activations = max(row["peak"] - row["before"] - 16 * row["trained"], 0) / (layers * width)
+        for size, (depth, wide) in SIZES.items():
             if size == "8M":
                 continue
             recipe = read_recipe(f"{method}-{size}")
-            share = {"full": 1.0, "frozen": 0.0}.get(method, 0.02)
-            trained = share * parameters
-            bytes_each = 2 if recipe.backbone_precision == "bfloat16" else 4
-            memory = bytes_each * parameters + 12 * trained
+            trained, every = counts(recipe.name)
             lean = recipe.optimisation.gradient_checkpointing
             if lean:
-                memory += activations * wide + 4 * depth * wide * BATCH * TOKENS
-            elif method == "frozen":
-                memory += activations * layers * wide
+                backward = activations * wide + 4 * depth * wide * BATCH * TOKENS
             else:
-                memory += activations * depth * wide
+                backward = activations * (layers if method == "frozen" else depth) * wide
+            memory = weights(recipe, trained, every) + 12 * trained + backward
             # Checkpointing computes each layer forward twice: three thirds become four.
-            step = row["step"] * parameters / small * (4 / 3 if lean else 1)
-            steps = PROTEINS / BATCH
-            here = steps * step / 3600
+            step = row["step"] * every / row["all"] * (4 / 3 if lean else 1)
+            here = PROTEINS / BATCH * step / 3600
             print(
-                f"| {method}-{size} | {parameters / 1e6:,.0f} M | {memory / 2**30:.1f} GiB "
-                f"| {here * rate / 1e12:.2f} | {here:.1f} h |"
+                f"| {recipe.name} | {every / 1e6:,.0f} M | {trained / 1e6:,.2f} M "
+                f"| {memory / 2**30:.1f} GiB | {here * rate / 1e12:.2f} | {here:.1f} h |"
             )
+
+
+def weights(recipe: Recipe, trained: int, every: int) -> int:
+    """Bytes of a network's parameters: what is trained is in float32 always."""
+    frozen = 2 if recipe.backbone_precision == "bfloat16" else 4
+    return 4 * trained + frozen * (every - trained)
 
 
 def main() -> None:

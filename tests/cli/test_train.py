@@ -231,7 +231,7 @@ def test_a_student_is_distilled(tmp_path, labelled_file, ecoli):
     arguments += ["--set", "optimisation.chimera_probability=0.5"]
     code, output, errors = peft_sp(*arguments)
     assert code == 0, errors
-    assert "teachers have answered" in errors and "model written to" in output
+    assert "teachers' answers: window " in errors and "model written to" in output
     made = json.loads((tmp_path / "student" / "config.json").read_text())["made"]["distillation"]
     assert [teacher["name"] for teacher in made["teachers"]] == ["teacher"]
     assert [entry["file"] for entry in made["unlabelled"]] == [ecoli.name]

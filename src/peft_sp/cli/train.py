@@ -133,11 +133,13 @@ def _train(
     try:
         from peft_sp.training import crossval as protocols
         from peft_sp.training import runs
+        from peft_sp.training.fitting.checkpoints import is_first_process
         from peft_sp.training.inputs import read_inputs
     except ImportError as error:
         raise MissingExtraError("training", "train", error.name) from None
     inputs = read_inputs(recipe)
-    report_data(inputs)
+    if is_first_process():
+        report_data(inputs)
     measured = None if crossval is None else protocols.read_figures(crossval, recipe, inputs)
     with training_display() as display:
         held_out = runs.run(
@@ -149,6 +151,8 @@ def _train(
             activation_cache=cache_directory(activation_cache),
             report_to=report_to or (),
         )
+    if not is_first_process():
+        return
     for title, found in (("validation", held_out.validation), ("test", held_out.test)):
         if found is not None:
             _print_scores(f"{title} partition", found.scores)

@@ -67,6 +67,10 @@ def test_other_phases_are_named(clock, capsys):
         clock[0] += 4.0
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("output of frozen layers, once for all epochs: window 192 of 6,400, 16 ")
+    display(Report("frozen layers", 6400, 6400))
+    assert "window 6,400 of 6,400" in capsys.readouterr().err, "its end is said"
+    display(Report("evaluation", 50, 50))
+    assert capsys.readouterr().err == "", "but not that of an evaluation, of which there are many"
 
 
 def test_a_terminal_has_a_bar_with_rate_and_time_left(monkeypatch, capsys):

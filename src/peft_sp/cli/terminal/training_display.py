@@ -79,8 +79,11 @@ class TrainingDisplay:
             self.bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def _is_over(self, report: Report) -> bool:
-        """Whether the training has come to its end, which is said once however short it was."""
-        over = report.phase == "training" and report.done == report.total
+        """Whether a phase has come to its end, which is said once however short it was.
+
+        Not of an evaluation, of which each epoch has one.
+        """
+        over = report.phase != "evaluation" and report.done == report.total
         over, self.pace.ended = over and not self.pace.ended, over
         return over
 

@@ -79,8 +79,8 @@ def _panel(panel: Panel, left: float, shown: Sequence[Panel]) -> Iterator[Shape]
     for number, curve in enumerate(panel.curves):
         colour = COLOURS[number % len(COLOURS)]
         if len(panel.curves) > 1:
-            yield Words(named, 27.0, curve.name, 7.5, "start", colour, True)
-            named += 4.6 * len(curve.name) + 10
+            yield Words(named, 27.0, curve.name, 7.0, "start", colour, True)
+            named += sum(5.8 if letter.isupper() else 4.2 for letter in curve.name) + 8
         points = tuple((x(a), y(b)) for a, b in curve.points)
         if len(points) > 1:
             yield Line(points, colour, 1.4)

@@ -18,6 +18,11 @@ COMPLETION_MARKER = "trainer_state.json"
 RECIPE = "recipe.json"
 
 
+def is_first_process() -> bool:
+    """Whether this process speaks and writes for all of a distributed run (torchrun's `RANK`)."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
 def refuse_other_run(directory: Path, recipe: Recipe, data_sha256: str) -> None:
     """Raise OutputError where the directory holds checkpoints of another recipe or other data.
 
@@ -44,7 +49,7 @@ def claimed(directory: Path, recipe: Recipe, data_sha256: str) -> Iterator[None]
     a distributed run does it for all. Raises OutputError where another run has it, see
     `refuse_other_run`, or is in it now.
     """
-    if int(os.environ.get("RANK", "0")) > 0:
+    if not is_first_process():
         yield
         return
     try:

@@ -29,7 +29,12 @@ from peft_sp.training.distillation.dataset import DistilledWindows, distilled_wi
 from peft_sp.training.evaluation.evaluate import Evaluation, evaluate
 from peft_sp.training.evaluation.metrics import Outcomes, score
 from peft_sp.training.fitting.averaging import Averaging, MovingAverage
-from peft_sp.training.fitting.checkpoints import claimed, last_checkpoint, refuse_other_run
+from peft_sp.training.fitting.checkpoints import (
+    claimed,
+    is_first_process,
+    last_checkpoint,
+    refuse_other_run,
+)
 from peft_sp.training.fitting.history import History
 from peft_sp.training.fitting.progress import Phase, Progress, Report, Reporting, Watched
 from peft_sp.training.fitting.provenance import device_name
@@ -88,15 +93,15 @@ def train(
     OutputError where `directory` belongs to another recipe or is in use.
     """
     _set_libraries_up()
+    progress = progress if is_first_process() else None
     refuse_other_run(Path(directory), recipe, split.inputs.data_sha256)
     seed_everything(recipe.seed)
     model = build_model(recipe, split.inputs.backbones)
     windows = _windows(recipe, split, activation_cache or directory, progress)
     cached = recipe.optimisation.cache_activations and not any(recipe.optimisation.augmentation)
     if activation_cache is not None and cached and isinstance(model.encoder, Backbone):
-        report = _counted("frozen layers", progress)
-        residues = split.residues.numpy()
-        cache_untouched_layers(model, residues, activation_cache, progress=report)
+        counted = _counted("frozen layers", progress)
+        cache_untouched_layers(model, split.residues.numpy(), activation_cache, progress=counted)
     # It seeds all generators anew, so that training is the same whatever was computed before.
     trainer = SignalPeptideTrainer(
         model,
