@@ -29,7 +29,8 @@ def test_from_windows_to_a_backbone_that_is_tuned(tmp_path, recipe, labelled_fil
     code, output, errors = peft_sp("pretrain", recipe, "-o", backbone, "--threads", 1, *exclude)
     assert code == 0, errors
     assert "34 windows to train on and 6 held out, of 40; 0 excluded, 0 repeated" in errors
-    assert "step 10/10  loss" in errors and "step 5/10  held out: perplexity" in errors
+    assert "training: step 10 of 10, epoch 2.00 of 2, loss " in errors
+    assert "epoch 1  held-out windows: perplexity " in errors
     assert "residues of held-out windows: perplexity" in output
     settings = [f"data={labelled_file}", f"backbone={backbone}", "optimisation.epochs=0.1"]
     changes = [part for setting in settings for part in ("--set", setting)]
@@ -43,7 +44,7 @@ def test_a_signal_saves_and_stops(tmp_path, recipe, number):
     command += ["--set", "fitting.epochs=100000", "--set", "fitting.evaluations=10"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
-        while "held out: " not in (line := process.stderr.readline()):
+        while "held-out windows: " not in (line := process.stderr.readline()):
             assert line, "the command ended"
         os.kill(process.pid, number)
         errors = process.stderr.read()

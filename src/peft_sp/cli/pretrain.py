@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
 from peft_sp.cli.recipes import RecipeName, Set, Unset
 from peft_sp.cli.terminal import console
+from peft_sp.cli.terminal.training_display import TrainingDisplay, training_display
 from peft_sp.errors import MissingExtraError
 
 if TYPE_CHECKING:
+    from peft_sp.training.fitting.progress import Report
     from peft_sp.training.pretraining.windows import PretrainingWindows
 
 
@@ -44,21 +47,19 @@ def pretrain(
     --set 'windows.unlabelled=["swissprot.fasta.gz"]' -o esm2-8M-windows[/bold]
     """
     try:
-        import torch
-
+        from peft_sp.inference.processors import limit_torch
         from peft_sp.training.pretraining.recipe import read_pretraining_recipe
         from peft_sp.training.pretraining.run import pretrain as run
     except ImportError as error:
         raise MissingExtraError("pretraining", "train", error.name) from None
-    if threads is not None:
-        torch.set_num_threads(threads)
+    limit_torch(threads)
     chosen = read_pretraining_recipe(recipe, settings or (), unset or ())
-    with _Stops() as stops:
+    with training_display() as display, _Stops() as stops:
         record = run(
             chosen,
             output,
             announce=_announce,
-            progress=_report,
+            progress=partial(_report, display),
             stop=lambda: bool(stops.asked),
             minutes=minutes,
         )
@@ -120,19 +121,12 @@ def _announce(windows: PretrainingWindows) -> None:
     )
 
 
-def _report(log: dict[str, float]) -> None:
-    """One line of progress on standard error."""
-    done = f"step {log['step']:,.0f}/{log['steps']:,.0f}"
-    if "loss" in log:
-        left = (log["steps"] - log["step"]) * log["seconds"] / log["step"]
-        console.log(f"{done}  loss {log['loss']:.4f}  {_duration(left)} left")
-    else:
-        console.log(
-            f"{done}  held out: perplexity {log['eval_perplexity']:.3f}, accuracy "
-            f"{log['eval_accuracy']:.3f}"
+def _report(display: TrainingDisplay, report: Report) -> None:
+    """Show a report, and a line of its own for what held-out windows say."""
+    display(report)
+    found = report.figures
+    if "eval_perplexity" in found:
+        display.say(
+            f"epoch {report.epoch:.3g}  held-out windows: perplexity "
+            f"{found['eval_perplexity']:.3f}, accuracy {found['eval_accuracy']:.3f}"
         )
-
-
-def _duration(seconds: float) -> str:
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes:02d} min"

@@ -10,6 +10,7 @@ RECORD = {
     "source": "esm2_t6_8M",
     "backbone_sha256": "abcdef0123456789",
     "steps": 60,
+    "device": "CPU, 2 threads",
     "figures": {
         "eval_perplexity": 12.3456,
         "eval_accuracy": 0.2,

@@ -108,8 +108,11 @@ def test_the_history_has_losses_and_evaluations(loop_in):
     told = []
     loop.run(told.append)
     assert [entry["step"] for entry in loop.position.history] == [5, 10, 10]
-    assert [set(entry) >= {"loss", "learning_rate"} for entry in told] == [False, True, False]
-    assert told[-1]["steps"] == 10 and "eval_perplexity_eukarya" in told[-1]
+    assert [report.done for report in told] == [1, 2, 3, 4, 5, 5, 6, 7, 8, 9, 10, 10, 10]
+    assert {report.total for report in told} == {10} and told[-1].epoch == told[-1].epochs == 2
+    figures = [set(report.figures) for report in told if report.figures]
+    assert [found >= {"loss", "learning_rate"} for found in figures] == [False, True, False]
+    assert "eval_perplexity_eukarya" in figures[-1]
 
 
 def test_the_learning_rate_rises_and_falls():

@@ -7,6 +7,7 @@ from transformers import EsmForMaskedLM
 
 from peft_sp.errors import OutputError
 from peft_sp.network.backbone import load_encoder, weights_hash
+from peft_sp.training.pretraining.recipe import portable, read_pretraining_recipe
 from peft_sp.training.pretraining.run import pretrain
 from tests.support.pretraining import small_recipe
 
@@ -20,15 +21,21 @@ def test_the_result_is_a_backbone_with_card_record_and_checksums(tmp_path, tiny_
     assert told[0].counts.train == record["windows"]["train"] == 34
     names = {path.name for path in (tmp_path / "out").iterdir()}
     files = {"config.json", "model.safetensors", "vocab.txt", "tokenizer_config.json"}
-    assert names == files | {"README.md", "SHA256SUMS", "history.json", "pretraining.json"}
+    files |= {"recipe.toml", "pretraining.json", "README.md", "SHA256SUMS"}
+    assert names == files | {"history.json", "learning_curves.svg"}
     encoder = load_encoder(str(tmp_path / "out"))
     assert weights_hash(encoder) == record["result_sha256"] != record["backbone_sha256"]
     assert EsmForMaskedLM.from_pretrained(tmp_path / "out").config.num_hidden_layers == 2
     subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=tmp_path / "out", check=True)
     history = json.loads((tmp_path / "out" / "history.json").read_text())
-    assert [entry["step"] for entry in history] == [5, 10, 10]
+    assert history["training"]["step"] == [10] and history["validation"]["step"] == [5, 10]
+    found = history["validation"]["perplexity"][-1]
+    assert found == pytest.approx(record["figures"]["eval_perplexity"], rel=1e-5)
+    assert "perplexity of held-out windows" in (tmp_path / "out/learning_curves.svg").read_text()
     assert json.loads((tmp_path / "out" / "pretraining.json").read_text()) == record
-    assert str(tmp_path) not in (tmp_path / "out" / "README.md").read_text()
+    for name in ("README.md", "pretraining.json", "recipe.toml"):
+        assert str(tmp_path) not in (tmp_path / "out" / name).read_text()
+    assert read_pretraining_recipe(tmp_path / "out" / "recipe.toml") == portable(recipe)
 
 
 def test_a_stopped_run_is_resumed_and_a_finished_one_is_left(tmp_path, tiny_backbone):

@@ -54,31 +54,36 @@ class History:
     def _tables(self) -> tuple[Columns, Columns]:
         return self.training, self.validation
 
-    def write(self, directory: Path, titles: Mapping[str, str] | None = None) -> bool:
+    def write(
+        self,
+        directory: Path,
+        titles: Mapping[str, str] | None = None,
+        panel: str = "validation partition",
+    ) -> bool:
         """Write the file, and the picture where there is something to draw; whether there was.
 
-        titles: of the validation figures that are drawn, by column; by default all. Raises
-        OutputError.
+        titles: of the validation figures that are drawn, by column; by default all. panel: the
+        title of their chart. Raises OutputError.
         """
         content = {"training": self.training, "validation": self.validation}
         write_text(directory / HISTORY, json.dumps(content, allow_nan=False) + "\n")
-        picture = draw(self._panels(titles))
+        picture = draw(self._panels(titles, panel))
         if picture:
             write_text(directory / CURVES, picture)
         return bool(picture)
 
-    def _panels(self, titles: Mapping[str, str] | None) -> list[Panel]:
+    def _panels(self, titles: Mapping[str, str] | None, title: str) -> list[Panel]:
         validation = self.validation
         names = titles or {k: k for k in validation if k not in ("step", "epoch", "seconds")}
         own = [
-            Curve(title, _numbers(validation["epoch"]), validation[key])
-            for key, title in names.items()
+            Curve(name, _numbers(validation["epoch"]), validation[key])
+            for key, name in names.items()
             if key in validation
         ]
         epochs = _numbers(self.training["epoch"])
         return [
             Panel("training loss", "epoch", (Curve("loss", epochs, self.training["loss"]),)),
-            Panel("validation partition", "epoch", tuple(own)),
+            Panel(title, "epoch", tuple(own)),
             Panel(
                 "learning rate",
                 "epoch",

@@ -32,8 +32,10 @@ def card(recipe: PretrainingRecipe, record: dict[str, Any]) -> str:
     training = (
         f"{record['steps']:,} steps of {fitting.batch_size} windows ({fitting.epochs:g} passes), "
         f"{recipe.masking.fraction:.0%} of the residues hidden, learning rate "
-        f"{fitting.learning_rate:g} ({fitting.schedule}), {fitting.precision}; all settings are "
-        "in `pretraining.json`, the learning curve in `history.json`."
+        f"{fitting.learning_rate:g} ({fitting.schedule}), {fitting.precision}, {record['device']}; "
+        "all that is known of it is in `pretraining.json`, the learning curves are in "
+        "`history.json` and `learning_curves.svg`. Once more, beside the files that it names: "
+        "`peft-sp pretrain recipe.toml -o again`."
     )
     sections = [
         ("Licence and origin", f"Licence: {recipe.licence}. The weights come from {origin}"),

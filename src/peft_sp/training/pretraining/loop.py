@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch.nn.functional import cross_entropy
 
 from peft_sp.errors import PeftSpError
+from peft_sp.training.fitting.progress import Progress, Report
 from peft_sp.training.pretraining import checkpoint
 from peft_sp.training.pretraining.masking import hide
 from peft_sp.training.pretraining.model import MaskedResidueModel, trimmed
@@ -25,7 +26,6 @@ from peft_sp.training.pretraining.windows import PretrainingWindows, random_stre
 LOGGED = 50
 """Steps of which the history has one entry."""
 EVALUATION_BATCH = 64
-Progress = Callable[[dict[str, float]], None]
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,9 @@ class Loop:
     ) -> bool:
         """Train to the end; False where `stop` asked for less, with a checkpoint of that step.
 
-        progress: gets each entry of the history. minutes: between checkpoints. Raises
-        PeftSpError where the network diverges, OutputError where nothing can be written.
+        progress: gets a report of each step and each entry of the history. minutes: between
+        checkpoints. Raises PeftSpError where the network diverges, OutputError where nothing can
+        be written.
         """
         position, steps = self.position, self.plan.steps
         began, saved = time.monotonic() - position.seconds, time.monotonic()
@@ -106,6 +107,7 @@ class Loop:
             position.step += 1
             position.seconds = time.monotonic() - began
             last = position.step == steps
+            self._report(progress, {})
             if position.step % LOGGED == 0 or last:
                 self._log(progress)
             if position.step % every == 0 or last:
@@ -174,10 +176,20 @@ class Loop:
 
     def _add(self, entry: dict[str, float], progress: Progress | None) -> None:
         step, seconds = self.position.step, round(self.position.seconds, 1)
-        epoch = round(step / self.plan.of_pass, 4)
+        epoch = round(self._epoch, 4)
         self.position.history.append({"step": step, "epoch": epoch, "seconds": seconds, **entry})
+        self._report(progress, entry)
+
+    def _report(self, progress: Progress | None, figures: Mapping[str, float]) -> None:
         if progress is not None:
-            progress({"steps": self.plan.steps, **self.position.history[-1]})
+            step, epochs = self.position.step, self.recipe.fitting.epochs
+            report = Report("training", step, self.plan.steps, self._epoch, epochs, figures)
+            progress(report)
+
+    @property
+    def _epoch(self) -> float:
+        """Passes over the windows that are done."""
+        return self.position.step / self.plan.of_pass
 
 
 def evaluate(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -114,6 +115,21 @@ def read_pretraining_recipe(
         problem = "trains on labelled proteins; it is a recipe for 'peft-sp train'"
         raise RecipeError(str(recipe), [problem])
     return validated(PretrainingRecipe, str(recipe), values)
+
+
+def portable(recipe: PretrainingRecipe) -> PretrainingRecipe:
+    """A recipe with names in place of absolute paths: where things lie is nobody's business."""
+    own = recipe.windows
+    files = {
+        "unlabelled": tuple(map(_portable, own.unlabelled)),
+        "exclude": tuple(map(_portable, own.exclude)),
+    }
+    changes = {"backbone": _portable(recipe.backbone), "windows": own.model_copy(update=files)}
+    return recipe.model_copy(update=changes)
+
+
+def _portable(path: str) -> str:
+    return Path(path).name if Path(path).is_absolute() else path
 
 
 def as_toml(recipe: PretrainingRecipe) -> str:

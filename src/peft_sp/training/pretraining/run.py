@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import shlex
-import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -16,21 +14,25 @@ import torch
 import transformers
 
 from peft_sp.errors import OutputError
-from peft_sp.io.atomic import publish, staging, write_text
+from peft_sp.io.atomic import publish, staging
 from peft_sp.io.labelled import data_hash
 from peft_sp.io.registry.checksums import MANIFEST, digest
 from peft_sp.network.backbone import weights_hash
+from peft_sp.training.fitting.history import CURVES, HISTORY, History
+from peft_sp.training.fitting.progress import Progress
+from peft_sp.training.fitting.provenance import commit, device_name
 from peft_sp.training.pretraining import checkpoint
 from peft_sp.training.pretraining.card import card
-from peft_sp.training.pretraining.loop import Loop, Progress
+from peft_sp.training.pretraining.loop import Loop
 from peft_sp.training.pretraining.model import MaskedResidueModel
-from peft_sp.training.pretraining.recipe import PretrainingRecipe
+from peft_sp.training.pretraining.recipe import PretrainingRecipe, as_toml, portable
 from peft_sp.training.pretraining.windows import PretrainingWindows, random_stream, read_windows
 from peft_sp.version import __version__
 
 RECORD = "pretraining.json"
 """What is known of a finished run, beside the backbone."""
-HISTORY = "history.json"
+RECIPE = "recipe.toml"
+"""The recipe with names of files in place of paths, to be run again."""
 _PATHS: Any = {"backbone": True, "windows": {"unlabelled", "exclude"}}
 """Options of a recipe in place of which hashes are recorded."""
 
@@ -47,7 +49,7 @@ def pretrain(
     """Train a backbone on hidden residues; the record of the run, None where it was stopped.
 
     A run that was stopped or killed goes on from its last checkpoint, with the same result as
-    one that was not. announce: gets the windows; progress: each entry of the history; minutes:
+    one that was not. announce: gets the windows; progress: reports of steps and figures; minutes:
     between checkpoints.
 
     Raises InputError for unusable data, ModelError for an impossible backbone, OutputError where
@@ -90,7 +92,8 @@ def _finished(target: Path, settings: dict[str, Any]) -> dict[str, Any] | None:
         record = json.loads((target / RECORD).read_text(encoding="utf-8"))
     before = checkpoint.read_settings(target) if record is None else record
     if before is None:
-        if target.is_dir() and any(path.name != HISTORY for path in target.iterdir()):
+        own = (HISTORY, CURVES)
+        if target.is_dir() and any(path.name not in own for path in target.iterdir()):
             raise OutputError(f"{target}: is not an empty directory; give another one")
         return None
     differing = [key for key, value in settings.items() if before.get(key) != value]
@@ -117,9 +120,12 @@ def _differing(before: dict[str, Any], now: dict[str, Any], above: str = "") -> 
 
 
 def _write_history(target: Path, loop: Loop) -> None:
-    if loop.position.history:
-        lines = ",\n".join(json.dumps(entry) for entry in loop.position.history)
-        write_text(target / HISTORY, f"[\n{lines}\n]\n")
+    """The learning curves up to here, with the perplexity of each group."""
+    history = loop.position.history
+    if history:
+        groups = ("", *(f"_{group}" for group in sorted(set(loop.windows.groups))))
+        titles = {f"perplexity{group}": group.removeprefix("_") or "all" for group in groups}
+        History.of(history).write(target, titles, "perplexity of held-out windows")
 
 
 def _publish(target: Path, loop: Loop, settings: dict[str, Any]) -> dict[str, Any]:
@@ -135,15 +141,14 @@ def _publish(target: Path, loop: Loop, settings: dict[str, Any]) -> dict[str, An
             )
             for path in paths
         ],
-        "source": Path(recipe.backbone).name if Path(recipe.backbone).is_dir() else recipe.backbone,
+        "source": portable(recipe).backbone,
         "windows": asdict(loop.windows.counts),
         "own_head": model.own_head,
         "result_sha256": weights_hash(model.backbone.esm),
         "steps": position.step,
         "seconds": round(position.seconds, 1),
-        "threads": torch.get_num_threads(),
-        "device": model.device.type,
-        "command": shlex.join(["peft-sp", *sys.argv[1:]]),
+        "device": device_name(model.device),
+        "commit": commit(),
         "versions": {
             "peft_sp": __version__,
             "torch": torch.__version__,
@@ -154,6 +159,7 @@ def _publish(target: Path, loop: Loop, settings: dict[str, Any]) -> dict[str, An
     }
     with staging(target / RECORD) as folder:
         model.cpu().save(folder)
+        (folder / RECIPE).write_text(as_toml(portable(recipe)), encoding="utf-8")
         (folder / "README.md").write_text(card(recipe, record), encoding="utf-8")
         written = sorted(path.name for path in folder.iterdir())
         sums = "".join(f"{digest(folder / name)}  {name}\n" for name in written)
