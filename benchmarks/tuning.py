@@ -22,7 +22,7 @@ from transformers import EsmConfig, EsmModel
 
 from peft_sp.biology.alphabet import AMINO_ACIDS, RESIDUES, encode
 from peft_sp.biology.grammar import WINDOW
-from peft_sp.io.recipe_files import resolve, shipped
+from peft_sp.io.recipe_files import shipped
 from peft_sp.network.backbone import Backbone
 from peft_sp.network.model import SignalPeptideModel, build_model
 from peft_sp.training.recipe import Recipe, read_recipe
@@ -203,9 +203,7 @@ def main() -> None:
         print(json.dumps(measure(options.one, options.backbone)))
         return
     found = {}
-    for name, source in sorted(shipped().items()):
-        if not name.endswith("-8M") or "tuning" not in resolve(source):
-            continue
+    for name in sorted(name for name in shipped() if name.endswith("-8M")):
         command = [sys.executable, __file__, "--backbone", options.backbone, "--one", name]
         run = subprocess.run(command, check=True, capture_output=True, text=True)
         found[name] = json.loads(run.stdout)

@@ -29,7 +29,7 @@ def test_from_windows_to_a_backbone_that_is_tuned(tmp_path, recipe, labelled_fil
     code, output, errors = peft_sp("pretrain", recipe, "-o", backbone, "--threads", 1, *exclude)
     assert code == 0, errors
     assert "34 windows to train on and 6 held out, of 40; 0 excluded, 0 repeated" in errors
-    assert "training: step 10 of 10, epoch 2.00 of 2, loss " in errors
+    assert "training: step 10 of 10, epoch 2.00 of 2, " in errors
     assert "epoch 1  held-out windows: perplexity " in errors
     assert "residues of held-out windows: perplexity" in output
     settings = [f"data={labelled_file}", f"backbone={backbone}", "optimisation.epochs=0.1"]

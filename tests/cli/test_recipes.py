@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from peft_sp.io.recipe_files import shipped
+from peft_sp.io.recipe_files import PRETRAINING, shipped
 from tests.support.commands import peft_sp
 from tests.support.wall import heavy_after_command
 
@@ -17,8 +17,9 @@ def test_the_list_names_every_recipe_with_method_and_backbone(tmp_path):
     code, output, errors = peft_sp("recipes", cwd=tmp_path)
     assert (code, errors) == (0, "")
     words = [line.split() for line in output.splitlines() if line.startswith("  ")]
-    assert [line[0] for line in words] == list(shipped())
+    assert [line[0] for line in words] == [*shipped(), *shipped(PRETRAINING)]
     assert ["lora-8M", "lora", "esm2_t6_8M_UR50D"] in words
+    assert ["pretrain-8M", "pretraining", "esm2_t6_8M_UR50D"] in words
     assert ["fast", "small", "network", "no", "backbone"] in words
     assert "LoRA in all layers of ESM-2.\n  lora-8M" in output
 

@@ -3,7 +3,7 @@ import tomllib
 import pytest
 
 from peft_sp.errors import RecipeError
-from peft_sp.io.recipe_files import as_toml, change, find, resolve, shipped
+from peft_sp.io.recipe_files import PRETRAINING, as_toml, change, find, resolve, shipped
 
 
 def write(directory, **recipes):
@@ -158,6 +158,6 @@ def test_values_are_written_as_toml_that_reads_as_the_same():
 
 
 def test_every_recipe_of_the_package_has_a_description_of_its_own_name():
-    for name, source in shipped().items():
+    for name, source in (shipped() | shipped(PRETRAINING)).items():
         values = resolve(source)
         assert values["name"] == name and values["description"].endswith(".")

@@ -96,8 +96,9 @@ def _list() -> None:
     """Each description once, above the recipes that it is of."""
     from peft_sp.io import recipe_files
 
+    trained, pretrained = recipe_files.shipped(), recipe_files.shipped(recipe_files.PRETRAINING)
     described = ""
-    for name, source in recipe_files.shipped().items():
+    for name, source in (*trained.items(), *pretrained.items()):
         values = recipe_files.resolve(source)
         description = _first_sentence(values["description"])
         if description != described:

@@ -28,6 +28,8 @@ from typing import Any
 from peft_sp.errors import RecipeError
 
 SUFFIX = ".toml"
+PRETRAINING = "pretraining"
+"""Folder of recipes of another kind: they train a backbone without labels."""
 OWN = ("name", "description")
 """Options that are not inherited."""
 
@@ -45,14 +47,18 @@ class Source:
         return self.file.stem if self.size is None else f"{self.file.stem}-{self.size}"
 
 
-def shipped() -> dict[str, Source]:
-    """The recipes inside the package, by name."""
+def shipped(folder: str = "") -> dict[str, Source]:
+    """The recipes inside the package, by name; folder: `PRETRAINING` for those of that kind."""
     found = {}
-    for file in sorted(_directory().glob(f"*{SUFFIX}"), key=lambda file: file.stem):
+    for file in sorted((_directory() / folder).glob(f"*{SUFFIX}"), key=lambda file: file.stem):
         if not file.name.startswith("_"):
             for source in _sources(file):
                 found[source.name] = source
     return found
+
+
+def _all_shipped() -> dict[str, Source]:
+    return shipped() | shipped(PRETRAINING)
 
 
 def find(recipe: str | os.PathLike[str]) -> Source:
@@ -63,7 +69,7 @@ def find(recipe: str | os.PathLike[str]) -> Source:
     path = Path(recipe)
     if path.suffix == SUFFIX or path.is_file():
         return _at(path)
-    known = shipped()
+    known = _all_shipped()
     if str(recipe) in known:
         return known[str(recipe)]
     raise _unknown(str(recipe))
@@ -165,7 +171,7 @@ def _at(path: Path) -> Source:
 
 
 def _unknown(name: str) -> RecipeError:
-    stem, known = Path(name).name.removesuffix(SUFFIX), shipped()
+    stem, known = Path(name).name.removesuffix(SUFFIX), _all_shipped()
     near = [stem] if stem in known else difflib.get_close_matches(stem, known, n=3)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     return RecipeError(
@@ -195,7 +201,7 @@ def _base(values: Mapping[str, Any], file: Path) -> Source | None:
     if not isinstance(base, str):
         raise RecipeError(str(file), [f"base is the name of a recipe or a file, not {base!r}"])
     if not base.endswith(SUFFIX):
-        if base in (known := shipped()):
+        if base in (known := _all_shipped()):
             return known[base]
         raise RecipeError(str(file), [f"base {base}: {_unknown(base).problems[0]}"])
     path = file.parent / base
