@@ -6,6 +6,7 @@ line, every record once, in order, or named: anything else is a finding, and sto
 the bytes kept in a file. Needs atheris (Linux, `pip install ".[fuzz]"`).
 
     python benchmarks/fuzz.py --seconds 600 [--corpus DIR]
+    python benchmarks/fuzz.py --models --seconds 600    # the bytes of a model instead
     python benchmarks/fuzz.py --replay FILE
 """
 
@@ -25,6 +26,9 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import hostile_models
+from hostile_models import ModelCheck
 
 ROOT = Path(__file__).parent.parent
 LONGEST = 4096
@@ -244,11 +248,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--seconds", type=int, default=600)
     parser.add_argument("--corpus", type=Path)
+    parser.add_argument("--models", action="store_true", help="change models, not FASTA files")
     parser.add_argument("--replay", type=Path, nargs="*", help="run these inputs alone")
     options = parser.parse_args()
     sys.path.insert(0, str(ROOT / "src"))
     if options.replay:
-        check = Check()
+        check = ModelCheck(_memory()) if options.models else Check()
         for path in options.replay:
             for _ in range(3 * PREDICTED):  # whichever input is the one that is written
                 check(path.read_bytes())
@@ -259,14 +264,22 @@ def main() -> None:
     with atheris.instrument_imports(include=["peft_sp.io", "dnaio.readers"]):
         import peft_sp.io.fasta
         import peft_sp.io.organism
+        import peft_sp.io.registry.graph_check
+        import peft_sp.io.registry.lookup
         import peft_sp.io.writers.signalp6
         import peft_sp.io.writers.tables  # noqa: F401
-    check = Check()
+    check = ModelCheck(_memory()) if options.models else Check()
     corpus = options.corpus or Path(tempfile.mkdtemp(prefix="fuzz-corpus-"))
-    seeds(corpus)
+    if isinstance(check, ModelCheck):
+        hostile_models.seeds(corpus, check.whole)
+    else:
+        seeds(corpus)
+    longest, dictionary = LONGEST + 1, [*DICTIONARY]
+    if options.models:
+        longest, dictionary = hostile_models.LONGEST + 1, [*hostile_models.DICTIONARY]
     words = corpus.parent / f"{corpus.name}.dict"
     words.write_text(
-        "".join('"' + "".join(f"\\x{byte:02x}" for byte in word) + '"\n' for word in DICTIONARY)
+        "".join('"' + "".join(f"\\x{byte:02x}" for byte in word) + '"\n' for word in dictionary)
     )
     random.seed(0)
     start = time.monotonic()
@@ -281,7 +294,7 @@ def main() -> None:
             check.folder.cleanup()
             os._exit(0)
 
-    arguments = [sys.argv[0], f"-dict={words}", f"-max_len={LONGEST + 1}", "-timeout=20", "-seed=1"]
+    arguments = [sys.argv[0], f"-dict={words}", f"-max_len={longest}", "-timeout=20", "-seed=1"]
     atheris.Setup([*arguments, "-rss_limit_mb=2000", "-print_final_stats=1", str(corpus)], one)
     atheris.Fuzz()
 
