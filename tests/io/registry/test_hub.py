@@ -79,7 +79,7 @@ def test_first_from_the_hub_then_from_the_disk(user, server):
     commit = server.commit("lab/sp", model_on_hub())
     code, output, errors = user.predict("lab/sp")
     assert code == 0, errors
-    assert output.splitlines()[1].startswith("a\tSP\t")
+    assert output.splitlines()[1].startswith("a\ta\t\tSP\t")
     assert errors.count("\n") == 1 and f"lab/sp is commit {commit}, from now on" in errors
     assert user.fetched() == {"config.json", "model.onnx", "SHA256SUMS", "README.md"}
     assert all(commit in r for r in server.requests if "/resolve/" in r)
@@ -116,7 +116,7 @@ def test_a_commit_is_taken_as_it_is(user, server):
     first = server.commit("lab/sp", model_on_hub())
     server.commit("lab/sp", model_on_hub(model_onnx=b"another"))
     code, output, errors = user.predict(f"lab/sp@{first}")
-    assert (code, errors) == (0, "") and "a\tSP" in output
+    assert (code, errors) == (0, "") and "a\ta\t\tSP\t" in output
     assert not [r for r in server.requests if "/api/models" in r], "nothing to resolve"
 
 
@@ -193,7 +193,7 @@ def test_a_home_that_cannot_be_written_is_said(user, server):
     commit = server.commit("lab/sp", model_on_hub())
     (user.home / "data").write_text("a file in the way")
     code, output, errors = user.predict("lab/sp")
-    assert code == 0 and "a\tSP" in output
+    assert code == 0 and "a\ta\t\tSP\t" in output
     assert commit in errors and "cannot be remembered" in errors
 
 
