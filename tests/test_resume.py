@@ -35,6 +35,7 @@ from peft_sp.io.results.run_directory import RunDirectory
 
 def eventful(sources, directory, options, progress):
     small = {"chunk": 30, "cached_windows": 70, "journal_interval": 0, "journal_share": 1e9}
+    small["batch_size"] = options.batch_size or 16  # kills come between the batches of a chunk, too
     return run.predict_run(sources, directory, replace(options, **small), progress)
 
 predict.predict_run = signalp6.predict_run = eventful

@@ -9,6 +9,7 @@ from peft_sp.biology.grammar import TYPES, WINDOW, grammar
 from peft_sp.biology.notes import NOT_M, OF_ANOTHER, UNDECIDED
 from peft_sp.biology.prediction import COLUMN_OF_STATE, MARGINAL_COLUMNS, Protein, Region
 from peft_sp.errors import InputError, ModelError, OptionError
+from peft_sp.inference import predictor as module
 from peft_sp.inference.cache import WindowCache
 from peft_sp.inference.decoding import CrfScores
 from peft_sp.inference.loading import load
@@ -161,10 +162,57 @@ def test_a_run_continues_exactly_with_the_cache_of_the_one_before(proteins):
         if len(straight) % 20 == 0:
             states[len(straight)] = json.dumps(cache.state())
     for done in (20, 180, 380):
+        assert json.loads(states[done])["settled"] == done
         cache = WindowCache(60)
         cache.restore(json.loads(states[done]))
         assert list(fast.predict(stream[done:], cache=cache)) == straight[done:]
         assert json.dumps(cache.state()) == states[400]
+
+
+@pytest.mark.parametrize("marginals", [False, True])
+def test_a_run_continues_with_the_batch_that_was_in_progress(proteins, marginals):
+    """To the last bit; batches that were computed are not computed again."""
+    fast = load("fast", threads=1, chunk=40)
+    order = np.random.default_rng(0).integers(0, 150, 120)
+    stream = [proteins[place] for place in order]
+
+    def predict(stream, cache, report=None):
+        return list(fast.predict(stream, "other", 7, marginals, cache, report=report))
+
+    cache, states = WindowCache(60), []
+    straight = predict(stream, cache, lambda _: states.append(json.dumps(cache.state())))
+    assert len(states) > 12
+    for number, state in enumerate(states, 1):
+        cache, seen = WindowCache(60), []
+        cache.restore(json.loads(state))
+        again = predict(stream[cache.settled :], cache, seen.append)
+        # A chunk that was whole reports once, as one does whose windows are all known.
+        assert len(seen) - (len(states) - number) in (0, 1)
+        for one, other in zip(again, straight[len(straight) - len(again) :], strict=True):
+            assert one == other
+            if marginals:
+                assert np.array_equal(one.marginals.regions, other.marginals.regions)
+                assert np.array_equal(one.marginals.cleavage, other.marginals.cleavage)
+
+
+def test_chunks_of_very_long_proteins_are_small(monkeypatch):
+    monkeypatch.setattr(module, "CHUNK_LETTERS", 1000)
+    cache, read = WindowCache(), []
+
+    def stream():
+        for number in range(30):
+            read.append(number)
+            yield f"p{number}", "MKT" * 100
+
+    found = Predictor(Counting(), chunk=10).predict(stream(), cache=cache)
+    assert [(next(found).id, len(read), cache.settled) for _ in range(5)] == [
+        ("p0", 4, 0),
+        ("p1", 4, 0),
+        ("p2", 4, 0),
+        ("p3", 4, 4),
+        ("p4", 8, 4),
+    ]
+    assert len(list(found)) == 25 and cache.settled == 30
 
 
 def test_input_is_read_as_it_is_needed():

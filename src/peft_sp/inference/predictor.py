@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -40,6 +40,8 @@ from peft_sp.io.registry.model_config import ModelConfig
 
 CHUNK = 2048
 """Proteins that are predicted together: enough to fill batches of one length."""
+CHUNK_LETTERS = 50_000_000
+"""Letters of proteins that are in memory together, about: a chunk with more of them ends early."""
 _ALTERNATIVE = 0.05
 """A less probable site is given where it has this share of the best one's probability."""
 LARGEST_SCORE = 700.0
@@ -55,6 +57,9 @@ _REGION_NUMBER = np.array(
 _STATE_TO_COLUMN = np.array(
     [[column == own for column in MARGINAL_COLUMNS] for own in COLUMN_OF_STATE], dtype=np.float64
 )
+
+Compute = Callable[[list[Key], ThreadPoolExecutor, Container[Key]], Iterator[dict[Key, Result]]]
+"""Keys, threads, and the keys that are computed already -> results of the others, by the batch."""
 
 
 class Predictor:
@@ -109,8 +114,9 @@ class Predictor:
         on_error: what is done about a record that cannot be predicted (`cleaning.OnError`):
         "raise" its error, "skip" it, or a function that is called with the error.
 
-        cache: of an earlier run at the end of one of its chunks, to continue exactly as it would
-        have done. It changes between chunks only, before a chunk's first prediction is given.
+        cache: of an earlier run, to continue exactly as it would have done, from the chunk that
+        was in progress: the proteins are those behind `WindowCache.settled`. It has the results of
+        each batch when `report` is called, and settles a chunk before its last prediction is given.
         report: called after each batch with the proteins whose windows are computed so far.
 
         Raises OptionError for an argument with a value that it cannot have, and InputError for a
@@ -131,7 +137,7 @@ class Predictor:
         self,
         proteins: Iterator[Protein],
         choice: OrganismChoice,
-        compute: Callable[[list[Key], ThreadPoolExecutor], Iterator[dict[Key, Result]]],
+        compute: Compute,
         cache: WindowCache,
         *,
         report: Callable[[int], None],
@@ -139,7 +145,7 @@ class Predictor:
     ) -> Iterator[Prediction]:
         done = 0
         with ThreadPoolExecutor(self.backend.concurrency) as workers:
-            while chunk := list(islice(proteins, self.chunk)):
+            while chunk := _chunk(proteins, self.chunk):
                 named = [organism_of(protein.header) for protein in chunk]
                 organisms = named if choice == BY_HEADER else [choice] * len(chunk)
                 keys: list[Key] = [
@@ -148,28 +154,38 @@ class Predictor:
                 distinct = list(dict.fromkeys(keys))
                 results = cache.known(distinct)
                 new = [key for key in distinct if key not in results]
-                for batch in compute(new, workers):
+                results |= cache.pending
+                for batch in compute(new, workers, cache.pending):
                     results.update(batch)
+                    cache.pending.update(batch)
                     report(done + len(chunk) * len(results) // len(distinct))
                 if not new:
                     report(done + len(chunk))
-                if keep:
-                    cache.add(results)
-                for protein, known, key, name in zip(chunk, organisms, keys, named, strict=True):
-                    yield _prediction(protein, results[key], known, name)
                 done += len(chunk)
+                left = len(chunk)
+                for protein, known, key, name in zip(chunk, organisms, keys, named, strict=True):
+                    left -= 1
+                    if not left:
+                        cache.settle(len(chunk), keep)
+                    yield _prediction(protein, results[key], known, name)
 
     def _compute(
         self,
         keys: list[Key],
         workers: ThreadPoolExecutor,
+        computed: Container[Key],
+        *,
         batch_size: int | None,
         marginals: bool,
         threshold: float | None,
     ) -> Iterator[dict[Key, Result]]:
-        """Results of distinct keys, by the batch; the network runs ahead of the decoder."""
+        """Results of distinct keys, by the batch; the network runs ahead of the decoder.
+
+        Batches that are computed already are left out.
+        """
         windows = [window for window, _ in keys]
-        queue = batches(windows, batch_size or self.backend.batch_size)
+        every = batches(windows, batch_size or self.backend.batch_size)
+        queue = (batch for batch in every if keys[batch.rows[0]] not in computed)
         ahead: deque[tuple[Batch, Future[NDArray[np.float32]]]] = deque()
         types = {organism: np.isin(TYPES, organism.types) for organism in Organism}
 
@@ -202,6 +218,17 @@ class Predictor:
                     "can be predicted: its weights are damaged, or its training diverged; get the "
                     "model again, or train it anew"
                 )
+
+
+def _chunk(proteins: Iterator[Protein], size: int) -> list[Protein]:
+    """The next proteins, so many or, of very long ones, less."""
+    chunk, letters = [], 0
+    for protein in islice(proteins, size):
+        chunk.append(protein)
+        letters += len(protein.header) + len(protein.sequence)
+        if letters > CHUNK_LETTERS:
+            break
+    return chunk
 
 
 def _results(decoded: Decoded, lengths: NDArray[np.int64]) -> Iterator[Result]:

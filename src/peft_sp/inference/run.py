@@ -110,7 +110,8 @@ def predict_stream(
         run = _prepared(source, options)
         counts, table = _Counts(), tables.TableWriter(stream)
         cache = WindowCache(options.cached_windows)
-        for prediction in run.predictions(run.source.proteins(), cache, progress):
+        tell = _Progress(progress, run.info.count)
+        for prediction in run.predictions(run.source.proteins(), cache, tell.computed):
             table.write(prediction)
             counts.add(prediction)
         stream.flush()
@@ -171,15 +172,13 @@ class _Run:
         self,
         proteins: Iterator[Protein],
         cache: WindowCache,
-        progress: Progress | None,
-        done: int = 0,
+        report: Callable[[int], None],
     ) -> Iterator[Prediction]:
-        """Predictions of the proteins behind those that are done, with progress by the batch."""
+        """Predictions of the proteins behind those that are done.
 
-        def report(computed: int) -> None:
-            if progress is not None:
-                progress(done + computed, self.info.count)
-
+        report: called after each batch with the proteins that are computed, the done ones included.
+        """
+        done = cache.settled
         return self.predictor.predict(
             proteins,
             self.info.organism,
@@ -187,7 +186,7 @@ class _Run:
             self.options.marginals,
             cache,
             threshold=self.options.threshold,
-            report=report,
+            report=lambda computed: report(done + computed),
         )
 
 
@@ -224,7 +223,10 @@ def _prepared(source: FastaInput, options: RunOptions) -> _Run:
 
 
 def _write(files: RunDirectory, run: _Run, progress: Progress | None) -> RunInfo:
-    """Write all files, behind the last whole chunk of an earlier run where one is resumed."""
+    """Write all files, behind the last whole chunk of an earlier run where one is resumed.
+
+    How far the run got is recorded by the batch: of a chunk, its results so far.
+    """
     options, info, earlier = run.options, run.info, None
     assert info.time is not None
     about = {
@@ -238,7 +240,8 @@ def _write(files: RunDirectory, run: _Run, progress: Progress | None) -> RunInfo
         time = datetime.fromisoformat(about["time"])
         info = replace(info, time=time, directory=about["directory"], source=about["source"])
         counts.restore(files.state["counts"])
-        cache.restore(files.state.get("windows", []))
+        if not files.whole:
+            cache.restore(files.state["windows"])
         earlier = files.state.get("read")
     info = replace(info, files=options.files, restarted=files.restarted)
     if files.whole:  # all but the moving of the files was done
@@ -251,19 +254,24 @@ def _write(files: RunDirectory, run: _Run, progress: Progress | None) -> RunInfo
             content = {"counts": counts.state(), "windows": cache.state(), "page": page}
             return {**about, **content, "read": run.source.read_so_far()}
 
+        # Drawing takes as long as predicting, or longer: where there is any, both advance.
+        drawn = bool(options.plots) or options.layout.protein_files != "none"
+        tell = _Progress(progress, info.count, drawn, cache.settled)
+
+        def after_batch(computed: int) -> None:
+            tell.computed(computed)
+            files.mark(cache.settled, state)
+
         proteins = run.source.proteins(earlier)
         for protein in islice(proteins, files.done):
             outputs.pass_over(protein)
-        # Drawing takes longer than predicting: where there is any, it is what advances.
-        drawn = bool(options.plots) or options.layout.protein_files != "none"
-        computed = None if drawn else progress
-        predictions = run.predictions(proteins, cache, computed, files.done)
+        predictions = run.predictions(proteins, cache, after_batch)
         for number, prediction in enumerate(predictions, files.done + 1):
             outputs.write(prediction)
             counts.add(prediction)
-            if drawn and progress is not None:
-                progress(number, info.count)
-            if number % options.chunk == 0:
+            tell.written(number)
+            if number == cache.settled:
+                outputs.end_chunk()
                 files.mark(number, state)
         outputs.finish()
     files.complete(info.count, {**about, "counts": counts.state()})
@@ -291,7 +299,7 @@ class _Outputs:
 
             begun = files.state["page"] if files.resumed else None
             stream = files.open(SUMMARY)
-            self._page = page.SummaryWriter(stream, info, begun, chunk=options.chunk)
+            self._page = page.SummaryWriter(stream, info, begun)
         if options.plots:
             processes = options.threads or available_processors()
             self._plotter = drawing.enter_context(
@@ -314,6 +322,11 @@ class _Outputs:
         if self._plotter is not None:
             self._plotter.add(prediction)
 
+    def end_chunk(self) -> None:
+        """The last prediction of a chunk is written: from here a run may be resumed."""
+        if self._page is not None:
+            self._page.end_block()
+
     def state(self) -> Any:
         """What the page has counted; all pictures so far are drawn."""
         if self._plotter is not None:
@@ -325,6 +338,32 @@ class _Outputs:
         self._compatible.finish()
         if self._page is not None:
             self._page.finish()
+
+
+class _Progress:
+    """Tells a caller how far a run is: by what is computed or, of two stages, by their mean."""
+
+    def __init__(
+        self, progress: Progress | None, total: int, two_stages: bool = False, done: int = 0
+    ) -> None:
+        self._progress, self._total, self._two_stages = progress, total, two_stages
+        self._computed = self._written = done
+
+    def computed(self, number: int) -> None:
+        """So many proteins went through the network."""
+        self._computed = number
+        self._tell()
+
+    def written(self, number: int) -> None:
+        """So many proteins are written, and their pictures drawn."""
+        if self._two_stages:
+            self._written = number
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._progress is not None:
+            done = self._computed + (self._written if self._two_stages else self._computed)
+            self._progress(done // 2, self._total)
 
 
 class _Counts:

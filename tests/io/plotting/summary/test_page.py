@@ -155,11 +155,12 @@ def test_marginals_are_needed():
 def test_a_page_that_is_resumed_is_the_same(predictions):
     """Wherever a chunk ended; chunks of 7 proteins are no whole number of blocks of 3."""
     whole = io.StringIO()
-    writer = SummaryWriter(whole, run_of(), chunk=7, block=3)
+    writer = SummaryWriter(whole, run_of(), block=3)
     stops = []
     for number, prediction in enumerate(predictions, 1):
         writer.write(prediction)
         if number % 7 == 0:
+            writer.end_block()
             # Asked for at some chunks only, as a journal does.
             state = json.dumps(writer.state()) if number % 2 else None
             stops.append((number, len(whole.getvalue()), state))
@@ -168,9 +169,11 @@ def test_a_page_that_is_resumed_is_the_same(predictions):
     assert len(resumed_at) > 2
     for number, size, state in resumed_at:
         rest = io.StringIO()
-        writer = SummaryWriter(rest, run_of(), json.loads(state), chunk=7, block=3)
-        for prediction in predictions[number:]:
+        writer = SummaryWriter(rest, run_of(), json.loads(state), block=3)
+        for place, prediction in enumerate(predictions[number:], number + 1):
             writer.write(prediction)
+            if place % 7 == 0:
+                writer.end_block()
         writer.finish()
         assert whole.getvalue()[:size] + rest.getvalue() == whole.getvalue()
 

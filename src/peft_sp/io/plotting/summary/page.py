@@ -49,9 +49,8 @@ _FIELD = re.compile(r"\{\{(\w+)\}\}")
 class SummaryWriter:
     """Writes the page to a text stream. Call `write` for each prediction, then `finish`.
 
-    begun: the `state` of an earlier writer, whose text the stream continues. chunk: predictions
-    after which `state` may be asked for; a block ends there, so that a resumed run packs the
-    same proteins together. block: proteins that are packed together, at most.
+    begun: the `state` of an earlier writer, whose text the stream continues. block: proteins that
+    are packed together, at most.
     """
 
     def __init__(
@@ -60,12 +59,10 @@ class SummaryWriter:
         run: RunInfo,
         begun: Mapping[str, Any] | None = None,
         *,
-        chunk: int = BLOCK,
         block: int = BLOCK,
     ) -> None:
         self._file, self._run = file, run
-        self._chunk, self._size = chunk, min(block, chunk)
-        self._count = 0
+        self._size = block
         self._block: list[Prediction] = []
         self._statistics = Statistics()
         self._frames: dict[_FrameKey, int] = {}
@@ -86,20 +83,24 @@ class SummaryWriter:
         if prediction.marginals is None:
             raise ValueError("the summary needs predict(..., marginals=True)")
         self._block.append(prediction)
-        self._count += 1
-        if len(self._block) == self._size or self._count % self._chunk == 0:
+        if len(self._block) == self._size:
+            self._flush()
+
+    def end_block(self) -> None:
+        """Have all predictions so far in the stream, wherever a resumed run may begin.
+
+        It then packs the same proteins together.
+        """
+        if self._block:
             self._flush()
 
     def state(self) -> dict[str, Any]:
-        """What was counted so far, as plain data; all predictions so far are in the stream."""
-        if self._block:
-            self._flush()
+        """What was counted up to the end of the last block, as plain data."""
         return {"statistics": self._statistics.state(), "frames": list(self._frames)}
 
     def finish(self) -> None:
         """Write what comes after the last prediction."""
-        if self._block:
-            self._flush()
+        self.end_block()
         run, counted = self._run, self._statistics
         types = run.layout.types
         self._pack("frames", _json([plain(protein.frame(*key)) for key in self._frames]).encode())
