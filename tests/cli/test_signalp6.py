@@ -233,6 +233,7 @@ def test_results_of_the_real_tool_are_replaced_only_by_force(good, tmp_path):
     for options in (("--force",), ()):  # from then on they are this program's
         assert run(*arguments, *options) == (0, "", "")
         assert len(real.read_text().splitlines()) == 4
+        real.write_text("as the pipeline edited it\n")
 
 
 def test_signs_in_sequences_are_read_as_x(tmp_path):
