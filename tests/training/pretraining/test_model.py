@@ -1,9 +1,13 @@
+import json
+
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import EsmForMaskedLM, EsmModel, EsmTokenizer
 
 from peft_sp.biology.alphabet import encode
+from peft_sp.errors import ModelError
 from peft_sp.network.backbone import Backbone, load_encoder, weights_hash
 from peft_sp.network.backbone_files import token_ids
 from peft_sp.training.pretraining.masking import MASK
@@ -79,6 +83,24 @@ def test_every_trained_parameter_has_a_gradient(model):
     matrices, vectors = model.parameter_groups()
     assert all(p.grad is not None for p in (*matrices, *vectors))
     assert {p.ndim for p in vectors} == {1} and {p.ndim for p in matrices} == {2}
+
+
+def test_a_head_of_another_kind_is_refused(model, tmp_path):
+    model.save(tmp_path)
+    file = tmp_path / "model.safetensors"
+    tensors = load_file(file)
+    tensors["lm_head.bias"] = torch.zeros(5)
+    save_file(tensors, file, {"format": "pt"})
+    with pytest.raises(ModelError, match="has a head for masked residues that is no ESM-2's"):
+        MaskedResidueModel(str(tmp_path))
+
+
+def test_a_backbone_without_a_mask_token_is_refused(model, tmp_path):
+    model.save(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, "mask_token_id": None}))
+    with pytest.raises(ModelError, match=r"has no mask_token_id in its config\.json"):
+        MaskedResidueModel(str(tmp_path))
 
 
 def test_columns_of_padding_are_cut_off():
