@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from peft_sp.biology.alphabet import encode
-from peft_sp.network.backbone import Backbone, load_encoder, token_ids
+from peft_sp.network.backbone import Backbone, load_encoder
+from peft_sp.network.backbone_files import token_ids
 from peft_sp.network.tuning import IA3
 from peft_sp.network.tuning.wrapping import modules_of_layers, wrap
 from tests.support.networks import LORAS, model_of, name_of, perturb
