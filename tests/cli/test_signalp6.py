@@ -234,6 +234,10 @@ def test_results_of_the_real_tool_are_replaced_only_by_force(good, tmp_path):
         assert run(*arguments, *options) == (0, "", "")
         assert len(real.read_text().splitlines()) == 4
         real.write_text("as the pipeline edited it\n")
+    (real.with_name("output_P10152_plot.txt")).write_text("of others, though beside ours")
+    code, _, errors = run(*arguments[:-1], "txt")
+    assert (code, errors.count("\n")) == (2, 1)
+    assert "output_P10152_plot.txt: was not written by this program" in errors
 
 
 def test_signs_in_sequences_are_read_as_x(tmp_path):

@@ -17,7 +17,6 @@ from peft_sp.biology.organism import NAMES
 from peft_sp.cli.terminal import console
 from peft_sp.inference.run import SIGNALP6, RunInfo, RunOptions, predict_run
 from peft_sp.io.registry import lookup
-from peft_sp.io.results import protection
 from peft_sp.io.writers import signalp6
 from peft_sp.version import __version__
 
@@ -116,20 +115,12 @@ def predict_as_signalp6(context: typer.Context) -> None:
         threads=given.torch_num_threads,
         batch_size=given.bsize,
         resume="if possible",
-        force=given.force or _was_here(given.output_dir),
+        force=given.force,
         layout=replace(SIGNALP6, protein_files=given.format, mode=mode),
     )
     with console.progress_bar() as progress:
         run = predict_run(given.fastafile, given.output_dir, options, progress)
     _report(run, given.output_dir)
-
-
-def _was_here(output_dir: str) -> bool:
-    """Whether this program has left results in a directory.
-
-    A pipeline that edits them and calls again has nowhere to say --force.
-    """
-    return Path(output_dir, protection.RECORD).is_file()
 
 
 def _model_of(mode: str, directory: str | None) -> str:

@@ -72,9 +72,8 @@ def predict_run(
     if not options.resume:
         refuse_unfinished(directory, layout.directory_option)
     with _opened(sources, layout) as source:
-        protection = Protection(
-            Path(directory), options.written, source.files, options.force, layout.directory_option
-        )
+        where = (Path(directory), options.written, source.files)
+        protection = Protection(*where, options.force, layout.directory_option, layout.edited)
         protection.check()
         run = _prepared(source, options)
         run.info = replace(run.info, directory=os.fspath(directory), time=started)

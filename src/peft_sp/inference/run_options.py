@@ -31,7 +31,8 @@ class Layout:
     files of each protein; mode: what `output.json` calls the model, None for the model's own name;
     whole_headers: the name of a protein is its whole header, not the first word; signs_as_x: what
     is no letter in a sequence is read as X, with a warning, and no error; directory_option: how
-    the command's user names the directory, for the words of errors.
+    the command's user names the directory, for the words of errors; edited: results of this program
+    may be replaced where they were changed since, too.
     """
 
     command: str = "predict"
@@ -42,6 +43,7 @@ class Layout:
     whole_headers: bool = False
     signs_as_x: bool = False
     directory_option: str = "-o"
+    edited: bool = False
 
 
 PREDICT = Layout()
@@ -51,8 +53,10 @@ SIGNALP6 = Layout(
     whole_headers=True,
     signs_as_x=True,
     directory_option="--output_dir",
+    edited=True,
 )
-"""As SignalP 6 leaves its files: parsers look for its name."""
+"""As SignalP 6 leaves its files: parsers look for its name. A pipeline that edits results and calls
+again has nowhere to say that they may be replaced."""
 
 
 @dataclass(frozen=True)

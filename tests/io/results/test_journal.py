@@ -1,3 +1,6 @@
+import os
+from hashlib import blake2b
+
 import pytest
 
 from peft_sp.errors import OutputError
@@ -43,3 +46,32 @@ def test_one_of_another_version_is_named(tmp_path, monkeypatch):
 def test_a_journal_that_cannot_be_read_is_one_line(tmp_path):
     with pytest.raises(OutputError, match="cannot be read"):
         Journal.read(tmp_path)
+
+
+FOREIGN = {
+    "no table": b"[]",
+    "without a format": b'{"done": 1}',
+    "with other keys": b'{"format": %d, "done": 1}' % module.FORMAT,
+    "with other kinds of values": (
+        b'{"format": %d, "identity": {}, "done": "1", "files": [], "state": {}, "whole": true}'
+        % module.FORMAT
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FOREIGN)
+def test_a_journal_of_another_shape_is_damaged_though_its_digest_fits(case, tmp_path):
+    text = FOREIGN[case]
+    path = tmp_path / "journal"
+    path.write_bytes(blake2b(text, digest_size=16).hexdigest().encode() + b"\n" + text + b"\n")
+    with pytest.raises(OutputError, match=r"damaged; remove .* and start anew"):
+        Journal.read(path)
+
+
+def test_a_link_or_a_pipe_is_no_journal(tmp_path):
+    FULL.write(tmp_path / "elsewhere")
+    (tmp_path / "link").symlink_to("elsewhere")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("link", "pipe"):
+        with pytest.raises(OutputError, match="cannot be read"):
+            Journal.read(tmp_path / name)

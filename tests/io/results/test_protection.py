@@ -106,3 +106,62 @@ def test_a_damaged_record_makes_nothing_ours(tmp_path):
         (tmp_path / RECORD).write_bytes(content)
         with pytest.raises(OutputError, match="was not written by this program"):
             Protection(tmp_path, ("a.txt",)).check()
+
+
+NO_RECORDS = {
+    "an input": lambda record, source: record.hardlink_to(source),
+    "a file of others": lambda record, source: record.write_text("my own list\n"),
+    "a record with a line of others": lambda record, source: record.write_text(
+        f"{'0' * 64}  a.txt\nmine\n"
+    ),
+    "a link to a record of others": lambda record, source: (
+        source.with_name("list").write_text(f"{'0' * 64}  a.txt\n"),
+        record.symlink_to("list"),
+    ),
+    "a pipe": lambda record, source: os.mkfifo(record),
+    "a folder": lambda record, source: record.mkdir(),
+}
+
+
+@pytest.mark.parametrize("case", NO_RECORDS)
+def test_what_stands_under_the_name_of_the_record_is_protected_as_results_are(
+    case, source, tmp_path
+):
+    NO_RECORDS[case](tmp_path / RECORD, source)
+    own = Protection(tmp_path, ("a.txt",), files_of(source))
+    with pytest.raises(OutputError, match=rf"{RECORD}: (is the input|is a directory|was not w)"):
+        own.check()
+    with pytest.raises(OutputError, match=rf"{RECORD}: (is the input|is a directory|was not w)"):
+        own.check_files(["b.txt"])
+
+
+def test_no_result_is_waited_for(tmp_path):
+    """A pipe under the name of a result has no content that could be looked at."""
+    os.mkfifo(tmp_path / "a.txt")
+    (tmp_path / RECORD).write_text(f"{'0' * 64}  a.txt\n")
+    for edited in (False, True):
+        with pytest.raises(OutputError, match="was not written by this program"):
+            Protection(tmp_path, ("a.txt",), edited=edited).check()
+
+
+def test_edited_results_are_replaced_where_that_is_the_rule_and_files_of_others_are_not(tmp_path):
+    (tmp_path / "a.txt").write_text("a")
+    Protection(tmp_path).record(["a.txt"], tmp_path)
+    (tmp_path / "a.txt").write_text("edited")
+    own = Protection(tmp_path, ("*.txt",), edited=True)
+    own.check()
+    (tmp_path / "b.txt").write_text("of others")
+    with pytest.raises(OutputError, match=r"b.txt: was not written by .* changed since; choose"):
+        own.check()
+    (tmp_path / "b.txt").unlink()
+    (tmp_path / "a.txt").rename(tmp_path / "c")
+    (tmp_path / "a.txt").symlink_to("c")
+    with pytest.raises(OutputError, match=r"a.txt: was not written by"):
+        own.check()
+
+
+def test_a_name_of_any_letters_stays_in_its_folder():
+    own = Protection(Path(), ("plots/*.svg", "output_*_plot.txt"))
+    assert own.owns("plots/a.svg") and own.owns("output_a_plot.txt")
+    for name in ("plots/../../a.svg", "output_/../../a_plot.txt", "plots/a/b.svg", "a.svg"):
+        assert not own.owns(name)

@@ -1,7 +1,7 @@
-"""Files that anybody may have put into a model's directory: regular ones are read, nothing else.
+"""Files that anybody may have put into a directory: regular ones are read, nothing else.
 
 A name in a foreign directory may be a pipe, which waits for ever, a device, which never ends, or a
-link to what is none of the model's.
+link to what is elsewhere.
 """
 
 from __future__ import annotations
@@ -14,20 +14,26 @@ from pathlib import Path
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 _FLAGS |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
 
 
-def open_regular(file: Path) -> BufferedReader:
-    """Open a regular file for reading. Raises OSError, for pipes, devices and directories too."""
-    descriptor = os.open(file, _FLAGS)
+def open_regular(file: Path, links: bool = True) -> BufferedReader:
+    """Open a regular file for reading. Raises OSError, for pipes, devices and directories too.
+
+    links: whether it may be a link to such a file.
+    """
+    if not links and file.is_symlink():
+        raise OSError(errno.ELOOP, "it is a link", str(file))
+    descriptor = os.open(file, _FLAGS if links else _FLAGS | _NO_LINKS)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(errno.EINVAL, "it is not a regular file", str(file))
     return open(descriptor, "rb")
 
 
-def read_regular(file: Path, most: int) -> bytes:
-    """The content of a regular file of at most `most` bytes. Raises OSError."""
-    with open_regular(file) as stream:
+def read_regular(file: Path, most: int, links: bool = True) -> bytes:
+    """The content of a regular file of at most `most` bytes, see `open_regular`. Raises OSError."""
+    with open_regular(file, links) as stream:
         content = stream.read(most + 1)
     if len(content) > most:
         raise OSError(errno.EFBIG, f"it is larger than {most:,} bytes", str(file))

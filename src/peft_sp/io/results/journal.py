@@ -11,8 +11,10 @@ from typing import Any
 
 from peft_sp.errors import OutputError
 from peft_sp.io.atomic import replace_file
+from peft_sp.io.registry.regular import read_regular
 
 FORMAT = 3
+_MOST = 1 << 30
 
 
 class NotContinuedError(OutputError):
@@ -58,7 +60,7 @@ class Journal:
     def read(cls, path: Path) -> Journal | None:
         """The journal, None where there is none. Raises NotContinuedError for a damaged one."""
         try:
-            digest, _, text = path.read_bytes().partition(b"\n")
+            digest, _, text = read_regular(path, _MOST, links=False).partition(b"\n")
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
@@ -67,11 +69,16 @@ class Journal:
         if digest != _digest(text):
             raise damaged(path)
         content = json.loads(text)
+        if not isinstance(content, dict) or "format" not in content:
+            raise damaged(path)
         if content.pop("format") != FORMAT:
             raise NotContinuedError(
                 f"{path}: of another version of this program",
                 f"continue with that one, or remove {path.parent} to start anew",
             )
+        kinds = {"identity": dict, "done": int, "files": dict, "state": dict, "whole": bool}
+        if {name: type(value) for name, value in content.items()} != kinds:
+            raise damaged(path)
         return cls(**content)
 
     def compare(self, identity: Mapping[str, str], directory: Path) -> None:

@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import TextIO
 
 from peft_sp.errors import OutputError
+from peft_sp.io.registry.regular import open_regular, read_regular
 
 UNFINISHED = "peft-sp-unfinished"
 """Folder inside the output directory that holds the files of a run until they are whole."""
 RECORD = ".peft-sp.sha256"
 """Checksums of the results in a directory, as `sha256sum` writes them: files that were written
 here and not changed since may be replaced."""
+_MOST = 1 << 30
+"""Bytes of a record, which are those of some million files."""
 _LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
 
 FileId = tuple[int, int]
@@ -68,15 +71,17 @@ class Protection:
     """Keeps the files of a run from replacing what they must not replace.
 
     directory: of the results; names: of the files that the run may write there, in which "*"
-    stands for any letters; inputs: what the run reads, and how the user calls it; force: files that
-    were not written by this program may be replaced; option: how the user names the directory.
+    stands for any letters but "/"; inputs: what the run reads, and how the user calls it; force:
+    files that were not written by this program may be replaced; option: how the user names the
+    directory; edited: results of this program may be replaced where they were changed since, too.
     """
 
     directory: Path
-    names: tuple[str, ...] = ("*",)
+    names: tuple[str, ...] = ("*", "*/*")
     inputs: Mapping[FileId, str] = field(default_factory=dict)
     force: bool = False
     option: str = "-o"
+    edited: bool = False
 
     def check(self) -> None:
         """Look at all that the run might replace, before any work. Raises OutputError."""
@@ -84,9 +89,12 @@ class Protection:
         self.check_files(sorted(path.relative_to(self.directory).as_posix() for path in found))
 
     def check_files(self, names: Iterable[str]) -> None:
-        """Look at what stands under the names of finished files. Raises OutputError."""
+        """Look at what stands under the names of finished files, and of the record.
+
+        Raises OutputError.
+        """
         foreign = []
-        for name in names:
+        for name in (*names, RECORD):
             path = self.directory / name
             if path.is_dir():
                 raise OutputError(
@@ -109,8 +117,12 @@ class Protection:
             refuse_input(path, self.inputs, self.option)
 
     def owns(self, name: str) -> bool:
-        """Whether the run may have written a file of this name."""
-        return any(fnmatchcase(name, own) for own in self.names)
+        """Whether the run may have written a file of this name; "*" stands for no "/"."""
+        parts = name.split("/")
+        return any(
+            len(parts) == own.count("/") + 1 and all(map(fnmatchcase, parts, own.split("/")))
+            for own in self.names
+        )
 
     def record(self, names: Iterable[str], folder: Path) -> None:
         """Write `RECORD` into a folder that holds finished files; those of before stay in it.
@@ -127,22 +139,43 @@ class Protection:
         # A run that was killed while its files were moved has not moved its record.
         return {*_recorded(self.directory), *_recorded(self.directory / UNFINISHED)}
 
+    @cached_property
+    def _our_names(self) -> set[str]:
+        return {name for name, _ in self._ours}
+
     def _is_ours(self, path: Path, name: str) -> bool:
-        try:
-            return not path.is_symlink() and (name, _checksum(path)) in self._ours
-        except OSError:
-            return False
+        if name == RECORD:
+            return all(_lines(path))
+        content = _content(path)
+        if self.edited and content and name in self._our_names:
+            return True
+        return (name, content) in self._ours
 
 
 def _recorded(folder: Path) -> list[tuple[str, str]]:
     """Names and checksums in the record of a folder."""
+    return [(match[2], match[1]) for match in _lines(folder / RECORD) if match]
+
+
+def _lines(record: Path) -> list[re.Match[str] | None]:
+    """The lines of a record, None for each that is none of a record, and for no file of our own."""
     try:
-        text = (folder / RECORD).read_text(encoding="utf-8", errors="replace")
-    except OSError:
+        text = read_regular(record, _MOST, links=False).decode("utf-8", "replace")
+    except FileNotFoundError:
         return []
-    return [(match[2], match[1]) for match in map(_LINE.fullmatch, text.splitlines()) if match]
+    except OSError:
+        return [None]
+    return [_LINE.fullmatch(line) for line in text.split("\n")[:-1]]
+
+
+def _content(path: Path) -> str:
+    """The checksum of a file, "" where there is none that can be ours: no link, no pipe."""
+    try:
+        return _checksum(path)
+    except OSError:
+        return ""
 
 
 def _checksum(path: Path) -> str:
-    with path.open("rb") as file:
+    with open_regular(path, links=False) as file:
         return file_digest(file, "sha256").hexdigest()
