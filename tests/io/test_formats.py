@@ -206,3 +206,33 @@ def test_a_control_character_makes_no_other_encoding(content, tmp_path):
     else:
         with pytest.raises(InputError, match="no text"):
             next(read_fasta(path))
+
+
+@pytest.mark.parametrize("packer", ["none", "gz"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_line_end_within_a_line_is_refused_with_its_line(end, encoding, packer, tmp_path):
+    """The rest of a header would be read as residues."""
+    text = f">first{end}MKTAY{end}" * 20_000 + f">a note\rMKAAA{end}MKKTAIAIAV{end}"
+    path = tmp_path / "in.faa"
+    content = text.encode(encoding)
+    path.write_bytes(PACKERS[packer](content) if packer in PACKERS else content)
+    with pytest.raises(InputError, match="a line end of old Macs") as caught:
+        read(path)
+    assert (caught.value.path, caught.value.line) == (str(path), 40_001)
+
+
+def test_a_file_of_an_old_mac_before_one_of_unix_is_refused(tmp_path):
+    path = tmp_path / "in.faa"
+    path.write_bytes(GOOD.replace("\n", "\r").encode() + GOOD.encode())
+    with pytest.raises(InputError, match="a line end of old Macs") as caught:
+        read(path)
+    assert caught.value.line == 1
+
+
+def test_line_ends_that_separate_no_text_are_harmless(tmp_path):
+    """Such as those that Windows wrote twice."""
+    path = tmp_path / "in.faa"
+    for text in (GOOD.replace("\n", "\r\r\n"), GOOD.replace("\n", "\r"), GOOD + "\r"):
+        path.write_bytes(text.encode())
+        assert read(path) == [("a first", "MKTAY"), ("b", "MKV")]

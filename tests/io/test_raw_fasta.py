@@ -17,12 +17,13 @@ from peft_sp.io.raw_fasta import read_raw
 @pytest.fixture
 def small(monkeypatch):
     monkeypatch.setattr(raw_fasta, "LONGEST", 1000)
+    monkeypatch.setattr(raw_fasta, "IDLE", 100)
 
 
 BOMBS = {
     "one line": (b">a\nMKT\n>long one\n" + b"M" * 99_999, "line 3, record 'long'"),
     "many lines": (b">a\nMKT\n>long one\n" + b"MK\n" * 33_333, "line 3, record 'long'"),
-    "blank lines": (b">a\nMKT\n>long one\n" + b"\n" * 33_333, "line 3, record 'long'"),
+    "a line of blanks": (b">a\nMKT\n>long one\n" + b" " * 33_333, "line 3, record 'long'"),
     "one header": (
         b">a\nMKT\n>long" + b"g" * 99_999,
         f"line 3, record 'long{'g' * 56}...'",
@@ -43,6 +44,26 @@ def test_what_is_too_long_is_named_with_its_limit(case, pack, tmp_path, small):
         list(read_fasta(path, on_error="skip"))
     problem = "more than 1,000 letters, which is no protein; leave it out"
     assert str(caught.value) == f"{path}, {where}: {problem}"
+
+
+IDLE = {
+    "blank lines": (b">a\nMKT\n>b\n" + b"\n" * 101, "line 3, record 'b'"),
+    "comments": (b">a\nMKT\n>b\n" + b";\n" * 101, "line 3, record 'b'"),
+    "before the first header": (b"\n;\n" * 51, "line 101"),
+}
+
+
+@pytest.mark.parametrize("case", IDLE)
+def test_lines_without_letters_have_a_limit_of_their_own(case, tmp_path, small):
+    content, where = IDLE[case]
+    path = tmp_path / "in.faa"
+    path.write_bytes(content)
+    problem = "more than 100 blank lines and comments, which is no protein; leave it out"
+    with pytest.raises(InputError) as caught:
+        list(read_fasta(path, on_error="skip"))
+    assert str(caught.value) == f"{path}, {where}: {problem}"
+    path.write_bytes(b"".join(b">%d\nMK\n" % n + b"\n" * 99 + b"; x\nMK\n" for n in range(3)))
+    assert [found.sequence for found in read_fasta(path)] == ["MKMK"] * 3
 
 
 def test_what_is_as_long_as_the_limit_passes(tmp_path, small):

@@ -11,6 +11,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -73,15 +74,31 @@ _BY_LENGTH = sorted(_OTHER_FORMATS, key=len, reverse=True)
 
 @contextmanager
 def open_text(path: str | os.PathLike[str], wanted: tuple[bytes, ...] = ()) -> Iterator[TextIO]:
-    """A text file, plain or gzip, bzip2, xz or zstandard, with line ends of any system.
+    """A text file, plain or gzip, bzip2, xz or zstandard, with line ends of any one system.
 
     wanted: how files of formats other than FASTA begin that are wanted here.
 
     UTF-8, or UTF-16 or -32 where a mark or the first bytes say so. Bytes that are no UTF-8 come
     as lone surrogates (PEP 383). Raises InputError, on opening or while reading, where the file
-    is missing, unreadable, damaged or plainly of another format.
+    is missing, unreadable, damaged or plainly of another format; and on closing where a line end
+    of old Macs stands in a file of other line ends: what is behind it was read as a line.
     """
     name = os.fspath(path)
+    with _opened(name, wanted) as text:
+        yield text
+        ends = text.newlines
+    if isinstance(ends, tuple) and "\r" in ends and (line := _lone_return(name, wanted)):
+        raise InputError(
+            "a line end of old Macs (CR) in a file of other line ends: what is behind it would be "
+            "a line of its own; remove it, or give all lines one line end",
+            path=name,
+            line=line,
+        )
+
+
+@contextmanager
+def _opened(name: str, wanted: tuple[bytes, ...], newline: str | None = None) -> Iterator[TextIO]:
+    """A text file; newline: as `open` has it, "" for line ends as they are."""
     check(name)
     with ExitStack() as stack:
         try:
@@ -100,7 +117,19 @@ def open_text(path: str | os.PathLike[str], wanted: tuple[bytes, ...] = ()) -> I
             raise InputError(problem, path=name)
         encoding = _wide_encoding(head) or "utf-8-sig"
         errors = "surrogateescape" if encoding == "utf-8-sig" else "replace"
-        yield stack.enter_context(io.TextIOWrapper(binary, encoding=encoding, errors=errors))
+        yield stack.enter_context(io.TextIOWrapper(binary, encoding, errors, newline))
+
+
+def _lone_return(name: str, wanted: tuple[bytes, ...]) -> int:
+    """The first line that ends with CR alone and has text behind it, 0 where there is none."""
+    number, ended = 1, False
+    with _opened(name, wanted, "") as text:
+        for part in iter(partial(text.readline, _BLOCK), ""):
+            if ended and part.strip():
+                return number - 1
+            ended = part.endswith("\r")
+            number += part.endswith(("\r", "\n"))
+    return 0
 
 
 def check(name: str) -> os.stat_result:

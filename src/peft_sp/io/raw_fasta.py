@@ -19,6 +19,8 @@ from peft_sp.io.formats import open_text
 LONGEST = 10_000_000
 """Letters of a record, and of any line: more are no protein, and would fill the memory. The longest
 proteins known have less than 100,000 residues."""
+IDLE = 1_000_000
+"""Blank lines and comments of a record, or before the first: more tell nothing and take minutes."""
 _KEPT = 1000
 """Letters of a header that an error keeps."""
 _BEFORE = re.compile("^[\ufeff\\s]+")
@@ -48,30 +50,33 @@ class _Lines:
     closed = False
 
     def __iter__(self) -> Iterator[str]:
-        letters = 0
+        letters = idle = 0
         for number, line in enumerate(iter(partial(self._text.readline, LONGEST + 1), ""), 1):
+            letters += len(line)
             if not line[0].isalpha():
                 # A mark of UTF-8 stands inside a file where several were joined.
                 line = _BEFORE.sub("", line)  # noqa: PLW2901
                 first = line[:1]
                 if first == ">":
-                    letters, self._header = 0, line[1 : 1 + _KEPT]
+                    letters, idle = len(line), 0
+                    self._header = line[1 : 1 + _KEPT]
                     self.starts.append(number)
                     self.comments.append(0)
-                elif first in ("#", ";") and len(line) <= LONGEST:
-                    if self.comments:
+                elif first in ("", "#", ";") and letters <= LONGEST:
+                    idle += 1
+                    if idle > IDLE:
+                        raise self._too_much(f"{IDLE:,} blank lines and comments", number)
+                    if first and self.comments:
                         self.comments[-1] += 1
                     continue
-            letters += len(line) or 1  # of blank lines too many fill the memory
             if letters > LONGEST:
-                raise self._too_long(number)
-            if self.starts or not line.strip():
-                yield line
-            else:
+                raise self._too_much(f"{LONGEST:,} letters", number)
+            if not self.starts:
                 raise InputError(_no_header(line.strip()), path=self._path, line=number)
+            yield line
 
-    def _too_long(self, number: int) -> InputError:
-        problem = f"more than {LONGEST:,} letters, which is no protein; leave it out"
+    def _too_much(self, what: str, number: int) -> InputError:
+        problem = f"more than {what}, which is no protein; leave it out"
         if not self.starts:
             return InputError(problem, path=self._path, line=number)
         return located(problem, self._path, Raw(self._header, "", self.starts[-1]))
