@@ -50,6 +50,19 @@ def test_regions_of_a_secretory_signal_peptide():
     assert names(allowed[21]) == {"O"}
 
 
+def test_proteins_of_the_same_labels_have_the_regions_of_their_own_sequence():
+    labels = "S" * 21 + "O" * 6
+    early, late = ("MKKTAIAIAVALAGFATVAQAAPKDNT", "MKKTDEDESDALAGFLLLAQAAPKDNT")
+    first = allowed_states(early, labels, "SP")
+    peaks = [hydrophobic_centre(sequence[:21]) for sequence in (early, late)]
+    assert peaks[0] != peaks[1]
+    for sequence, peak in zip((early, late), peaks, strict=True):
+        assert names(allowed_states(sequence, labels, "SP")[peak]) == {"H"}
+        assert "N" in names(allowed_states(sequence, labels, "SP")[peak - 1])
+    first[:] = False  # a caller's array is its own
+    assert allowed_states(early, labels, "SP").any()
+
+
 def test_a_lipobox_is_fixed(labelled):
     p = next(p for p in labelled if p.type == "LIPO")
     last = p.cleavage_site - 1

@@ -7,7 +7,8 @@ gets a set of states, and the loss sums over every path inside the sets. Positio
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,27 +43,54 @@ def allowed_states(sequence: str, labels: str, type_name: str) -> NDArray[np.boo
     """
     if len(sequence) != len(labels):
         raise ValueError(f"{len(sequence)} residues but {len(labels)} labels")
-    allowed = np.zeros((len(sequence), len(STATES)), dtype=bool)
+    return _allowed_states(labels, type_name, _landmarks(sequence, labels, type_name)).copy()
+
+
+class _Landmarks(NamedTuple):
+    """All that the states depend on of a sequence; 0-based, 0 where the type has none.
+
+    peak: the hydrophobic centre; motif: the start of the twin arginine.
+    """
+
+    peak: int = 0
+    motif: int = 0
+
+
+def _landmarks(sequence: str, labels: str, type_name: str) -> _Landmarks:
+    """The landmarks of a labelled sequence."""
+    declaration, site = DECLARATION_OF_TYPE[type_name], cleavage_site(labels, type_name)
+    if site is None or declaration.is_pilin:
+        return _Landmarks()
+    peak = hydrophobic_centre(sequence[:site])
+    motif = twin_arginine(sequence, peak) if declaration.is_twin_arginine else 0
+    return _Landmarks(peak, motif)
+
+
+# Of tens of thousands of proteins most share labels and landmarks with an earlier one.
+@lru_cache(maxsize=4096)
+def _allowed_states(labels: str, type_name: str, landmarks: _Landmarks) -> NDArray[np.bool_]:
+    """Allowed states of labels and landmarks, see `allowed_states`."""
+    allowed = np.zeros((len(labels), len(STATES)), dtype=bool)
     site = cleavage_site(labels, type_name)
     if type_name != NO_SP and site is None:
         raise ValueError(f"type {type_name} but no residue is labelled {LABEL_OF_TYPE[type_name]}")
     behind = _topology_states(type_name)
-    for index in range(site or 0, len(sequence)):
+    for index in range(site or 0, len(labels)):
         if labels[index] not in behind:
             raise ValueError(f"label {labels[index]} at residue {index + 1} of type {type_name}")
     states = [behind[label] for label in labels[site or 0 :]]
-    allowed[np.arange(site or 0, len(sequence)), states] = True
+    allowed[np.arange(site or 0, len(labels)), states] = True
     if site is not None:
         if set(labels[:site]) != {LABEL_OF_TYPE[type_name]}:
             raise ValueError(f"labels before the cleavage site are not all {labels[site - 1]}")
-        _allow_signal_peptide(allowed, sequence, labels, type_name, last=site - 1)
+        _allow_signal_peptide(allowed, labels, type_name, landmarks, last=site - 1)
     if not has_legal_path(allowed):
         raise ValueError(f"no path of type {type_name} through the grammar fits these labels")
     return allowed
 
 
 def _allow_signal_peptide(
-    allowed: NDArray[np.bool_], sequence: str, labels: str, type_name: str, last: int
+    allowed: NDArray[np.bool_], labels: str, type_name: str, landmarks: _Landmarks, last: int
 ) -> None:
     """Fill in the rows of the signal peptide, and those behind it that its type determines.
 
@@ -86,10 +114,9 @@ def _allow_signal_peptide(
         allow("H", motif_end, membrane_end)
         return
 
-    peak = hydrophobic_centre(sequence[: last + 1])
+    peak, motif = landmarks
     h_start, h_stop = 2, last + 1 - declaration.behind_h
     if declaration.is_twin_arginine:
-        motif = twin_arginine(sequence, peak)
         allow("N", 0, motif)
         allow("RR", motif, motif + 2)
         allow("N", motif + 2, motif + 3)

@@ -324,7 +324,7 @@ def _print_result(name: str, result: CrossValidation) -> None:
 
 def report_data(inputs: TrainingInputs) -> None:
     """Say on standard error which partitions were made, and how often windows repeat."""
-    from peft_sp.io.labelled import repeats
+    from peft_sp.io.labelled import repeats, without_cysteine
 
     if inputs.made_partitions:
         console.note(f"{inputs.data} {inputs.made_partitions}")
@@ -334,6 +334,12 @@ def report_data(inputs: TrainingInputs) -> None:
             f"{found.groups} windows stand more than once; of these, {len(found.labels_differ)} "
             f"differ in labels, {len(found.types_differ)} in type, and "
             f"{len(found.partitions_differ)} lie across partitions"
+        )
+    if doubtful := without_cysteine(inputs.proteins):
+        named = ", ".join(doubtful[:3]) + (", ..." if len(doubtful) > 3 else "")
+        console.log(
+            f"lipoproteins whose labels end before another residue than cysteine: "
+            f"{len(doubtful):,} ({named})"
         )
 
 

@@ -11,6 +11,7 @@ from peft_sp.io.labelled.records import (
     read_labelled,
     repeats,
     subset,
+    without_cysteine,
     write_labelled,
 )
 
@@ -46,6 +47,13 @@ WRONG = [
     (">P1|EUKARYA|SP|0\n\nMK\n\n\nLS\n", "type SP has not: L", 6),
     (">P1|EUKARYA|SP|0\nMKTAYVVVVV\nSSOOOOOOOO\n", "no path of type SP", 3),
     (">P1|EUKARYA|NO_SP|0\nMKTAY\nIIOOO\n", "no path of type NO_SP", 3),
+    (
+        f">P1|EUKARYA|LIPO|0\n{GOOD}\n{LABELS.replace('S', 'L')}\n",
+        "eukaryotes have no LIPO, only NO_SP, SP",
+        1,
+    ),
+    (f">P1|EUKARYA|PILIN\n{GOOD}\n{LABELS.replace('S', 'P')}\n", "eukaryotes have no PILIN", 1),
+    (f">|NEGATIVE|SP|0\n{GOOD}\n{LABELS}\n", "no accession", 1),
     ("", "no records", None),
 ]
 
@@ -97,6 +105,23 @@ def test_a_partition_may_be_left_out(tmp_path):
     proteins = read_labelled(path)
     assert [p.partition for p in proteins] == [UNPARTITIONED] * 2
     assert as_text(proteins[1]) == f">P2|EUKARYA|SP\n{GOOD}\n{LABELS}\n"
+
+
+def test_small_letters_are_residues(tmp_path):
+    path = tmp_path / "labels.fasta"
+    path.write_text(f">P1|EUKARYA|SP\n{GOOD.lower()}\n{LABELS}\n")
+    assert read_labelled(path)[0].sequence == GOOD
+
+
+def test_lipoproteins_that_are_cut_before_another_residue_are_found(tmp_path):
+    cut = GOOD[:21] + "C" + GOOD[22:]
+    labels = LABELS.replace("S", "L")
+    path = tmp_path / "labels.fasta"
+    path.write_text(
+        f">P1|NEGATIVE|LIPO\n{cut}\n{labels}\n>P2|NEGATIVE|LIPO\n{GOOD}\n{labels}\n"
+        f">P3|NEGATIVE|SP\n{GOOD}\n{LABELS}\n"
+    )
+    assert without_cysteine(read_labelled(path)) == ["P2"]
 
 
 def test_no_window_is_learned_from_and_tested_on(labelled):

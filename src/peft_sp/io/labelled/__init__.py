@@ -10,6 +10,7 @@ from peft_sp.io.labelled.records import (
     read_labelled,
     repeats,
     subset,
+    without_cysteine,
     write_labelled,
 )
 
@@ -23,5 +24,6 @@ __all__ = [
     "read_labelled",
     "repeats",
     "subset",
+    "without_cysteine",
     "write_labelled",
 ]

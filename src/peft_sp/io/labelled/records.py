@@ -17,7 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from peft_sp.biology.alphabet import RESIDUES
-from peft_sp.biology.grammar import ORGANISM_GROUPS, TOPOLOGY, TYPES, WINDOW
+from peft_sp.biology.grammar import (
+    DECLARATION_OF_TYPE,
+    EUKARYOTIC_TYPES,
+    ORGANISM_GROUPS,
+    TOPOLOGY,
+    TYPES,
+    WINDOW,
+)
 from peft_sp.biology.tagging import LABEL_OF_TYPE, allowed_states, cleavage_site
 from peft_sp.errors import InputError
 from peft_sp.io.atomic import write_text
@@ -26,6 +33,8 @@ from peft_sp.io.formats import open_text
 PARTITIONS = (0, 1, 2)
 UNPARTITIONED = -1
 """Partition of a protein that belongs to none: its header says -1, or has no fourth field."""
+_LETTERS = frozenset(RESIDUES)
+_LABELS = {name: frozenset((*TOPOLOGY, label)) for name, label in LABEL_OF_TYPE.items()}
 LISTED = 10
 """Mistakes of a file that an error names; of the others it gives the count."""
 
@@ -128,17 +137,19 @@ def _protein(lines: list[tuple[int, str]], path: str) -> LabelledProtein:
     if len(lines) != 3:
         wrong(f"a record has three lines (header, sequence, labels), but this has {len(lines)}")
         raise _MistakesError(errors)
-    sequence, labels = lines[1][1], lines[2][1]
+    sequence, labels = lines[1][1].upper(), lines[2][1]
     if len(sequence) != len(labels):
         wrong(f"{len(sequence)} residues but {len(labels)} labels", 1)
     if len(sequence) > WINDOW:
         wrong(f"{len(sequence)} residues; at most {WINDOW} are read", 1)
-    if letters := set(sequence) - set(RESIDUES):
-        wrong(f"letters that are no amino acids: {' '.join(sorted(letters))}", 1)
+    if not _LETTERS.issuperset(sequence):
+        letters = " ".join(sorted(set(sequence) - _LETTERS))
+        wrong(f"letters that are no amino acids: {letters}", 1)
     if type_name in TYPES:
-        label = LABEL_OF_TYPE[type_name]
-        if letters := set(labels) - {*TOPOLOGY, label}:
-            wrong(f"labels that type {type_name} has not: {' '.join(sorted(letters))}", 2)
+        label, known = LABEL_OF_TYPE[type_name], _LABELS[type_name]
+        if not known.issuperset(labels):
+            letters = " ".join(sorted(set(labels) - known))
+            wrong(f"labels that type {type_name} has not: {letters}", 2)
         elif label and label not in labels:
             wrong(f"type {type_name} but no residue is labelled so", 2)
     if not errors:
@@ -162,10 +173,14 @@ def _header(header: str, wrong: Callable[[str], None]) -> tuple[str, str, str, s
         )
         return fields[0], "", "", None
     accession, organism, type_name = fields[:3]
+    if not accession.strip():
+        wrong("the header has no accession; put one before the first '|'")
     if organism not in ORGANISM_GROUPS:
         wrong(f"organism '{organism}' is none of {', '.join(ORGANISM_GROUPS)}")
     if type_name not in TYPES:
         wrong(f"type '{type_name}' is none of {', '.join(TYPES)}")
+    elif organism == "EUKARYA" and type_name not in EUKARYOTIC_TYPES:
+        wrong(f"eukaryotes have no {type_name}, only {', '.join(EUKARYOTIC_TYPES)}")
     if len(fields) == 3:
         return accession, organism, type_name, None
     if fields[3] not in map(str, (*PARTITIONS, UNPARTITIONED)):
@@ -238,6 +253,19 @@ class Repeats:
     labels_differ: tuple[tuple[str, ...], ...]
     types_differ: tuple[tuple[str, ...], ...]
     partitions_differ: tuple[tuple[str, ...], ...]
+
+
+def without_cysteine(proteins: Iterable[LabelledProtein]) -> list[str]:
+    """Accessions of the lipoproteins that are cut before another residue than cysteine.
+
+    Such labels are doubtful, but published sets have a few.
+    """
+    return [
+        p.accession
+        for p in proteins
+        if DECLARATION_OF_TYPE[p.type].is_lipoprotein
+        and not p.sequence.startswith(("C", "X"), p.cleavage_site or 0)
+    ]
 
 
 def repeats(proteins: Iterable[LabelledProtein]) -> Repeats:
