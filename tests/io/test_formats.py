@@ -108,10 +108,10 @@ def test_line_ends_of_every_system(end, tmp_path):
     assert [(p.header, p.line) for p in read_fasta(path)] == [("a first", 1), ("b", 3)]
 
 
-def zipped() -> bytes:
+def zipped(name: str = "in.faa") -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("in.faa", GOOD)
+        archive.writestr(name, GOOD)
     return packed.getvalue()
 
 
@@ -136,9 +136,10 @@ FOREIGN = {
     "a page": (b"\n<!DOCTYPE HTML>\n<html>", "looks like a web page"),
     "XML": (b'<?xml version="1.0"?>', "looks like XML"),
     "JSON": (b'{"a": "MKT"}', "looks like JSON"),
-    "zip": (zipped(), "looks like zip, or an office document"),
-    "tar": (tarred(), "is a tar archive"),
-    "tar.gz": (gzip.compress(tarred()), "is a tar archive"),
+    "zip": (zipped(), "looks like zip, not FASTA; unpack it and give the file inside"),
+    "docx": (zipped("[Content_Types].xml"), "an office document, not FASTA; save it as plain text"),
+    "tar": (tarred(), "looks like a tar archive"),
+    "tar.gz": (gzip.compress(tarred()), "looks like a tar archive"),
     "FASTQ.gz": (gzip.compress(b"@r1\nACGT\n+\nIIII\n"), "looks like FASTQ"),
     "a pointer": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS"),
     "a program": (b"\x7fELF\x02\x01\x01" + bytes(64), "is no text"),
@@ -164,7 +165,7 @@ def test_what_is_no_file(tmp_path):
     loop.symlink_to(loop)
     for path, problem in [
         (tmp_path / "none.faa", "no such file"),
-        (tmp_path, "is a directory; give a FASTA file"),
+        (tmp_path, "is a directory; give a protein FASTA file"),
         (loop, "cannot be read"),
         (tmp_path / ("x" * 300), "cannot be read"),
         (tmp_path / "none" / "in.faa", "no such file"),

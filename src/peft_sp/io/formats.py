@@ -11,6 +11,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
@@ -36,47 +37,74 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-_UNPACK = "unpack it and give the FASTA file inside"
-_SAVE = "save it as plain text, in FASTA"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a file is to hold, in the words of messages.
+
+    name: of the content; give: what to give instead; inside: the same of a file that holds proteins
+    in another format; save: how a program that has its own files is to save it; begins: how files
+    that are wanted begin, where others that begin so are of another format.
+    """
+
+    name: str
+    give: str
+    save: str
+    inside: str = ""
+    begins: tuple[bytes, ...] = ()
+
+
+FASTA = Wanted(
+    name="FASTA",
+    give="a protein FASTA file",
+    save="plain text, in FASTA",
+    inside="its proteins as FASTA",
+)
+# Remedies: what stands in braces is a field of `Wanted`.
+_UNPACK = "unpack it and give the file inside"
+_SAVE = "save it as {save}"
+_GIVE, _INSIDE = "give {give}", "give {inside}"
+_FETCH = "fetch the file itself"
 _OTHER_FORMATS = {
-    b"@": ("FASTQ", "give protein FASTA"),
-    b"LOCUS ": ("GenBank", "give its proteins as FASTA"),
-    b"ID   ": ("EMBL or UniProt text", "give its proteins as FASTA"),
-    b"##gff": ("GFF", "give its proteins as FASTA"),
-    b"# STOCKHOLM": ("a Stockholm alignment", "give its sequences as FASTA"),
-    b"CLUSTAL": ("a Clustal alignment", "give its sequences as FASTA"),
-    b"#NEXUS": ("a NEXUS alignment", "give its sequences as FASTA"),
-    b"HEADER ": ("a PDB structure", "give its sequences as FASTA"),
-    b"ATOM  ": ("a PDB structure", "give its sequences as FASTA"),
-    b"data_": ("an mmCIF structure", "give its sequences as FASTA"),
+    b"@": ("FASTQ", _GIVE),
+    b"LOCUS ": ("GenBank", _INSIDE),
+    b"ID   ": ("EMBL or UniProt text", _INSIDE),
+    b"##gff": ("GFF", _INSIDE),
+    b"# STOCKHOLM": ("a Stockholm alignment", _INSIDE),
+    b"CLUSTAL": ("a Clustal alignment", _INSIDE),
+    b"#NEXUS": ("a NEXUS alignment", _INSIDE),
+    b"HEADER ": ("a PDB structure", _INSIDE),
+    b"ATOM  ": ("a PDB structure", _INSIDE),
+    b"data_": ("an mmCIF structure", _INSIDE),
     b"version https://git-lfs": ("a Git LFS pointer", "fetch the file itself with git lfs pull"),
-    b"<!doctype html": ("a web page", "fetch the FASTA file itself"),
-    b"<html": ("a web page", "fetch the FASTA file itself"),
-    b"<": ("XML or a web page", "fetch the FASTA file itself"),
-    b"{": ("JSON", "give protein FASTA"),
-    b"[": ("JSON", "give protein FASTA"),
+    b"<!doctype html": ("a web page", _FETCH),
+    b"<html": ("a web page", _FETCH),
+    b"<": ("XML or a web page", _FETCH),
+    b"{": ("JSON", _GIVE),
+    b"[": ("JSON", _GIVE),
     b"%PDF": ("PDF", _SAVE),
     b"{\\rtf": ("a text processor's document", _SAVE),
     b"\xd0\xcf\x11\xe0": ("a text processor's document", _SAVE),
-    b"PK\x03\x04": ("zip, or an office document", _UNPACK),
+    b"PK\x03\x04": ("zip", _UNPACK),
     b"7z\xbc\xaf": ("7z", _UNPACK),
     b"Rar!": ("rar", _UNPACK),
     b"\x1f\x9d": ("compress", _UNPACK),
     b"\x04\x22\x4d\x18": ("lz4", _UNPACK),
     b"LZIP": ("lzip", _UNPACK),
-    b"BAM\x01": ("BAM", "give protein FASTA"),
-    b"PAR1": ("Parquet", "give protein FASTA"),
-    b"\x89HDF": ("HDF5", "give protein FASTA"),
-    b"SQLite format 3": ("SQLite", "give protein FASTA"),
+    b"BAM\x01": ("BAM", _GIVE),
+    b"PAR1": ("Parquet", _GIVE),
+    b"\x89HDF": ("HDF5", _GIVE),
+    b"SQLite format 3": ("SQLite", _GIVE),
 }
+_OFFICE = (b"[Content_Types].xml", b"word/", b"xl/", b"mimetypeapplication/vnd.oasis")
+"""What the beginning of a zip holds that is the file of a text processor or of a spreadsheet."""
 _BY_LENGTH = sorted(_OTHER_FORMATS, key=len, reverse=True)
 
 
 @contextmanager
-def open_text(path: str | os.PathLike[str], wanted: tuple[bytes, ...] = ()) -> Iterator[TextIO]:
+def open_text(path: str | os.PathLike[str], wanted: Wanted = FASTA) -> Iterator[TextIO]:
     """A text file, plain or gzip, bzip2, xz or zstandard, with line ends of any one system.
-
-    wanted: how files of formats other than FASTA begin that are wanted here.
 
     UTF-8, or UTF-16 or -32 where a mark or the first bytes say so. Bytes that are no UTF-8 come
     as lone surrogates (PEP 383). Raises InputError, on opening or while reading, where the file
@@ -97,9 +125,9 @@ def open_text(path: str | os.PathLike[str], wanted: tuple[bytes, ...] = ()) -> I
 
 
 @contextmanager
-def _opened(name: str, wanted: tuple[bytes, ...], newline: str | None = None) -> Iterator[TextIO]:
+def _opened(name: str, wanted: Wanted, newline: str | None = None) -> Iterator[TextIO]:
     """A text file; newline: as `open` has it, "" for line ends as they are."""
-    check(name)
+    check(name, wanted)
     with ExitStack() as stack:
         try:
             file = stack.enter_context(open(name, "rb", buffering=0))
@@ -112,15 +140,14 @@ def _opened(name: str, wanted: tuple[bytes, ...], newline: str | None = None) ->
             stack.callback(unpacked.close)
             binary = io.BufferedReader(_Source(unpacked, name, damaged=True), _BLOCK)
         head = binary.peek(HEAD)
-        problem = None if wanted and head.startswith(wanted) else other_format(head)
-        if problem:
+        if problem := other_format(head, wanted):
             raise InputError(problem, path=name)
         encoding = _wide_encoding(head) or "utf-8-sig"
         errors = "surrogateescape" if encoding == "utf-8-sig" else "replace"
         yield stack.enter_context(io.TextIOWrapper(binary, encoding, errors, newline))
 
 
-def _lone_return(name: str, wanted: tuple[bytes, ...]) -> int:
+def _lone_return(name: str, wanted: Wanted) -> int:
     """The first line that ends with CR alone and has text behind it, 0 where there is none."""
     number, ended = 1, False
     with _opened(name, wanted, "") as text:
@@ -132,7 +159,7 @@ def _lone_return(name: str, wanted: tuple[bytes, ...]) -> int:
     return 0
 
 
-def check(name: str) -> os.stat_result:
+def check(name: str, wanted: Wanted = FASTA) -> os.stat_result:
     """What the system knows of a file. Raises InputError where it is none that can be read."""
     try:
         status = Path(name).stat()
@@ -141,7 +168,7 @@ def check(name: str) -> os.stat_result:
     except (OSError, ValueError) as error:
         raise InputError(_unreadable(error), path=name) from None
     if stat.S_ISDIR(status.st_mode):
-        raise InputError("is a directory; give a FASTA file", path=name)
+        raise InputError(f"is a directory; give {wanted.give}", path=name)
     return status
 
 
@@ -150,22 +177,35 @@ def compression_of(head: bytes) -> str | None:
     return next((c for magic, c in _COMPRESSIONS.items() if head.startswith(magic)), None)
 
 
-def other_format(head: bytes) -> str | None:
-    """What is wrong with a file that begins so, where it is plainly no FASTA."""
+def other_format(head: bytes, wanted: Wanted = FASTA) -> str | None:
+    """What is wrong with a file that begins so, where it plainly is not what is wanted."""
     if compression_of(head):
         return "is compressed twice; unpack it once"
-    if _wide_encoding(head):
+    if _wide_encoding(head) or (wanted.begins and head.startswith(wanted.begins)):
         return None
+    found = _format_of(head)
+    if found is None:
+        return None
+    what, remedy = found
+    words = {"give": wanted.give, "inside": wanted.inside or wanted.give, "save": wanted.save}
+    is_it = f"this looks like {what}, not {wanted.name}" if what else "this is no text"
+    return f"{is_it}; {remedy.format_map(words)}"
+
+
+def _format_of(head: bytes) -> tuple[str, str] | None:
+    """The format of a file that begins so, "" for none of text, and a remedy."""
     begin = head.removeprefix(codecs.BOM_UTF8).lstrip()
     lower = begin[:32].lower()
     for magic in _BY_LENGTH:
         if begin.startswith(magic) or (magic.startswith(b"<") and lower.startswith(magic)):
             what, remedy = _OTHER_FORMATS[magic]
-            return f"this looks like {what}, not FASTA; {remedy}"
+            if what == "zip" and any(name in head for name in _OFFICE):
+                return "an office document", _SAVE
+            return what, remedy
     if head[257:262] == b"ustar":
-        return f"this is a tar archive; {_UNPACK}"
+        return "a tar archive", _UNPACK
     if b"\x00" in head and begin[:1] not in (b">", b"#", b";"):
-        return "this is no text; give protein FASTA"
+        return "", _GIVE
     return None
 
 

@@ -115,6 +115,11 @@ def _in_brackets(header: str) -> str:
     return ""
 
 
+def is_viral(name: str) -> bool:
+    """Whether a name is of a virus, or of something else that is no organism."""
+    return _VIRAL.search(name) is not None
+
+
 def of_name(name: str) -> Organism | None:
     """The domain of an organism's scientific name, at any rank, by its first words."""
     return _of_name(name[:_LONGEST])
@@ -125,7 +130,7 @@ def _of_name(name: str) -> Organism | None:
     words = name.translate({ord(mark): None for mark in "[]'\"()"}).split()
     while words and words[0].lower() in _PREFIXES:
         del words[0]
-    if not words or _VIRAL.search(name):
+    if not words or is_viral(name):
         return None
     if _PROKARYOTE.search(name):
         return Organism.OTHER

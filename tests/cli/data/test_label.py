@@ -33,8 +33,8 @@ def test_real_entries_become_labelled_proteins(tmp_path):
         "Q01436\tthe organism group is not known (give --organism)",
     ]
     assert errors.splitlines() == [
-        "left out: 1: a fragment, whose start may be missing",
-        "left out: 1: the organism group is not known (give --organism)",
+        "left out: 1: a fragment, whose start may be missing (P00981)",
+        "left out: 1: the organism group is not known (give --organism) (Q01436)",
         "EUKARYA NO_SP: 1",
         "EUKARYA SP: 4",
         "NEGATIVE LIPO: 1",
@@ -59,6 +59,31 @@ def test_gff_beside_fasta(labelled, tmp_path):
     assert code == 0 and output.count("|NEGATIVE|PILIN\n") > 2
 
 
+def test_what_cannot_be_read_is_counted_and_named_and_never_a_protein_without_signal(tmp_path):
+    head = "Entry\tReviewed\tTaxonomic lineage\tLength\tSequence\tSignal peptide\tLipidation"
+    sequence = "MKKTAIAIAVALAGFATVAQAAPKDNTWYTGAKLGWSQYH"
+    rows = [
+        f"P{n}\treviewed\tBacteria\t{length}\t{sequence[:39]}{letter}\t{cell}\t\t\t"
+        for n, letter, length, cell in (
+            (1, "A", 40, "yes"),
+            (2, "C", 40, " signal 1..21"),
+            (3, "D", 346, "SIGNAL 1..21"),
+            (4, "E", 40, "21"),
+        )
+    ]
+    table = tmp_path / "a.tsv"
+    table.write_text("\n".join([f"{head}\tTransmembrane\tPropeptide", *rows]) + "\n")
+    code, output, errors = peft_sp("label", table, "--organism", "EUKARYA")
+    assert code == 0 and output.startswith(">P2|EUKARYA|SP\n") and output.count(">") == 1
+    assert errors.splitlines() == [
+        "left out: 2: a cell Signal peptide that cannot be read (P1, P4)",
+        "left out: 1: the sequence is not as long as the file says: is it cut off? (P3)",
+        "warning: 1 of another organism group than EUKARYA, as their lineage or name says (P2)",
+        "EUKARYA SP: 1",
+        "1 of 4 proteins labelled",
+    ]
+
+
 def test_mistakes_are_one_line(labelled_file, tmp_path):
     table = tmp_path / "a.tsv"
     table.write_text("Entry\tSequence\n")
@@ -66,9 +91,9 @@ def test_mistakes_are_one_line(labelled_file, tmp_path):
     cut_off.write_text(EXCERPT.read_text()[:4000])
     for file, problem in (
         (tmp_path / "none.txt", "no such file"),
-        (labelled_file, "none of UniProt's text"),
+        (labelled_file, "FASTA has no annotation; give UniProt's text"),
         (table, "lacks the columns Signal peptide, Lipidation"),
-        (cut_off, "ends within this entry"),
+        (cut_off, "record 'P16235': the file ends within this entry; if the file is cut off"),
     ):
         code, output, errors = peft_sp("label", file, "-o", tmp_path / "out.fasta")
         assert (code, output) == (2, "") and errors.count("\n") == 1 and problem in errors

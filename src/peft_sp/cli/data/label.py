@@ -14,7 +14,7 @@ from peft_sp.cli.terminal import console, streams
 from peft_sp.errors import InputError
 from peft_sp.io.atomic import write_text
 from peft_sp.io.labelled import LabelledProtein, as_text, write_labelled
-from peft_sp.io.labelled.uniprot.labelling import LeftOut, Rules, labelled
+from peft_sp.io.labelled.uniprot.labelling import Remarks, Rules, labelled
 from peft_sp.io.labelled.uniprot.reading import read_entries
 from peft_sp.io.results.protection import files_of, refuse_input
 
@@ -36,6 +36,8 @@ class Group(StrEnum):
     ARCHAEA = "ARCHAEA"
 
 
+NAMED = 3
+"""Proteins that a line of the report names."""
 Files = Annotated[
     list[str],
     typer.Argument(metavar="FILE...", help="UniProt's text (.txt, .dat), tables (.tsv) or GFF."),
@@ -92,13 +94,13 @@ def label(
     if left_out is not None:
         refuse_input(Path(left_out), inputs, "--left-out")
     rules = Rules(evidence.value, fragments, ambiguous, organism and organism.value)
-    without = LeftOut()
+    remarks = Remarks()
     entries = (entry for file in files for entry in read_entries(file, fasta))
-    proteins = list(labelled(entries, rules, without))
+    proteins = list(labelled(entries, rules, remarks))
     if left_out is not None:
-        rows = ["accession\treason", *("\t".join(row) for row in without.proteins)]
+        rows = ["accession\treason", *("\t".join(row) for row in remarks.left_out)]
         write_text(Path(left_out), "\n".join(rows) + "\n")
-    _report(proteins, without)
+    _report(proteins, remarks, rules)
     if not proteins:
         raise InputError("no protein could be labelled", path=files[0])
     if output == "-":
@@ -107,11 +109,20 @@ def label(
         write_labelled(output, proteins)
 
 
-def _report(proteins: list[LabelledProtein], without: LeftOut) -> None:
-    for reason, count in without.reasons:
-        console.log(f"left out: {count:,}: {reason}")
+def _report(proteins: list[LabelledProtein], remarks: Remarks, rules: Rules) -> None:
+    for reason, accessions in remarks.reasons:
+        console.log(f"left out: {len(accessions):,}: {reason} ({_named(accessions)})")
+    if other := remarks.other_group:
+        console.log(
+            f"warning: {len(other):,} of another organism group than {rules.group}, "
+            f"as their lineage or name says ({_named(other)})"
+        )
     classes = Counter(p.organism_type for p in proteins)
     for (group, kind), count in sorted(classes.items()):
         console.log(f"{group} {kind}: {count:,}")
-    total = len(proteins) + len(without.proteins)
+    total = len(proteins) + len(remarks.left_out)
     console.log(f"{len(proteins):,} of {total:,} proteins labelled")
+
+
+def _named(accessions: list[str]) -> str:
+    return ", ".join(accessions[:NAMED]) + (", ..." if len(accessions) > NAMED else "")

@@ -28,11 +28,16 @@ from peft_sp.biology.grammar import (
 from peft_sp.biology.tagging import LABEL_OF_TYPE, allowed_states, cleavage_site
 from peft_sp.errors import InputError
 from peft_sp.io.atomic import write_text
-from peft_sp.io.formats import open_text
+from peft_sp.io.formats import Wanted, open_text
 
 PARTITIONS = (0, 1, 2)
 UNPARTITIONED = -1
 """Partition of a protein that belongs to none: its header says -1, or has no fourth field."""
+LABELLED = Wanted(
+    name="labelled proteins",
+    give="a file of labelled proteins (three lines each), as 'peft-sp label' makes them",
+    save="plain text, three lines a protein",
+)
 _LETTERS = frozenset(RESIDUES)
 _LABELS = {name: frozenset((*TOPOLOGY, label)) for name, label in LABEL_OF_TYPE.items()}
 LISTED = 10
@@ -69,7 +74,7 @@ def read_labelled(path: str | os.PathLike[str]) -> list[LabelledProtein]:
     allow no path through the grammar: one error for all mistakes of the file, each with its line
     and record, see `mistakes_error`.
     """
-    with open_text(path) as file:
+    with open_text(path, LABELLED) as file:
         text = file.read()
     if re.search("[\ud800-\udfff]", text):
         raise InputError("cannot be read as text (not UTF-8)", path=str(path))

@@ -83,15 +83,42 @@ def test_features_of_other_isoforms_are_left_out():
 
 
 @pytest.mark.parametrize(
-    ("text", "problem", "line"),
+    ("line", "unreadable"),
     [
-        ("ID   X\nAC   P1;\n", "ends within this entry", 1),
-        ("ID   X\n//\n", "without a line AC", 1),
-        ("ID   X\nAC   P1;\nID   Y\n", "before '//'", 3),
-        ("AC   P1;\n", "begins with a line ID", 1),
+        ("FT   SIGNAL          1..", "a feature SIGNAL that cannot be read"),
+        ("FT   SIGNAL          yes", "a feature SIGNAL that cannot be read"),
+        ("FT   SIGNALX         1..21", "an unknown feature SIGNALX that cannot be read"),
+        ("FT   LIPID        20     2x       S-diacylglycerol cysteine.", "a feature LIPID that"),
+        ("FT   STRAND          8..20", ""),
+        ("FT   SIGNAL          P1-2:1..20", ""),
     ],
 )
-def test_mistakes(text, problem, line):
+def test_features_that_cannot_be_read_are_said(line, unreadable):
+    text = f"ID   X Reviewed; 2 AA.\nAC   P1;\n{line}\n//\n"
+    (entry,) = flat.read(text.splitlines(), "text")
+    assert entry.features == () and entry.unreadable.startswith(unreadable)
+    assert bool(entry.unreadable) is bool(unreadable)
+
+
+def test_the_length_is_that_of_the_sequence_or_of_the_first_line():
+    head = "ID   X_Y Reviewed; 562 AA.\nAC   P1;\n"
+    for more, length in (("SQ   SEQUENCE   346 AA;  9 MW;\n     MKT\n", 346), ("", 562)):
+        (entry,) = flat.read(f"{head}{more}//\n".splitlines(), "text")
+        assert entry.length == length
+
+
+@pytest.mark.parametrize(
+    ("text", "problem", "line", "record"),
+    [
+        ("ID   X\nAC   P1;\n", "ends within this entry; if the file is cut off", 1, "P1"),
+        ("ID   X_Y\n", "ends within this entry", 1, "X_Y"),
+        ("ID   X\n//\n", "without a line AC", 1, "X"),
+        ("ID   X\nAC   ;\n//\n", "no accession", 1, None),
+        ("ID   X\nAC   P1;\nID   Y\n", "before '//' ends this one; if", 3, "P1"),
+        ("AC   P1;\n", "begins with a line ID", 1, None),
+    ],
+)
+def test_mistakes(text, problem, line, record):
     with pytest.raises(InputError, match=problem) as caught:
         list(flat.read(text.splitlines(), "text"))
-    assert caught.value.line == line
+    assert (caught.value.line, caught.value.record) == (line, record)

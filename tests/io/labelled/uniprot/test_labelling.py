@@ -2,9 +2,10 @@ from dataclasses import replace
 
 import pytest
 
+from peft_sp.biology.grammar import ORGANISM_GROUPS
 from peft_sp.io.labelled import UNPARTITIONED
 from peft_sp.io.labelled.uniprot.entry import Entry, Feature
-from peft_sp.io.labelled.uniprot.labelling import LeftOut, Rules, labelled
+from peft_sp.io.labelled.uniprot.labelling import Remarks, Rules, labelled
 
 SP = "MKKTAIAIAVALAGFATVAQAAPKDNTWYTGAKLGWSQYH"
 TAT = "MNNNDLFQASRRRFLAQLGGLTVAGMLGPSLLTPRRATAAQAATDAVISKEG"
@@ -14,13 +15,14 @@ SIGNAL = Feature("SIGNAL", 1, 21, evidence=("ECO:0000269",))
 
 def result(entry, **rules):
     """The labels, or the reason for none."""
-    left_out = LeftOut()
-    found = list(labelled([entry], Rules(**rules), left_out))
-    return (found[0].type, found[0].labels) if found else left_out.proteins[0][1]
+    remarks = Remarks()
+    found = list(labelled([entry], Rules(**rules), remarks))
+    return (found[0].type, found[0].labels) if found else remarks.left_out[0][1]
 
 
 def entry(*features, sequence=SP, group="NEGATIVE", **values):
-    return Entry("P1", sequence, features, group, **{"reviewed": True, **values})
+    groups = ORGANISM_GROUPS if group is None else (group,)
+    return Entry("P1", sequence, features, groups, **{"reviewed": True, **values})
 
 
 def test_types_follow_from_features():
@@ -68,6 +70,7 @@ def test_a_pilin_is_a_leader_sequence_and_a_membrane_stretch():
         ([SIGNAL, Feature("LIPID", 30, 30, note="S-diacylglycerol cysteine")], "no cysteine"),
         ([Feature("LIPID", 22, 22, note="S-diacylglycerol cysteine")], "lipoprotein without"),
         ([SIGNAL, Feature("NON_TER", 1, 1)], "a fragment"),
+        ([Feature("TRANSMEM", 25, 45, note="Helical")], "a feature lies beyond the sequence"),
         ([Feature("TRANSMEM", 5, 25, note="Helical")], "without topological domains"),
     ],
 )
@@ -83,6 +86,9 @@ def test_what_annotation_leaves_open_is_left_out_with_the_reason(features, reaso
         ({"sequence": SP[1:]}, "does not begin with M"),
         ({"sequence": SP[:30] + "*"}, "no amino acids"),
         ({"fragment": True}, "a fragment"),
+        ({"unreadable": "a cell Propeptide that cannot be read"}, "a cell Propeptide that cannot"),
+        ({"length": 346}, "not as long as the file says"),
+        ({"group": None, "lineage_in": "no lineage here"}, "not known: no lineage here (give --o"),
         ({"reviewed": False}, "no curator has looked"),
     ],
 )
@@ -149,16 +155,44 @@ def test_options_take_in_more():
 
 
 def test_of_equal_windows_the_first_is_labelled_and_the_others_counted():
-    left_out = LeftOut()
+    remarks = Remarks()
     entries = [
         entry(SIGNAL),
         replace(entry(SIGNAL), accession="P2"),
         replace(entry(), accession="P3"),
     ]
-    found = list(labelled(entries, Rules(), left_out))
+    found = list(labelled(entries, Rules(), remarks))
     assert [(p.accession, p.partition) for p in found] == [("P1", UNPARTITIONED)]
-    assert left_out.proteins == [
+    assert remarks.left_out == [
         ("P2", "the first residues are those of an earlier protein"),
         ("P3", "the first residues are those of an earlier protein, which is labelled otherwise"),
     ]
-    assert [count for _, count in left_out.reasons] == [1, 1]
+    assert [accessions for _, accessions in remarks.reasons] == [["P2"], ["P3"]]
+
+
+def test_a_protein_whose_accession_had_other_residues_is_left_out():
+    remarks = Remarks()
+    entries = [entry(SIGNAL), entry(sequence="MRVLKFGGTSVANAERFLRVADILESNARQGQVATV"), entry(SIGNAL)]
+    found = list(labelled(entries, Rules(), remarks))
+    assert [p.type for p in found] == ["SP"]
+    assert remarks.left_out == [
+        ("P1", "an earlier protein of this accession has other residues"),
+        ("P1", "the first residues are those of an earlier protein"),
+    ]
+
+
+def test_a_group_given_for_all_that_contradicts_a_lineage_is_remarked():
+    remarks = Remarks()
+    others = ("POSITIVE", "NEGATIVE", "ARCHAEA")
+    entries = [
+        replace(entry(sequence="M" + letter * 40), accession=letter, groups=groups)
+        for letter, groups in (
+            ("A", others),
+            ("C", ("EUKARYA",)),
+            ("D", ()),
+            ("E", ORGANISM_GROUPS),
+            ("F", ("NEGATIVE",)),
+        )
+    ]
+    assert len(list(labelled(entries, Rules(group="EUKARYA"), remarks))) == 5
+    assert remarks.other_group == ["A", "D", "F"]

@@ -7,7 +7,7 @@ counted. Positions are 1-based, as in UniProt.
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
@@ -61,28 +61,37 @@ class Rules:
 
 
 @dataclass
-class LeftOut:
-    """Proteins that were not labelled: the accession and the reason of each, in their order."""
+class Remarks:
+    """What there is to say of proteins.
 
-    proteins: list[tuple[str, str]] = field(default_factory=list)
+    left_out: accession and reason of each that was not labelled, in their order; other_group:
+    accessions of those that were labelled with a group given for all, but belong to another.
+    """
+
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+    other_group: list[str] = field(default_factory=list)
 
     @property
-    def reasons(self) -> list[tuple[str, int]]:
-        """How many proteins were left out for each reason, the commonest first."""
-        return Counter(reason for _, reason in self.proteins).most_common()
+    def reasons(self) -> list[tuple[str, list[str]]]:
+        """The proteins that were left out for each reason, the commonest first."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for accession, reason in self.left_out:
+            found[reason].append(accession)
+        return sorted(found.items(), key=lambda item: -len(item[1]))
 
 
 class _UnlabelledError(Exception):
     """Why a protein has no labels."""
 
 
-def labelled(
-    entries: Iterable[Entry], rules: Rules, left_out: LeftOut
-) -> Iterator[LabelledProtein]:
+def labelled(entries: Iterable[Entry], rules: Rules, remarks: Remarks) -> Iterator[LabelledProtein]:
     """The proteins that can be labelled by the rules; of equal windows only the first."""
     seen: dict[str, LabelledProtein] = {}
+    sequences: dict[str, str] = {}
     for entry in entries:
         try:
+            if sequences.setdefault(entry.accession, entry.sequence) != entry.sequence:
+                raise _UnlabelledError("an earlier protein of this accession has other residues")
             protein = _label(entry, rules)
             first = seen.setdefault(protein.sequence, protein)
             if first is not protein:
@@ -92,16 +101,31 @@ def labelled(
                     + ("" if same else ", which is labelled otherwise")
                 )
         except _UnlabelledError as reason:
-            left_out.proteins.append((entry.accession, str(reason)))
+            remarks.left_out.append((entry.accession, str(reason)))
         else:
+            if protein.organism not in entry.groups:
+                remarks.other_group.append(entry.accession)
             yield protein
+
+
+def _refuse_damaged(entry: Entry) -> None:
+    """Raise _UnlabelledError where a part of an entry is missing or cannot be read."""
+    if entry.unreadable:
+        raise _UnlabelledError(entry.unreadable)
+    length = len(entry.sequence)
+    if entry.length not in {None, length}:
+        raise _UnlabelledError("the sequence is not as long as the file says: is it cut off?")
+    if any(max(f.start or 0, f.end or 0) > length for f in entry.features):
+        raise _UnlabelledError("a feature lies beyond the sequence: is that cut off?")
 
 
 def _label(entry: Entry, rules: Rules) -> LabelledProtein:
     """A protein with its labels. Raises _UnlabelledError where annotation leaves them open."""
+    _refuse_damaged(entry)
     group = rules.group or entry.group
     if group is None:
-        raise _UnlabelledError("the organism group is not known (give --organism)")
+        why = f": {entry.lineage_in}" if entry.groups and entry.lineage_in else ""
+        raise _UnlabelledError(f"the organism group is not known{why} (give --organism)")
     window = entry.sequence[:WINDOW]
     if set(window) - set(RESIDUES):
         raise _UnlabelledError("letters that are no amino acids")

@@ -8,31 +8,14 @@ from itertools import zip_longest
 
 from peft_sp.errors import InputError
 from peft_sp.io.labelled.uniprot.entry import (
-    LIPID,
-    MOD_RES,
-    NON_TER,
-    PROPEP,
-    SIGNAL,
-    TOPO_DOM,
-    TRANSIT,
-    TRANSMEM,
+    COLUMNS,
     Entry,
     Feature,
+    checked_accession,
     evidence_codes,
-    group_of,
+    groups_of,
 )
 
-_FEATURES = {
-    "signal peptide": SIGNAL,
-    "transit peptide": TRANSIT,
-    "lipidation": LIPID,
-    "transmembrane": TRANSMEM,
-    "topological domain": TOPO_DOM,
-    "propeptide": PROPEP,
-    "modified residue": MOD_RES,
-    "non-terminal residue": NON_TER,
-}
-"""Columns of features."""
 _NEEDED = ("entry", "sequence", "signal peptide", "lipidation", "transmembrane", "propeptide")
 """Columns without which a type would be guessed."""
 _FIELDS = {
@@ -74,11 +57,13 @@ def read(lines: Iterator[str], path: str) -> Iterator[Entry]:
         cells = [_cell(text) for text in line.rstrip("\r\n").split("\t")]
         if len(cells) != len(names):
             raise InputError(
-                f"{len(cells)} columns, but the first line names {len(names)}",
+                f"{len(cells)} columns, but the first line names {len(names)}; if the file is cut "
+                "off, download it again",
                 path=path,
                 line=number,
+                record=cells[0],
             )
-        yield _entry(dict(zip(names, cells, strict=True)))
+        yield _entry(dict(zip(names, cells, strict=True)), path, number)
 
 
 def _column(name: str) -> str:
@@ -95,34 +80,52 @@ def _cell(text: str) -> str:
     return text
 
 
-def _entry(row: dict[str, str]) -> Entry:
+def _entry(row: dict[str, str], path: str, line: int) -> Entry:
     reviewed = row.get("reviewed", row.get("status", "")).lower()
     level = row.get("protein existence", "").lower()
     existence = [number for number, word in enumerate(_EXISTENCE, 1) if word in level]
+    features: list[Feature] = []
+    unreadable = ""
+    for column, kind in COLUMNS.items():
+        try:
+            features += _features(kind, row.get(column, ""))
+        except ValueError:
+            unreadable = unreadable or f"a cell {column.capitalize()} that cannot be read"
+    length = row.get("length", "").strip().replace(",", "")
     return Entry(
-        accession=row["entry"],
-        sequence=row["sequence"].upper(),
-        features=tuple(
-            feature
-            for column, kind in _FEATURES.items()
-            for feature in _features(kind, row.get(column, ""))
-        ),
-        group=group_of(
+        accession=checked_accession(row["entry"], path, line),
+        sequence="".join(row["sequence"].split()).upper(),
+        features=tuple(features),
+        groups=groups_of(
             row.get(_LINEAGE, ""), row.get("organism", ""), row.get("organism (id)", "")
         ),
         reviewed=None if not reviewed else reviewed == "reviewed",
         existence=existence[0] if existence else None,
         fragment="non-terminal residue" not in row and "fragment" in row.get("fragment", ""),
+        length=int(length) if length.isdecimal() else None,
+        unreadable=unreadable,
+        lineage_in="" if _LINEAGE in row else "the table has no column Taxonomic lineage",
     )
 
 
-def _features(kind: str, text: str) -> Iterator[Feature]:
-    """The features of a cell: `SIGNAL 1..21; /evidence="ECO:0000255"; SIGNAL ...`."""
-    starts = list(re.finditer(rf"(?:^|; ?){kind} (\S+?)(?:;|\s|$)", text))
+def _features(kind: str, text: str) -> list[Feature]:
+    """The features of a cell: `SIGNAL 1..21; /evidence="ECO:0000255"; SIGNAL ...`.
+
+    Raises ValueError where a part of the cell is none.
+    """
+    cell = text.strip()
+    starts = list(re.finditer(rf"(?:^|;\s*){kind}\s+([^;]*)", cell, re.IGNORECASE))
+    if cell and (not starts or starts[0].start()):
+        raise ValueError(cell)
+    found = []
     for match, following in zip_longest(starts, starts[1:]):
-        if ":" in match[1]:  # of another isoform
-            continue
-        rest = text[match.end() : following.start() if following else None]
+        rest = cell[match.end() : following.start() if following else None].strip("; ")
+        if rest and not rest.startswith("/"):
+            raise ValueError(cell)
         note = _NOTE.search(rest)
-        low, _, high = match[1].partition("..")
-        yield Feature.at(kind, low, high or low, note[1] if note else "", evidence_codes(rest))
+        feature = Feature.within(
+            kind, match[1].strip(), note[1] if note else "", evidence_codes(rest.upper())
+        )
+        if feature is not None:
+            found.append(feature)
+    return found
