@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 # Tiny networks: threads that share them wait for each other. Commands inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Started in the background of a script, this program ignores it, and commands would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest
 from hypothesis import HealthCheck, settings

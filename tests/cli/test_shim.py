@@ -162,6 +162,9 @@ def test_interproscan_6_runs_the_module(organism, configured, bare_python, ecoli
     code, output, errors = interproscan(configured, tmp_path, ecoli, bare_python, organism, env=env)
     models = configured / PACKAGE / "models"
     note = f"peft-sp: --model_dir {models}: holds no model of this program; using 'fast'\n"
+    if organism == "eukarya":
+        note += "peft-sp: proteins of bacteria or archaea by their headers, predicted as eukarya: "
+        note += "300 of 300; give --organism other\n"
     assert (code, output, errors) == (0, "", note)
     assert json.loads((tmp_path / "outdir" / "output.json").read_text())["ORG"] == organism
     matches = consumers.interproscan(tmp_path / "outdir")
@@ -220,7 +223,31 @@ def test_the_module_finds_what_is_installed_where_it_runs(
     env["PATH"] = "/usr/bin:/bin"
     run = subprocess.run(module, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
     assert (run.returncode, run.stdout) == (2, "") and run.stderr.count("\n") == 1
-    assert "not installed here (/nowhere/python is not there)" in run.stderr
+    assert "not installed here (/nowhere/python: No such file or directory; " in run.stderr
+    # The package is there, and what it needs is not.
+    env["PYTHONPATH"] = str(OURS.parent)
+    run = subprocess.run(module, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout) == (2, "") and run.stderr.count("\n") == 1
+    assert "No module named " in run.stderr
+    env["PATH"] = f"{command.parent}:/usr/bin:/bin"
+    module += [*arguments[:-1], "again"]
+    run = subprocess.run(module, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert len(consumers.interproscan(tmp_path / "again")) == 1
+
+
+@pytest.mark.parametrize("gone", ["peft_sp", "typer"])
+def test_a_shim_whose_python_has_lost_the_program_is_one_line(gone, bare_python, tmp_path):
+    peft_sp("install-shim", tmp_path)
+    shim = tmp_path / "signalp6"
+    text = shim.read_text().replace(sys.executable, str(bare_python))
+    kept = str(OURS.parent) if gone == "typer" else "/nowhere"
+    for entry in {*sys.path, str(OURS.parent)} - {""}:
+        text = text.replace(ascii(entry), ascii(kept))
+    shim.write_text(text)
+    run = subprocess.run([shim, "-h"], capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout) == (2, "") and run.stderr.count("\n") == 1
+    assert f"peft-sp: not installed for {bare_python} any more (No module named " in run.stderr
 
 
 def test_the_package_is_removed_but_for_what_others_put_there(tmp_path):
@@ -229,8 +256,9 @@ def test_the_package_is_removed_but_for_what_others_put_there(tmp_path):
         assert peft_sp("install-shim", "--package", tmp_path)[0] == 0
     (folder / "signalp" / "__pycache__").mkdir()
     (folder / "models" / "model.pt").write_text("14 GB")
-    assert peft_sp("install-shim", "--remove", "--package", tmp_path)[:2] == (
-        *(0, f"removed {folder}\n"),
-    )
+    kept = f"removed {folder}, but for what others put there: {folder / 'models' / 'model.pt'}"
+    assert peft_sp("install-shim", "--remove", "--package", tmp_path)[:2] == (0, f"{kept}\n")
     left = [str(p.relative_to(folder)) for p in folder.rglob("*")]
     assert sorted(left) == ["models", "models/model.pt"]
+    code, _, errors = peft_sp("install-shim", "--remove", "--package", tmp_path)
+    assert code == 2 and "was not made by peft-sp; left as it is" in errors

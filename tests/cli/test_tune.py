@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from peft_sp.cli import main as cli
+from peft_sp.cli.main import main
 from peft_sp.io.labelled import partition, write_labelled
 from tests.support.commands import rows
 
@@ -38,7 +38,7 @@ def tune(monkeypatch, capsys):
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["peft-sp", "tune", *map(str, arguments)])
         with pytest.raises(SystemExit) as end:
-            cli.main()
+            main()
         return end.value.code, *capsys.readouterr()
 
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}

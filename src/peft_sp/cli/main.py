@@ -1,156 +1,19 @@
-"""The command `peft-sp`."""
+"""The command `peft-sp`: it hears signals before it loads anything that takes time."""
 
 from __future__ import annotations
 
-import os
-import secrets
-import shutil
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import pairwise
-from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import NoReturn
 
-import typer
-
-from peft_sp.cli import (
-    backbones,
-    export,
-    models,
-    predict,
-    pretrain,
-    recipes,
-    shim,
-    signalp6,
-    train,
-    tune,
-)
-from peft_sp.cli.data import label, partition, subset
-from peft_sp.cli.terminal import console
-from peft_sp.cli.terminal.stopping import Signals, Stopped
-from peft_sp.cli.terminal.streams import open_streams
-from peft_sp.errors import OptionError, PeftSpError
-from peft_sp.version import __version__
-
-# Newer releases of typer carry a click of their own; this is the base of either one's errors.
-_UsageError: type[Any] = typer.BadParameter.__mro__[1]
-
-app = typer.Typer(
-    name="peft-sp",
-    help="Predict signal peptides: type, cleavage site and regions of every protein.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-)
-
-
-def _version(asked: bool) -> None:
-    if asked:
-        console.say(f"peft-sp {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def root(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
-    ] = False,
-) -> None:
-    """Predict signal peptides: type, cleavage site and regions of every protein."""
-
-
-predict.add_to(app)
-recipes.add_to(app)
-train.add_to(app)
-pretrain.add_to(app)
-label.add_to(app)
-partition.add_to(app)
-subset.add_to(app)
-tune.add_to(app)
-signalp6.add_to(app)
-shim.add_to(app)
-models.add_to(app)
-backbones.add_to(app)
-export.add_to(app)
+from peft_sp.cli.terminal.stopping import Signals
 
 
 def main() -> NoReturn:
-    """Run a command. Exit 0 done, 1 our fault, 2 bad input or usage, as one line.
-
-    A signal that stops it gives 128 and its number, as in shells. Called signalp6, the program is
-    that command alone.
-    """
-    program, arguments = "peft-sp", sys.argv[1:]
-    if Path(sys.argv[0]).stem == signalp6.NAME:
-        program, arguments = signalp6.NAME, [signalp6.NAME, *arguments]
-    open_streams()
+    """Run a command, and end with its exit code (`commands.run`)."""
     signals = Signals()
-    try:
-        _refuse_empty(sys.argv[1:])
-        with _own_matplotlib():
-            code = app(arguments, prog_name=program, standalone_mode=False)
-            sys.stdout.flush()
-        signals.ignore()
-    except PeftSpError as error:
-        _end(str(error), error)
-        sys.exit(2)
-    except Stopped as error:
-        _end("stopped", error)
-        sys.exit(error.code)
-    except _UsageError as error:
-        message = error.format_message().replace("Value error, ", "")
-        if type(error).__name__ == "NoArgsIsHelpError":  # without arguments it is the whole help
-            console.log_help(message)
-        else:
-            console.note(f"{message} (--help shows what there is)")
-        sys.exit(2)
-    sys.exit(code or 0)
-
-
-def _refuse_empty(arguments: list[str]) -> None:
-    """No option, file or directory is called "": a script's variable was not set."""
-    for before, argument in pairwise(["peft-sp", *arguments]):
-        if not argument:
-            raise OptionError(f"the argument behind '{before}' is empty; was a variable not set?")
-        if argument.startswith("-") and argument.endswith("="):
-            raise OptionError(f"the argument '{argument}' is empty; was a variable not set?")
-
-
-@contextmanager
-def _own_matplotlib() -> Iterator[None]:
-    """Matplotlib's list of fonts and its settings are in a folder of this command.
-
-    It would read the user's, and leave files in their home.
-    """
-    temporary = _temporary_directory()
-    if os.environ.get("MPLCONFIGDIR") or temporary is None:
-        yield
-        return
-    folder = Path(temporary, f"peft-sp-{secrets.token_hex(8)}")  # matplotlib makes it, if needed
-    own = {"MPLCONFIGDIR": str(folder), "MPL_IGNORE_SYSTEM_FONTS": "1"}
-    os.environ.update(own)
-    try:
-        yield
-    finally:
-        for name in own:
-            os.environ.pop(name, None)
-        if folder.exists():
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _temporary_directory() -> str | None:
-    try:
-        return tempfile.gettempdir()
-    except OSError:  # there is none that can be written
-        return None
-
-
-def _end(message: str, error: BaseException) -> None:
-    """One line for what happened and for how it left things."""
-    console.note("; ".join([message, *getattr(error, "__notes__", [])]))
+    with signals.ending_at_once():
+        from peft_sp.cli import commands
+    sys.exit(commands.run(signals))
 
 
 if __name__ == "__main__":

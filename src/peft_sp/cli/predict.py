@@ -5,9 +5,8 @@ from __future__ import annotations
 import typer
 
 from peft_sp.biology.organism import Organism, parse_choice
-from peft_sp.cli import options
 from peft_sp.cli.models import chosen
-from peft_sp.cli.terminal import console, streams
+from peft_sp.cli.terminal import console, options, streams
 from peft_sp.inference.run import RunOptions, predict_run, predict_stream
 from peft_sp.io.plotting import plotter
 from peft_sp.io.registry import lookup

@@ -33,8 +33,11 @@ import sys
 
 # "python -m" looks for modules in the current folder first, and anything may lie there.
 sys.path[:] = [p for p in sys.path if p and os.path.abspath(p) != os.getcwd()]
-from importlib.util import find_spec
+import signal
 from shutil import which
+
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 # PEFT-SP reads the options, of which pipelines edit some here ('-tt', is one), by itself.
 PYTHON = @python
@@ -42,25 +45,53 @@ CODE = @code
 
 
 def main():
-    if os.access(PYTHON, os.X_OK):
-        os.execv(PYTHON, [PYTHON, "-I", "-c", CODE] + sys.argv[1:])
-    if find_spec("peft_sp"):
-        from peft_sp.cli.main import main as peft_sp
-
+    missing = [run(PYTHON, ["-I", "-c", CODE])]
+    try:
+        import peft_sp.cli.commands
+        import peft_sp.cli.main
+    except Exception as error:  # not there; not what it needs; a Python that is too old for it
+        missing.append(str(error))
+    else:
         sys.argv[0] = "{NAME}"
-        peft_sp()
-    if which("peft-sp"):
-        os.execv(which("peft-sp"), ["peft-sp", "{NAME}"] + sys.argv[1:])
+        peft_sp.cli.main.main()
+    missing.append(run(which("peft-sp") or "peft-sp", ["{NAME}"]))
     sys.stderr.write(
-        "peft-sp: not installed here (" + PYTHON + " is not there); "
+        "peft-sp: not installed here (" + "; ".join(missing) + "); "
         "install it, or run peft-sp install-shim --package again\\n"
     )
     sys.exit(2)
 
 
+def run(program, options):
+    """Go on as another program; why not, where that cannot be."""
+    try:
+        os.execv(program, [program] + options + sys.argv[1:])
+    except OSError as error:
+        return program + ": " + error.strerror
+
+
 if __name__ == "__main__":
     main()
 '''
+_CODE = f"""\
+import signal, sys
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+{{root}} in sys.path or sys.path.insert(0, {{root}})
+sys.path += [p for p in {{others}} if p not in sys.path]
+sys.argv[0] = "{NAME}"
+try:
+    import peft_sp.cli.commands
+    import peft_sp.cli.main
+except ImportError as error:
+    sys.stderr.write(
+        "peft-sp: not installed for " + sys.executable + " any more (" + str(error) + "); "
+        "install it there, or run peft-sp install-shim again\\n"
+    )
+    sys.exit(2)
+peft_sp.cli.main.main()
+"""
+"""What Python runs: until the program hears signals itself, an interrupt ends it at once."""
 _MODELS = """PEFT-SP brings its models along; SignalP 6's are not needed and not read.
 A model of PEFT-SP in this folder is used where the folder is given as --model_dir.
 """
@@ -102,7 +133,10 @@ def install_shim(
         raise OutputError(f"{path}: is not there")
     if remove:
         _remove(path, files)
-        console.say(f"removed {path}")
+        left = [p for p in sorted(path.rglob("*")) if not p.is_dir()] if package else []
+        kept = f", but for what others put there: {left[0]}" if left else ""
+        more = f" and {len(left) - 1:,} more" if len(left) > 1 else ""
+        console.say(f"removed {path}{kept}{more}")
         return
     for file, content in files.items():
         _make_folder(file.parent)
@@ -121,11 +155,7 @@ def _code() -> str:
     root = str(Path(__file__).parents[2])
     pythons_own = (sys.prefix, sys.base_prefix)  # it knows these, also after an update
     others = [p for p in safe_path() if not any(map(Path(p).is_relative_to, pythons_own))]
-    find = (
-        f"import sys; {root!a} in sys.path or sys.path.insert(0, {root!a}); "
-        f"sys.path += [p for p in {others!a} if p not in sys.path]"
-    )
-    return f"{find}; sys.argv[0] = '{NAME}'; from peft_sp.cli.main import main; main()"
+    return _CODE.format(root=ascii(root), others=ascii(others))
 
 
 def _command(path: Path) -> dict[Path, bytes]:

@@ -58,14 +58,21 @@ def test_other_errors_there_are_reported_as_ever():
     assert code == 0 and "ValueError: odd" in errors
 
 
-def test_a_program_under_nohup_stays_deaf_to_hang_ups():
-    if not hasattr(signal, "SIGHUP"):
-        pytest.skip("this system has no SIGHUP")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_what_a_program_was_started_to_ignore_it_ignores(name):
+    """As under nohup, behind trap '' INT, and in the background of a script."""
+    if not hasattr(signal, name):
+        pytest.skip(f"this system has no {name}")
     code = (
-        "signal.signal(signal.SIGHUP, signal.SIG_IGN)\nSignals()\n"
-        "os.kill(os.getpid(), signal.SIGHUP)\nprint('heard nothing')"
+        f"signal.signal(signal.{name}, signal.SIG_IGN)\nsignals = Signals()\n"
+        "with signals.ending_at_once():\n"
+        f"    os.kill(os.getpid(), signal.{name})\n"
+        f"os.kill(os.getpid(), signal.{name})\nprint('heard nothing')"
     )
-    assert run(code) == (0, "heard nothing\n", "")
+    # The handlers of START come first and are no longer there.
+    run_alone = START.replace("signals = Signals()", "") + code
+    done = subprocess.run([sys.executable, "-c", run_alone], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"heard nothing\n", b"")
 
 
 # A run that draws pictures in several processes ------------------------------------------------

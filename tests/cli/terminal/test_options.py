@@ -4,8 +4,8 @@ from typing import get_args
 
 from rich.text import Text
 
-from peft_sp.cli.options import Plots
 from peft_sp.cli.predict import predict
+from peft_sp.cli.terminal.options import Plots
 from peft_sp.io.plotting.plotter import KINDS
 
 
@@ -16,7 +16,7 @@ def test_every_choice_is_one_of_the_library():
 def test_every_option_has_help():
     for annotation in predict.__annotations__.values():
         assert annotation == "None" or annotation.startswith("options.")
-    from peft_sp.cli import options
+    from peft_sp.cli.terminal import options
 
     offered = [value for name, value in vars(options).items() if get_args(value)]
     texts = [get_args(value)[-1].help for value in offered]
