@@ -24,7 +24,7 @@ from pathlib import Path
 from peft_sp.io.raw_fasta import read_raw
 from peft_sp.io.results.journal import Journal
 from peft_sp.io.results.protection import UNFINISHED
-from peft_sp.io.results.run_directory import JOURNAL
+from peft_sp.io.results.unfinished import JOURNAL
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "ecoli_300.faa"
 

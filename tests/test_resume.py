@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from peft_sp.io.results.protection import UNFINISHED
-from peft_sp.io.results.run_directory import JOURNAL
+from peft_sp.io.results.unfinished import JOURNAL, NAMES
 from tests.support.commands import ALL_FILES
 
 pytestmark = pytest.mark.integration
@@ -33,10 +34,10 @@ from peft_sp.cli.main import main
 from peft_sp.inference import run
 from peft_sp.io.results.run_directory import RunDirectory
 
-def eventful(sources, directory, options, progress):
+def eventful(sources, directory, options, *told):
     small = {"chunk": 30, "cached_windows": 70, "journal_interval": 0, "journal_share": 1e9}
     small["batch_size"] = options.batch_size or 16  # kills come between the batches of a chunk, too
-    return run.predict_run(sources, directory, replace(options, **small), progress)
+    return run.predict_run(sources, directory, replace(options, **small), *told)
 
 predict.predict_run = signalp6.predict_run = eventful
 
@@ -212,14 +213,19 @@ def test_a_command_in_signalp6s_place_is_gone_on_with(runs):
     code, _, errors = runs.run("again", "--resume")
     assert code == 2 and "another command (there signalp6, now predict)" in errors
     code, _, errors = compatible.run("again", log=runs.folder / "rest", kind="step")
-    assert (code, errors.count("\n"), "started anew" in errors) == (0, 1, False)
+    # Two lines: of the records that were changed, and of those that share a header.
+    assert (code, errors.count("\n"), "discarded" in errors) == (0, 2, False)
     assert int((runs.folder / "rest").read_text()) < 400, "what was left of some 3,000 steps"
     assert compatible.contents("again") == straight
     assert compatible.run("again", kind="step", number=200)[0] == -signal.SIGKILL
     changed = Runs(runs.folder, ("-org", "euk", "-fmt", "none"), signalp6=True)
     code, _, errors = changed.run("again")
     why = "out: the unfinished run there has another organism (there other, now eukarya)"
-    assert (code, errors.splitlines()[0]) == (0, f"peft-sp: {why}; started anew")
+    told = re.fullmatch(
+        rf"peft-sp: {re.escape(why)}; its \d+ proteins are discarded, and the run starts anew",
+        errors.splitlines()[0],
+    )
+    assert code == 0 and told, errors
     assert b"Organism: Eukarya" in changed.contents("again")["prediction_results.txt"]
     assert not (changed.out("again") / UNFINISHED).exists()
     (compatible.folder / "file").mkdir()
@@ -368,6 +374,7 @@ def test_resume_where_nothing_is_to_be_gone_on_with(runs):
         assert code == 0, errors
         assert runs.contents("anew") == runs.contents("straight")
     (runs.out("anew") / UNFINISHED).mkdir()
+    (runs.out("anew") / UNFINISHED / NAMES).write_text("predictions.tsv")
     (runs.out("anew") / UNFINISHED / "predictions.tsv").write_text("half a l")
     code, _, errors = runs.run("anew")
     assert code == 0, errors

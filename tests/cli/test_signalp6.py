@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import re
+import subprocess
 import sys
 from argparse import SUPPRESS
 from pathlib import Path
@@ -18,7 +19,7 @@ from peft_sp.io.fasta import open_input
 from peft_sp.io.results.protection import RECORD
 from peft_sp.io.writers.signalp6 import FILES
 from tests.support import consumers
-from tests.support.commands import peft_sp
+from tests.support.commands import PEFT_SP, peft_sp
 from tests.support.paths import DATA, ROOT
 
 pytestmark = pytest.mark.integration
@@ -119,7 +120,15 @@ def test_files_of_three_hundred_proteins_are_the_real_ones_but_for_numbers(share
     code, _, errors = run("-ff", fasta, "-org", "other", "-m", "fast", "-od", tmp_path / "output")
     assert (code, errors) == (0, "")
     other = compare(tmp_path / "output", real, fasta)
-    assert len(other) <= 3  # real ones are all OTHER
+    assert len(other) == 1  # real ones are all OTHER
+    shown = []
+    for folder, name in ((tmp_path / "output", "SP"), (real, "OTHER")):
+        rows = [line.split("\t") for line in (folder / FILES[0]).read_text().splitlines()]
+        (row,) = (row for row in rows if row[0] == other[0])
+        column = [cell.partition("(")[0] for cell in rows[1]].index(name)
+        shown.append(f"{row[1]} with {float(row[column]):.2f}")
+    page = (ROOT / "docs" / "signalp6.md").read_text()
+    assert f"protein (`{other[0]}`, {shown[0]} here, {shown[1]} there)" in page
     assert len(list((tmp_path / "output").glob("*_plot.txt"))) == 313
 
 
@@ -149,7 +158,8 @@ SPELLINGS = [
     "-ff={} -org=arch -od=out -fmt=none -m=fast -bs=7 -tt=1",
     "--fasta {} --org other --out out --fo none --force",
     "--fasta {} --org other --out out --form none --torch 1 --write 8 --skip_resolve",
-    "-ff {} -od out -fmt none --bsize 1000 -batch 10 -wp 1 -md MODEL",
+    "-ff {} -od out --form none --bsize 1000 --skip",
+    "-ff {} -od out -fmt none -batch 10 -wp 1 -md MODEL",
 ]
 
 
@@ -188,11 +198,14 @@ def test_eukaryotes_have_the_other_layout(organism, good, tmp_path):
 
 
 MISTAKES = {
-    "no output directory": (("-ff", "FASTA"), "arguments are required: --output_dir"),
+    "no output directory": (
+        ("-ff", "FASTA"),
+        "peft-sp: the following arguments are required: --output_dir",
+    ),
     "no input": (("-od", "out"), "arguments are required: --fastafile"),
     "a mode": (
         ("-ff", "FASTA", "-od", "out", "-m", "turbo"),
-        "invalid choice: 'turbo'",
+        "peft-sp: argument --mode/-m: invalid choice: 'turbo'",
     ),
     "an organism": (
         ("-ff", "FASTA", "-od", "out", "-org", "plant"),
@@ -205,6 +218,18 @@ MISTAKES = {
     "a stray argument": (("-ff", "FASTA", "-od", "out", "more"), "unrecognized arguments: more"),
     "a batch size": (("-ff", "FASTA", "-od", "out", "-bs", "0"), "'0' is not a number from 1 on"),
     "an unknown option": (("-ff", "FASTA", "-od", "out", "--gpu"), "unrecognized arguments: --gpu"),
+    "a file for a directory": (
+        ("-ff", "FASTA", "-od", "good.faa"),
+        "peft-sp: good.faa: is a file, not a directory; choose another with --output_dir",
+    ),
+    "a device for a directory": (
+        ("-ff", "FASTA", "-od", os.devnull),
+        f"peft-sp: {os.devnull}: is not a directory; choose another",
+    ),
+    "standard output for a directory": (
+        ("-ff", "FASTA", "-od", "-"),
+        "peft-sp: the directory is named '-'; give another with --output_dir",
+    ),
     "no file": (("-ff", "none.fasta", "-od", "out"), "none.fasta: no such file"),
 }
 
@@ -277,9 +302,11 @@ SIGNAL = "MKKTAIAIAVALAGFATVAQAAPKDNTWYTGAKLGWSQYHDTGFINNN"
 
 def test_equal_headers_have_the_same_name_in_every_file(tmp_path):
     path, out = tmp_path / "twins.fasta", tmp_path / "out"
-    path.write_text(f">twin é\n{SIGNAL}\n>twin é\n{SIGNAL}*A\n>TWIN é\n{SIGNAL}\n")
+    path.write_text(f">twin é\n{SIGNAL}\n>twin é\n{SIGNAL}AA\n>TWIN é\n{SIGNAL}\n")
     code, _, errors = run("-ff", path, "-od", out)
-    assert code == 0 and errors.startswith("peft-sp: proteins with a warning: 1")
+    first = f"{path}, line 3, record 'twin é': called twin é_2"
+    renamed = "headers that stood before, with a number behind them in the results: 1"
+    assert (code, errors) == (0, f"peft-sp: {renamed}; the first: {first}\n")
     names = ["twin é", "twin é_2", "TWIN é"]
     text = {name: (out / name).read_text() for name in FILES}
     for name, heads in ((FILES[0], 2), ("output.gff3", 1)):
@@ -318,6 +345,93 @@ def test_eukaryotes_that_are_predicted_as_other_are_counted(tmp_path):
         "peft-sp: proteins of eukaryotes by their headers, predicted as other: 1 of 2; "
         "give --organism eukarya\n",
     )
+
+
+def test_a_change_and_a_new_name_are_counted_apart(tmp_path):
+    path = tmp_path / "both.fasta"
+    path.write_text(f">a x\n{SIGNAL}\n>a x\n{SIGNAL}\n>b\nMK-T\n>a x\n{SIGNAL}-A\n")
+    code, _, errors = run("-ff", path, "-od", tmp_path / "out", "-fmt", "none")
+    assert (code, errors.splitlines()) == (
+        0,
+        [
+            f"peft-sp: proteins with a warning: 2; the first: {path}, line 5, record 'b': "
+            "1 gap(s) removed",
+            "peft-sp: headers that stood before, with a number behind them in the results: 2; "
+            f"the first: {path}, line 3, record 'a x': called a x_2",
+        ],
+    )
+    code, _, errors = peft_sp("predict", path, path.with_name("none"), "-o", tmp_path / "own")
+    assert code == 2
+    code, _, errors = peft_sp("predict", path, "-o", tmp_path / "own")
+    assert "peft-sp: ids that stood before, with a number behind them in the results: 2" in errors
+    assert f"the first: {path}, line 3, record 'a': called a_2\n" in errors
+
+
+def test_proteins_whose_organism_is_open_are_counted(tmp_path):
+    path = tmp_path / "open.fasta"
+    human = f">sp|P1|X_HUMAN x OS=Homo sapiens OX=9606\n{SIGNAL}\n"
+    for records, noted in ((human, ""), (f"{human}>y\n{SIGNAL}\n", "undecided 1 (predicted as")):
+        path.write_text(records)
+        code, _, errors = run("-ff", path, "-od", tmp_path / "out", "-f", "none", "-org", "auto")
+        assert code == 0 and errors.count("\n") == bool(noted) and noted in errors
+    assert errors.startswith("peft-sp: organisms by header: eukarya 1, other 0, ")
+
+
+def test_paths_in_the_json_are_text_whatever_their_bytes(good, tmp_path):
+    """A strict reader takes no half of a surrogate pair, which stands for a byte in Python."""
+    out = os.fsencode(tmp_path) + b"/caf\xe9"
+    code, _, errors = run("-ff", good, "-od", os.fsdecode(out), "-fmt", "txt")
+    assert (code, errors) == (0, "")
+    content = json.loads((Path(os.fsdecode(out)) / "output.json").read_bytes())
+    json.dumps(content, ensure_ascii=False).encode()  # raises an error for such a half
+    assert content["CSV_FILE"] == f"{tmp_path}/caf\\udce9/prediction_results.txt"
+
+
+REAL_OPTIONS = (
+    *("--fastafile", "--output_dir", "--organism", "--format", "--mode", "--bsize", "--help"),
+    *("--torch_num_threads", "--write_procs", "--skip_resolve", "--model_dir", "--version"),
+)
+
+
+@pytest.mark.parametrize("option", REAL_OPTIONS)
+def test_each_beginning_that_is_one_options_alone_is_taken(option):
+    """Of SignalP 6's options: what this program has besides must not make them ambiguous."""
+    values = {"--format": ["png"], "--mode": ["slow"], "--organism": ["euk"], "--skip_resolve": []}
+    for length in range(3, len(option) + 1):
+        beginning = option[:length]
+        if sum(other.startswith(beginning) for other in REAL_OPTIONS) > 1 or option in (
+            *("--help", "--version"),
+        ):
+            continue
+        given = [beginning, *values.get(option, ["7"])]
+        more = ["-ff", "a"] if option != "--fastafile" else []
+        more += ["-od", "b"] if option != "--output_dir" else []
+        found = vars(parser().parse_args([*more, *given]))
+        expected = {"[]": True, "['7']": "7"}.get(str(given[1:]), given[-1])
+        assert str(found[option[2:]]) == str(expected), beginning
+
+
+def test_an_option_that_is_given_twice(good, tmp_path):
+    arguments = ("-ff", good.name, "-od", "out", "-fmt", "none")
+    code, _, errors = run(*arguments, "-m", "fast", "-bs", "9", "--bsize", "8", cwd=tmp_path)
+    note = "peft-sp: --bsize 8: in place of 9, which was given before\n"
+    assert (code, errors) == (0, note)
+    assert run(*arguments, "-f", "none", "-ff", good.name, cwd=tmp_path) == (0, "", "")
+    code, _, errors = run(*arguments, "--for", "txt", cwd=tmp_path)
+    assert (code, errors.count("\n")) == (0, 1) and "--for txt: in place of none" in errors
+    for option in ("-od", "-ff"):
+        code, _, errors = run(*arguments, option, "other", cwd=tmp_path)
+        assert (code, errors.count("\n")) == (2, 1)
+        assert f"peft-sp: {option} other: it is " in errors and "give one of them" in errors
+    assert not (tmp_path / "other").exists()
+
+
+def test_files_of_proteins_that_are_no_longer_there_go(ecoli, good, tmp_path):
+    out = tmp_path / "out"
+    for fasta, number in ((ecoli, 300), (good, 2)):
+        assert run("-ff", fasta, "-od", out, "-f", "txt") == (0, "", "")
+        assert len(list(out.glob("*_plot.txt"))) == number
+        assert (out / RECORD).read_text().count("_plot.txt") == number
 
 
 @pytest.fixture(scope="module")
@@ -460,6 +574,17 @@ def test_standard_input(good, tmp_path):
     code, _, _ = run("-ff", "-", "-od", tmp_path / "out", stdin=good.read_bytes())
     assert code == 0
     assert len((tmp_path / "out" / FILES[0]).read_text().splitlines()) == 4
+
+
+def test_standard_input_out_of_a_file_that_would_be_replaced(good, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    entries = good.rename(out / "processed_entries.fasta")
+    with entries.open("rb") as redirected:
+        command = [*PEFT_SP, "signalp6", "-ff", "-", "-od", str(out)]
+        done = subprocess.run(command, stdin=redirected, capture_output=True, check=False)
+    problem = b"is read as standard input and would be replaced; choose another with --output_dir"
+    assert done.returncode == 2 and problem in done.stderr
 
 
 def test_version_and_help():

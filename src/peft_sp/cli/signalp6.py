@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import sys
-from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from argparse import (
+    SUPPRESS,
+    Action,
+    ArgumentParser,
+    ArgumentTypeError,
+    Namespace,
+    RawDescriptionHelpFormatter,
+)
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import typer
 
 from peft_sp.biology.grammar import NO_SP
 from peft_sp.biology.organism import NAMES
 from peft_sp.cli.terminal import console
-from peft_sp.inference.run import SIGNALP6, RunInfo, RunOptions, predict_run
+from peft_sp.inference.run import SIGNALP6, UNDECIDED, RunInfo, RunOptions, predict_run
 from peft_sp.io.registry import lookup
 from peft_sp.io.writers import signalp6
 from peft_sp.version import __version__
@@ -44,8 +51,33 @@ def add_to(app: typer.Typer) -> None:
 class _Parser(ArgumentParser):
     """Python's own, with which SignalP 6 reads its options too; errors are those of a command."""
 
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.given: dict[str, Any] = {}
+        self.register("action", None, _Store)
+
     def error(self, message: str) -> NoReturn:
         raise typer.BadParameter(message)
+
+
+class _Store(Action):
+    """Keeps an option's value; of several, the last one counts, as in SignalP 6."""
+
+    def __call__(
+        self,
+        parser: ArgumentParser,
+        namespace: Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        assert isinstance(parser, _Parser)
+        former = parser.given.setdefault(self.dest, values)
+        if former != values:
+            if self.required:  # input and output: one of them would be passed over
+                parser.error(f"{option_string} {values}: it is {former} already; give one of them")
+            console.note(f"{option_string} {values}: in place of {former}, which was given before")
+        parser.given[self.dest] = values
+        setattr(namespace, self.dest, values)
 
 
 def _positive(text: str) -> int:
@@ -72,6 +104,9 @@ def parser(name: str = f"peft-sp {NAME}") -> ArgumentParser:
     add("--write_procs", "-wp", type=int, metavar="N", help=help_text)
     help_text = "Accepted and not needed: type and site agree."
     add("--skip_resolve", "--skip-resolve", action="store_true", help=help_text)
+    # They begin two spellings of one option, of which SignalP 6 has the first alone.
+    beginnings = ("--s", "--sk", "--ski", "--skip")
+    add(*beginnings, dest="skip_resolve", action="store_true", help=SUPPRESS)
     help_text = "Accepted and not needed: a run that was stopped is continued."
     add("--resume", action="store_true", help=help_text)
     help_text = "Replace files that this program did not write; not an option of SignalP 6."
@@ -119,7 +154,7 @@ def predict_as_signalp6(context: typer.Context) -> None:
         layout=replace(SIGNALP6, protein_files=given.format, mode=mode),
     )
     with console.progress_bar() as progress:
-        run = predict_run(given.fastafile, given.output_dir, options, progress)
+        run = predict_run(given.fastafile, given.output_dir, options, progress, console.note)
     _report(run, given.output_dir)
 
 
@@ -149,12 +184,12 @@ def _model_of(mode: str, directory: str | None) -> str:
 
 
 def _report(run: RunInfo, output_dir: str) -> None:
-    """Notes for a terminal; pipelines get silence, unless something was changed or discarded."""
-    if run.restarted:
-        console.note(f"{run.restarted}; started anew")
+    """Notes for a terminal; pipelines get silence, unless something was changed or is open."""
     if run.cleaned:
-        first = f"; the first: {run.changed}" if run.changed else ""
-        console.note(f"proteins with a warning: {run.cleaned}{first}")
+        console.note(f"proteins with a warning: {run.cleaned:,}; the first: {run.changed}")
+    console.of_renamed(run, "headers")
+    if run.organisms.get(UNDECIDED):
+        console.by_header(run)
     console.of_another_organism(run)
     if sys.stderr.isatty():
         positive = run.count - run.types.get(NO_SP, 0)

@@ -26,8 +26,9 @@ from peft_sp.inference.cache import WindowCache
 from peft_sp.inference.loading import load
 from peft_sp.inference.predictor import Predictor
 from peft_sp.inference.processors import available_processors
+from peft_sp.inference.progress import Notice, Progress, Stages
 from peft_sp.inference.run_options import PLOTS, SIGNALP6, SUMMARY, Layout, RunOptions
-from peft_sp.io.fasta import FastaInput, Survey, open_input
+from peft_sp.io.fasta import STANDARD_INPUT, FastaInput, Survey, open_input
 from peft_sp.io.plotting import plotter
 from peft_sp.io.registry import lookup
 from peft_sp.io.results.protection import Protection, refuse_input
@@ -36,11 +37,11 @@ from peft_sp.io.run_info import RunInfo
 from peft_sp.io.writers import fasta, gff3, signalp6, tables
 from peft_sp.version import __version__
 
-__all__ = ["PLOTS", "SIGNALP6", "SUMMARY", "Layout", "Progress", "RunInfo", "RunOptions"]
-__all__ += ["predict_run", "predict_stream"]
+__all__ = ["PLOTS", "SIGNALP6", "SUMMARY", "UNDECIDED", "Layout", "RunInfo", "RunOptions"]
+__all__ += ["Notice", "Progress", "predict_run", "predict_stream"]
 
-Progress = Callable[[int, int], None]
-"""Called with the proteins done and their total, batch by batch."""
+UNDECIDED = "undecided"
+"""Among organisms: predicted as other, because the header does not decide."""
 Sources = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
@@ -49,12 +50,14 @@ def predict_run(
     directory: str | os.PathLike[str],
     options: RunOptions | None = None,
     progress: Progress | None = None,
+    notice: Notice | None = None,
 ) -> RunInfo:
     """Predict all proteins of FASTA files into the files of a directory.
 
     sources: a path or several, "-" for standard input. The files appear together when they are
     whole; a run that was stopped or killed is continued with `resume`, and gives the same bytes.
-    The time that files give is that of the first start, or SOURCE_DATE_EPOCH.
+    The time that files give is that of the first start, or SOURCE_DATE_EPOCH. notice: is told
+    which unfinished run is discarded, before the work that takes its place.
 
     Raises InputError, ModelError, OutputError, MissingExtraError; each leaves either nothing or
     a run that can be resumed.
@@ -67,8 +70,10 @@ def predict_run(
     if options.plots:
         plotter.require(options.plots)
     signalp6.require(layout.protein_files)
-    if not os.fspath(directory):
-        raise OptionError(f"the directory is named ''; give one with {layout.directory_option}")
+    if os.fspath(directory) in ("", STANDARD_INPUT):  # not set, or meant as standard output
+        raise OptionError(
+            f"the directory is named '{directory}'; give another with {layout.directory_option}"
+        )
     if not options.resume:
         refuse_unfinished(directory, layout.directory_option)
     with _opened(sources, layout) as source:
@@ -85,6 +90,8 @@ def predict_run(
             interval=options.journal_interval,
             share=options.journal_share,
         ) as files:
+            if files.restarted and notice is not None:
+                notice(files.restarted)
             return _write(files, run, progress)
 
 
@@ -109,12 +116,12 @@ def predict_stream(
         run = _prepared(source, options)
         counts, table = _Counts(), tables.TableWriter(stream)
         cache = WindowCache(options.cached_windows)
-        tell = _Progress(progress, run.info.count)
+        tell = Stages(progress, run.info.count)
         for prediction in run.predictions(run.source.proteins(), cache, tell.computed):
             table.write(prediction)
             counts.add(prediction)
         stream.flush()
-        return counts.added_to(run.info)
+        return replace(counts.added_to(run.info), **source.renamed())
 
 
 def now() -> datetime:
@@ -215,6 +222,7 @@ def _prepared(source: FastaInput, options: RunOptions) -> _Run:
         source=", ".join(source.names),
         skipped=survey.skipped,
         unusable=survey.unusable,
+        cleaned=survey.cleaned,
         changed=survey.changed,
         protein_files=layout.protein_files,
     )
@@ -242,9 +250,9 @@ def _write(files: RunDirectory, run: _Run, progress: Progress | None) -> RunInfo
         if not files.whole:
             cache.restore(files.state["windows"])
         earlier = files.state.get("read")
-    info = replace(info, files=options.files, restarted=files.restarted)
+    info = replace(info, files=options.files)
     if files.whole:  # all but the moving of the files was done
-        return counts.added_to(info)
+        return counts.added_to(replace(info, **files.state["renamed"]))
     with ExitStack() as drawing:
         outputs = _Outputs(files, info, options, drawing)
 
@@ -255,7 +263,7 @@ def _write(files: RunDirectory, run: _Run, progress: Progress | None) -> RunInfo
 
         # Drawing takes as long as predicting, or longer: where there is any, both advance.
         drawn = bool(options.plots) or options.layout.protein_files != "none"
-        tell = _Progress(progress, info.count, drawn, cache.settled)
+        tell = Stages(progress, info.count, drawn, cache.settled)
 
         def after_batch(computed: int) -> None:
             tell.computed(computed)
@@ -273,8 +281,9 @@ def _write(files: RunDirectory, run: _Run, progress: Progress | None) -> RunInfo
                 outputs.end_chunk()
                 files.mark(number, state)
         outputs.finish()
-    files.complete(info.count, {**about, "counts": counts.state()})
-    return counts.added_to(info)
+    renamed = run.source.renamed()
+    files.complete(info.count, {**about, "counts": counts.state(), "renamed": renamed})
+    return counts.added_to(replace(info, **renamed))
 
 
 class _Outputs:
@@ -339,48 +348,21 @@ class _Outputs:
             self._page.finish()
 
 
-class _Progress:
-    """Tells a caller how far a run is: by what is computed or, of two stages, by their mean."""
-
-    def __init__(
-        self, progress: Progress | None, total: int, two_stages: bool = False, done: int = 0
-    ) -> None:
-        self._progress, self._total, self._two_stages = progress, total, two_stages
-        self._computed = self._written = done
-
-    def computed(self, number: int) -> None:
-        """So many proteins went through the network."""
-        self._computed = number
-        self._tell()
-
-    def written(self, number: int) -> None:
-        """So many proteins are written, and their pictures drawn."""
-        if self._two_stages:
-            self._written = number
-            self._tell()
-
-    def _tell(self) -> None:
-        if self._progress is not None:
-            done = self._computed + (self._written if self._two_stages else self._computed)
-            self._progress(done // 2, self._total)
-
-
 class _Counts:
-    """Predictions by type and by organism, and those with a warning: fields of `RunInfo`."""
+    """Predictions by type and by organism, and with a warning: fields of `RunInfo`."""
 
     def __init__(self) -> None:
         self.types: Counter[str] = Counter()
         self.organisms: Counter[str] = Counter()
         self.notes: Counter[str] = Counter()
-        self.warnings = self.cleaned = 0
+        self.warnings = 0
 
     def add(self, prediction: Prediction) -> None:
         """Count a prediction."""
         self.types[prediction.type] += 1
-        self.organisms["undecided" if prediction.undecided else prediction.organism] += 1
+        self.organisms[UNDECIDED if prediction.undecided else prediction.organism] += 1
         self.notes.update(prediction.notes)
         self.warnings += bool(prediction.warnings)
-        self.cleaned += bool(prediction.protein.warnings)
 
     def state(self) -> dict[str, Any]:
         """Everything counted, as plain data for JSON."""

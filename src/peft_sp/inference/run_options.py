@@ -67,11 +67,11 @@ class RunOptions:
     or "auto" for each header to decide. batch_size: windows a batch, None for what suits the
     model. skip_invalid: leave out records that cannot be predicted, rather than raise an error.
     resume: continue a run that was stopped in the same directory; "if possible": or start anew
-    where it was of something else (`RunInfo.restarted` says why). force: replace files there that
-    were not written by this program, too. plots: a picture of each protein ("png", "svg", "pdf",
-    "eps", or "txt" for a table); summary: `summary.html`; fasta: the signal peptides, and the
-    proteins without one, as FASTA beside the mature ones. threshold: of P(any signal peptide), see
-    `Predictor.predict`.
+    where it was of something else (the notice of `predict_run` says why). force: replace files
+    there that were not written by this program, too. plots: a picture of each protein ("png",
+    "svg", "pdf", "eps", or "txt" for a table); summary: `summary.html`; fasta: the signal peptides,
+    and the proteins without one, as FASTA beside the mature ones. threshold: of P(any signal
+    peptide), see `Predictor.predict`.
 
     chunk: proteins that are predicted together, and between whose ends a run can be resumed;
     cached_windows: results kept for later proteins with the same window; journal_interval:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -30,7 +30,7 @@ from peft_sp.io.cleaning import (
 )
 from peft_sp.io.formats import HEAD, check, compression_of, other_format
 from peft_sp.io.raw_fasta import Raw, located, read_raw
-from peft_sp.io.results.protection import FileId, descriptor, file_id
+from peft_sp.io.results.protection import REDIRECTED, FileId, descriptor, file_id
 from peft_sp.io.writers.names import FreeNames
 
 STANDARD_INPUT = "-"
@@ -63,14 +63,15 @@ class Survey:
     """The result of a first pass over the input.
 
     count: usable records; unusable: all others; skipped: the errors of the first of these, `NAMED`
-    at most; changed: the warning of the first record that has one, and where it stands;
-    fingerprint: of the usable records as they were understood, whatever the files' names, line
-    ends or compression.
+    at most; cleaned: records that were changed while they were read, and changed: the warning of
+    the first, and where it stands; fingerprint: of the usable records as they were understood,
+    whatever the files' names, line ends or compression.
     """
 
     count: int
     unusable: int
     skipped: tuple[InputError, ...]
+    cleaned: int
     changed: str
     fingerprint: str
 
@@ -119,6 +120,7 @@ class FastaInput:
         self._repeated: frozenset[int] = frozenset()
         self._survey: Survey | None = None
         self._read = _Pass()
+        self._renamed, self._renaming = 0, ""
 
     def survey(self, skip_invalid: bool = False) -> Survey:
         """Check every record before any work is done.
@@ -126,7 +128,7 @@ class FastaInput:
         Raises InputError for the first that cannot be used; with `skip_invalid` these are
         counted, and the error is raised only where no record is left.
         """
-        read, changed = _Pass(), ""
+        read, cleaned, changed = _Pass(), 0, ""
         skipped: list[InputError] = []
         keys = array("Q")
         beginning: list[str] = []
@@ -141,8 +143,9 @@ class FastaInput:
                     skipped.append(located(error, name, raw))
                 continue
             read.add(protein)
-            if protein.warnings and not changed:
-                changed = str(located(protein.warnings[0], name, raw))
+            if protein.warnings:
+                cleaned += 1
+                changed = changed or str(located(protein.warnings[0], name, raw))
             if read.count <= _SAMPLE:
                 beginning.append(protein.window)
             keys.append(_key(self._name(protein)))
@@ -157,7 +160,7 @@ class FastaInput:
         self._repeated = frozenset(distinct[counts > 1].tolist())
         self._distinct = distinct if self._repeated else self._distinct
         self._survey = Survey(
-            read.count, read.unusable, tuple(skipped), changed, read.fingerprint()
+            read.count, read.unusable, tuple(skipped), cleaned, changed, read.fingerprint()
         )
         return self._survey
 
@@ -172,6 +175,7 @@ class FastaInput:
         """
         free, several = FreeNames(taken=self._is_there), len(self.names) > 1
         read = self._read = _Pass()
+        self._renamed, self._renaming = 0, ""
         for file, raw in self._records():
             try:
                 protein = self._clean(raw)
@@ -184,7 +188,7 @@ class FastaInput:
             if several:
                 protein = replace(protein, file=clean_header(file)[0])
             if self._repeated and _key(name := self._name(protein)) in self._repeated:
-                yield self._called(protein, name, free(name))
+                yield self._called(protein, name, free(name), file)
             else:
                 yield protein
 
@@ -218,10 +222,18 @@ class FastaInput:
         place = int(np.searchsorted(self._distinct, key))
         return place < len(self._distinct) and bool(self._distinct[place] == key)
 
-    def _called(self, protein: Protein, name: str, own: str) -> Protein:
+    def renamed(self) -> dict[str, Any]:
+        """What `RunInfo` says of the proteins that `proteins` gave another name."""
+        return {"renamed": self._renamed, "renaming": self._renaming}
+
+    def _called(self, protein: Protein, name: str, own: str, file: str) -> Protein:
         """The protein with its own name in place of the one that it shares."""
         if own == name:
             return protein
+        self._renamed += 1
+        if not self._renaming:
+            found = InputError(f"called {own}", path=file, line=protein.line, record=name)
+            self._renaming = str(found)
         kind = "header" if self._whole_headers else "id"
         warning = f"{kind} stands more than once, called {own} here"
         return replace(
@@ -265,7 +277,7 @@ def open_input(
                 if sys.stdin is None:
                     raise InputError("is closed; give a file", path=name)
                 if (redirected := file_id(descriptor(sys.stdin))) is not None:
-                    files[redirected] = "standard input"
+                    files[redirected] = REDIRECTED
                 paths.append(_keep(sys.stdin.buffer, stack, name))
                 continue
             status = check(name)

@@ -21,15 +21,16 @@ class RunInfo:
     tool: name and version, as in "SignalP-6.0"; model: its name, in a SignalP 6 run its mode;
     source: the input and directory: the output as the user named them, "" for a stream;
     organism: as it was asked for; count: proteins predicted; unusable: records that could not be,
-    and skipped: the errors of the first 1,000 of them; changed: the warning of the first record
-    that has one, and where it stands; protein_files: SignalP 6's format of the files of each
-    protein ("none", "txt", "png", "eps" or "all"); time: when the run was first started; restarted:
-    why an unfinished run in the directory was not continued, "" where there was none.
+    and skipped: the errors of the first 1,000 of them; cleaned: proteins that were
+    changed while they were read, and changed: the warning of the first, and where it stands;
+    protein_files: SignalP 6's format of the files of each
+    protein ("none", "txt", "png", "eps" or "all"); time: when the run was first started.
 
     After the run: types: proteins by predicted type; organisms: by "eukarya", "other" and
     "undecided" (predicted as other because the header does not decide); warnings: proteins with
-    a warning, of which `cleaned` were changed while they were read; notes: how many proteins have
-    each of the notes on predictions; files: names of what was written, folders with a "/".
+    a warning; notes: how many proteins have each of the notes on predictions; renamed: proteins
+    that have a number behind their name, since it stood before, and renaming: the first of them,
+    and where it stands; files: names of what was written, folders with a "/".
     """
 
     tool: str
@@ -40,14 +41,15 @@ class RunInfo:
     directory: str = ""
     unusable: int = 0
     skipped: tuple[InputError, ...] = ()
+    cleaned: int = 0
     changed: str = ""
     protein_files: str = "none"
     time: datetime | None = None
-    restarted: str = ""
     types: Mapping[str, int] = field(default_factory=dict)
     organisms: Mapping[str, int] = field(default_factory=dict)
     warnings: int = 0
-    cleaned: int = 0
+    renamed: int = 0
+    renaming: str = ""
     notes: Mapping[str, int] = field(default_factory=dict)
     files: tuple[str, ...] = ()
 

@@ -30,6 +30,8 @@ RUN = RunInfo(
     organisms={"eukarya": 1, "undecided": 2},
     warnings=2,
     cleaned=1,
+    renamed=1,
+    renaming="a.faa, line 3, record 'a': called a_2",
     notes={"does not begin with M": 2},
     files=("predictions.tsv", "output.json"),
 )
@@ -52,6 +54,8 @@ def test_the_notes(capsys, tmp_path):
         "peft-sp: proteins with a warning: 2 (does not begin with M: 2, changed while they were "
         "read: 1); see the column warnings in "
         f"{tmp_path / 'predictions.tsv'}",
+        "peft-sp: ids that stood before, with a number behind them in the results: 1; the first: "
+        "a.faa, line 3, record 'a': called a_2",
         "peft-sp: skipped: a.faa, line 7: no letters",
         "peft-sp: records skipped: 1",
     ]

@@ -75,11 +75,11 @@ def test_what_was_written_before_is_ours_still(tmp_path):
     """Such as the results of another command."""
     for number, name in enumerate(("a.txt", "b.txt", "c.txt")):
         (tmp_path / name).write_text(name)
-        Protection(tmp_path).record([name], tmp_path)
+        Protection(tmp_path, (name,)).record([name], tmp_path)
         Protection(tmp_path, ("?.txt",)).check()
         assert (tmp_path / RECORD).read_text().count("\n") == number + 1
     (tmp_path / "b.txt").unlink()
-    Protection(tmp_path).record(["a.txt"], tmp_path)
+    Protection(tmp_path, ("a.txt",)).record(["a.txt"], tmp_path)
     assert [line.split()[1] for line in (tmp_path / RECORD).read_text().splitlines()] == [
         "a.txt",
         "c.txt",

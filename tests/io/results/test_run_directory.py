@@ -1,14 +1,16 @@
 import os
 import stat
 from hashlib import blake2b
+from pathlib import Path
 
 import pytest
 
 from peft_sp.errors import OutputError
 from peft_sp.io.results import run_directory as module
 from peft_sp.io.results.journal import FORMAT, Journal
-from peft_sp.io.results.protection import RECORD, UNFINISHED, Protection
-from peft_sp.io.results.run_directory import JOURNAL, RunDirectory, refuse_unfinished
+from peft_sp.io.results.protection import EARLIER, RECORD, UNFINISHED, Protection
+from peft_sp.io.results.run_directory import RunDirectory, refuse_unfinished
+from peft_sp.io.results.unfinished import JOURNAL
 
 SAME = {"input": "three letters"}
 
@@ -89,8 +91,14 @@ def test_earlier_results_survive_a_run_that_failed(tmp_path):
 
 def test_a_directory_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot be written"), RunDirectory(tmp_path / "file"):
-        pass
+    for path in (tmp_path / "file", tmp_path / "file" / "deeper"):
+        message = f"{tmp_path / 'file'}: is a file, not a directory; choose another with -o"
+        with pytest.raises(OutputError, match=message):
+            Protection(path).check()
+        with pytest.raises(OutputError, match=message), RunDirectory(path):
+            pass
+    with pytest.raises(OutputError, match=f"{os.devnull}: is not a directory; choose"):
+        Protection(Path(os.devnull)).check()
 
 
 def test_a_full_disk_is_one_line(tmp_path):
@@ -195,11 +203,116 @@ def test_a_run_that_cannot_be_continued_is_discarded_if_asked_for(tmp_path, prob
     identity = {**SAME, "organism": "eukarya"} if "organism" in problem else SAME
     with pytest.raises(OutputError, match="anew"):
         RunDirectory(tmp_path, identity, resume=True).__enter__()
+    loss = "its 2 proteins are" if "organism" in problem else "the unfinished run there is"
     with RunDirectory(tmp_path, identity, "if possible") as files:
-        assert not files.resumed and files.done == 0 and problem in files.restarted
-        assert "; " not in files.restarted, "the remedy is not needed"
+        assert not files.resumed and files.done == 0
+        assert files.restarted.endswith(f"{problem}; {loss} discarded, and the run starts anew")
         files.open("a.txt").write("row 1\n")
     assert contents(tmp_path) == {"a.txt": "row 1\n"}
+
+
+OTHER = {**SAME, "organism": "eukarya"}
+
+
+def test_a_run_that_is_to_be_discarded_stays_until_the_new_one_can_be_continued(tmp_path):
+    stopped(tmp_path)
+    with (
+        pytest.raises(OutputError, match="cannot be written") as caught,
+        RunDirectory(tmp_path, OTHER, "if possible") as files,
+    ):
+        files.open("a.txt").write("new")
+        raise OSError(28, "No space left on device")
+    assert "; choose another with -o" in str(caught.value)
+    with pytest.raises(KeyboardInterrupt) as stop, RunDirectory(tmp_path, OTHER, "if possible"):
+        raise KeyboardInterrupt
+    assert stop.value.__notes__ == ["the unfinished run there is kept"]
+    assert names(tmp_path) == {UNFINISHED}
+    with RunDirectory(tmp_path, SAME, True) as files:
+        assert files.done == 2 and not files.restarted
+        with pytest.raises(OutputError, match="another run is writing here"):
+            RunDirectory(tmp_path, OTHER, "if possible").__enter__()
+        assert names(tmp_path) == {UNFINISHED}, "what another process writes is not touched"
+        files.open("a.txt")
+    assert (tmp_path / "a.txt").read_text() == "row 1\nrow 2\n"
+
+
+@pytest.mark.parametrize("marked", [False, True])
+def test_of_two_unfinished_runs_the_new_one_counts_once_it_has_a_journal(tmp_path, marked):
+    """As a kill leaves them, before or behind the first mark."""
+    stopped(tmp_path)
+    files = RunDirectory(tmp_path, OTHER, "if possible", **AT_ONCE)
+    files.__enter__()
+    files.open("a.txt").write("new")
+    assert names(tmp_path) == {UNFINISHED, EARLIER}
+    earlier = {p.name: p.read_bytes() for p in (tmp_path / EARLIER).iterdir()}
+    if marked:
+        files.mark(1, dict)
+        assert names(tmp_path) == {UNFINISHED}
+        (tmp_path / EARLIER).mkdir()
+        for name, content in earlier.items():
+            (tmp_path / EARLIER / name).write_bytes(content)
+    files._lock.close()
+    with pytest.raises(OutputError, match="an unfinished run is here") as caught:
+        RunDirectory(tmp_path, SAME).__enter__()
+    assert f"({1 if marked else 2} proteins done)" in str(caught.value)
+    assert names(tmp_path) == {UNFINISHED}
+    with RunDirectory(tmp_path, OTHER if marked else SAME, True) as again:
+        assert again.done == (1 if marked else 2)
+
+
+def test_nothing_is_discarded_where_the_new_run_is_refused(tmp_path):
+    own = Protection(tmp_path, ("a.txt",))
+    stopped(tmp_path)
+    notes = tmp_path / UNFINISHED / "notes.txt"
+    notes.write_text("mine")
+    (tmp_path / UNFINISHED / "names").write_text("a.txt")
+    before = {p.name: p.read_bytes() for p in notes.parent.iterdir()}
+    with pytest.raises(OutputError, match=r"notes.txt: was not written by this program"):
+        RunDirectory(tmp_path, OTHER, "if possible", protection=own).__enter__()
+    assert {p.name: p.read_bytes() for p in notes.parent.iterdir()} == before
+    with RunDirectory(tmp_path, SAME, "if possible", protection=own) as files:
+        assert files.done == 2
+    assert notes.read_text() == "mine"
+
+
+def test_results_of_proteins_that_are_no_longer_there_go(tmp_path):
+    """But nothing that was changed, and nothing of another command."""
+    own = Protection(tmp_path, ("a.txt", "plots/*.svg"))
+    with RunDirectory(tmp_path, protection=Protection(tmp_path, ("c.txt",))) as files:
+        files.open("c.txt").write("of another command")
+    for chosen in ("pqrs", "pt"):
+        with RunDirectory(tmp_path, protection=own) as files:
+            files.open("a.txt").write(chosen)
+            for letter in chosen:
+                files.path(f"plots/{letter}.svg").write_text(letter)
+            if chosen == "pt":
+                (tmp_path / "plots" / "s.svg").write_text("edited")
+                (tmp_path / "plots" / "z.svg").write_text("mine")
+    assert {p.name for p in (tmp_path / "plots").iterdir()} == {
+        *("p.svg", "t.svg"),
+        *("s.svg", "z.svg"),
+    }
+    recorded = [line.split()[1] for line in (tmp_path / RECORD).read_text().splitlines()]
+    assert recorded == ["a.txt", "c.txt", "plots/p.svg", "plots/t.svg"]
+
+
+def test_a_kill_while_former_results_are_removed_changes_nothing(tmp_path):
+    own = Protection(tmp_path, ("*.svg",))
+    with RunDirectory(tmp_path, protection=own) as files:
+        for letter in "pqr":
+            files.path(f"{letter}.svg").write_text(letter)
+    (tmp_path / "t.svg").mkdir()  # in the way: the files are whole, and none is moved
+    with (
+        pytest.raises(OutputError, match="is a directory"),
+        RunDirectory(tmp_path, SAME, protection=own) as files,
+    ):
+        files.path("t.svg").write_text("t")
+    assert names(tmp_path) == {"p.svg", "q.svg", "r.svg", "t.svg", UNFINISHED}
+    (tmp_path / "t.svg").rmdir()
+    (tmp_path / "q.svg").unlink()
+    with RunDirectory(tmp_path, SAME, True, protection=own) as files:
+        assert files.whole
+    assert names(tmp_path) == {"t.svg"}
 
 
 def test_files_of_their_own_go_along(tmp_path):

@@ -19,7 +19,7 @@ from peft_sp.biology.organism import BY_HEADER, Organism
 from peft_sp.biology.prediction import MECHANISM_OF_TYPE
 from peft_sp.cli.terminal.streams import ReaderGone
 from peft_sp.errors import OutputError
-from peft_sp.inference.run import PLOTS, SUMMARY, Progress, RunInfo
+from peft_sp.inference.run import PLOTS, SUMMARY, UNDECIDED, Progress, RunInfo
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -129,25 +129,35 @@ def notes(run: RunInfo, directory: str = "") -> None:
     if older:
         note(f"{' and '.join(older)} in {directory} are of an earlier run")
     if run.organism == BY_HEADER and run.types:
-        eukarya, other, undecided = (
-            run.organisms.get(name, 0) for name in ("eukarya", "other", "undecided")
-        )
-        note(
-            f"organisms by header: eukarya {eukarya:,}, other {other:,}, "
-            f"undecided {undecided:,} (predicted as other)"
-        )
+        by_header(run)
     if run.warnings:
         where = f" in {Path(directory, run.files[0])}" if directory else ""
         kinds = [f"{text}: {number:,}" for text, number in sorted(run.notes.items())]
         kinds += [f"changed while they were read: {run.cleaned:,}"] if run.cleaned else []
         of_them = f" ({', '.join(kinds)})" if kinds else ""
         note(f"proteins with a warning: {run.warnings:,}{of_them}; see the column warnings{where}")
+    of_renamed(run, "ids")
     of_another_organism(run, " or --organism auto")
     for error in run.skipped:
         note(f"skipped: {error}")
     if run.unusable:
         named = f"; the first {len(run.skipped):,} are named here"
         note(f"records skipped: {run.unusable:,}{named if run.unusable > len(run.skipped) else ''}")
+
+
+def by_header(run: RunInfo) -> None:
+    """Say what the headers' organisms are."""
+    counts = (f"{name} {run.organisms.get(name, 0):,}" for name in (*Organism, UNDECIDED))
+    note(f"organisms by header: {', '.join(counts)} (predicted as other)")
+
+
+def of_renamed(run: RunInfo, names: str) -> None:
+    """Say that names stand more than once in the input, and how results tell them apart."""
+    if run.renamed:
+        note(
+            f"{names} that stood before, with a number behind them in the results: "
+            f"{run.renamed:,}; the first: {run.renaming}"
+        )
 
 
 def of_another_organism(run: RunInfo, more: str = "") -> None:

@@ -13,15 +13,18 @@ from peft_sp.errors import OutputError
 from peft_sp.io.atomic import replace_file
 from peft_sp.io.registry.regular import read_regular
 
-FORMAT = 3
+FORMAT = 4
 _MOST = 1 << 30
 
 
 class NotContinuedError(OutputError):
-    """An unfinished run that cannot be continued; problem: why not, without the remedy."""
+    """An unfinished run that cannot be continued.
 
-    def __init__(self, problem: str, remedy: str) -> None:
-        self.problem = problem
+    problem: why not; loss: what is lost where it is discarded.
+    """
+
+    def __init__(self, problem: str, remedy: str, loss: str = "") -> None:
+        self.problem, self.loss = problem, loss or "the unfinished run there is discarded"
         super().__init__(f"{problem}; {remedy}")
 
 
@@ -90,6 +93,7 @@ class Journal:
                     f"{directory.parent}: the unfinished run there has another {name} (there "
                     f"{then}, now {now})",
                     f"give what it was started with, or remove {directory} to start anew",
+                    f"its {self.done:,} proteins are discarded",
                 )
 
 

@@ -18,11 +18,15 @@ from peft_sp.io.registry.regular import open_regular, read_regular
 
 UNFINISHED = "peft-sp-unfinished"
 """Folder inside the output directory that holds the files of a run until they are whole."""
+EARLIER = f"{UNFINISHED}-earlier"
+"""Folder of an unfinished run that another one is about to take the place of."""
 RECORD = ".peft-sp.sha256"
 """Checksums of the results in a directory, as `sha256sum` writes them: files that were written
 here and not changed since may be replaced."""
 _MOST = 1 << 30
 """Bytes of a record, which are those of some million files."""
+REDIRECTED = "standard input"
+"""How it is called in `files_of`, where a file is redirected into it."""
 _LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
 
 FileId = tuple[int, int]
@@ -62,8 +66,10 @@ def refuse_input(target: Path | TextIO, inputs: Mapping[FileId, str], option: st
     name = inputs[found]
     if not isinstance(target, Path):
         raise OutputError(f"standard output: goes into the input {name}; send it elsewhere")
-    which = "the input" if name == str(target) else f"the input {name}"
-    raise OutputError(f"{target}: is {which} and would be replaced; choose another with {option}")
+    which = "is the input" if name == str(target) else f"is the input {name}"
+    if name == REDIRECTED:
+        which = f"is read as {name}"
+    raise OutputError(f"{target}: {which} and would be replaced; choose another with {option}")
 
 
 @dataclass(frozen=True)
@@ -85,8 +91,16 @@ class Protection:
 
     def check(self) -> None:
         """Look at all that the run might replace, before any work. Raises OutputError."""
+        self.refuse_file()
         found = (path for name in self.names for path in self.directory.glob(name))
         self.check_files(sorted(path.relative_to(self.directory).as_posix() for path in found))
+
+    def refuse_file(self) -> None:
+        """Raise OutputError where something else has the name of the directory, or of one above."""
+        for path in (self.directory, *self.directory.parents):
+            if os.path.lexists(path) and not path.is_dir():
+                kind = "a file, not a directory" if path.is_file() else "not a directory"
+                raise OutputError(f"{path}: is {kind}; choose another with {self.option}")
 
     def check_files(self, names: Iterable[str]) -> None:
         """Look at what stands under the names of finished files, and of the record.
@@ -125,19 +139,35 @@ class Protection:
         )
 
     def record(self, names: Iterable[str], folder: Path) -> None:
-        """Write `RECORD` into a folder that holds finished files; those of before stay in it.
+        """Write `RECORD` into a folder that holds finished files; those of others stay in it.
 
         Raises OSError.
         """
-        known = {n: own for n, own in _recorded(self.directory) if (self.directory / n).is_file()}
+        there = {n: own for n, own in _recorded(self.directory) if (self.directory / n).is_file()}
+        known = {name: own for name, own in there.items() if not self.owns(name)}
         known |= {name: _checksum(folder / name) for name in names}
         lines = (f"{checksum}  {name}\n" for name, checksum in sorted(known.items()))
         (folder / RECORD).write_text("".join(lines), encoding="utf-8")
 
+    def remove_former(self, folder: Path) -> None:
+        """Remove the results of earlier runs that the record in a folder does not have any more.
+
+        They are those of proteins that are no longer in the input. What was changed since stays.
+        Raises OSError.
+        """
+        if not (folder / RECORD).is_file():  # they were removed already
+            return
+        kept = {name for name, _ in _recorded(folder)}
+        for name, checksum in _recorded(self.directory):
+            path = self.directory / name
+            if name not in kept and self.owns(name) and _content(path) == checksum:
+                path.unlink()
+
     @cached_property
     def _ours(self) -> set[tuple[str, str]]:
         # A run that was killed while its files were moved has not moved its record.
-        return {*_recorded(self.directory), *_recorded(self.directory / UNFINISHED)}
+        folders = (self.directory, self.directory / UNFINISHED, self.directory / EARLIER)
+        return {recorded for folder in folders for recorded in _recorded(folder)}
 
     @cached_property
     def _our_names(self) -> set[str]:

@@ -7,19 +7,16 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, TextIO
 
 from peft_sp.errors import ChangedInputError, OutputError
-from peft_sp.io.atomic import PARTIAL, locked, replace_file, sync_directory
+from peft_sp.io.atomic import PARTIAL, locked, sync_directory
 from peft_sp.io.results.journal import Journal, NotContinuedError, damaged
-from peft_sp.io.results.protection import RECORD, UNFINISHED, Protection
+from peft_sp.io.results.protection import EARLIER, RECORD, UNFINISHED, Protection
+from peft_sp.io.results.unfinished import JOURNAL, NAMES, UnfinishedFolder
 
-JOURNAL = "journal"
-NAMES = "names"
-"""Names of the files that a run may write into that folder: nothing else in it is ever removed."""
 INTERVAL = 5.0
 """Seconds of work that may be lost, at least."""
 MANY = 64
@@ -41,8 +38,9 @@ class RunDirectory:
 
     identity: what decides the output, by name, in words for people. Then `resumed` tells whether
     an earlier run is continued, `done` how many proteins it finished, `state` what it recorded.
-    `whole`: it had finished all, and its files are in the directory now. `restarted`: why an
-    unfinished run was discarded, "" where none was. protection: what the files may replace.
+    `whole`: it had finished all, and its files are in the directory now. `restarted`: which
+    unfinished run is discarded, and why, "" where none is; it is kept until the first journal of
+    this one, and is there again where this one ends before. protection: what the files may replace.
     interval, share: see `INTERVAL` and `SHARE`.
 
     Raises OutputError where the directory cannot be made or written, where another run writes
@@ -67,7 +65,9 @@ class RunDirectory:
         self._resume = resume
         self._interval, self._share = interval, share
         self._staging = self.directory / UNFINISHED
-        self._journal = self._staging / JOURNAL
+        self._folder = UnfinishedFolder(self._staging, self._protection)
+        self._earlier = UnfinishedFolder(self.directory / EARLIER, self._protection)
+        self._journal = self._folder.journal
         self._recorded: Journal | None = None
         self._open: dict[str, TextIO] = {}
         self._unsynced: list[Path] = []
@@ -75,7 +75,7 @@ class RunDirectory:
         self._made: list[Path] = []
         self._lock = ExitStack()
         self._due = 0.0
-        self._ended = False
+        self._ended = self._set_aside = False
         self.resumed = False
         self.restarted = ""
 
@@ -99,6 +99,7 @@ class RunDirectory:
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
             self._lock.enter_context(locked(self.directory, _busy(self.directory, self._option)))
+            self._settle()
             if not self._resume:
                 refuse_unfinished(self.directory, self._option, is_held=True)
             self._begin()
@@ -110,25 +111,43 @@ class RunDirectory:
         self._due = time.monotonic() + self._interval
         return self
 
+    def _settle(self) -> None:
+        """Where a kill left two unfinished runs: the new one counts once it has a journal."""
+        for folder in (self._folder, self._earlier):
+            self._protection.refuse_inputs(folder.path)
+        if not self._earlier.was_made_here:
+            return
+        if self._journal.exists():
+            self._earlier.clear()
+            return
+        self._folder.refuse_foreign()
+        self._bring_back()
+
+    def _bring_back(self) -> None:
+        """The earlier run is the unfinished one again; this one left nothing to continue."""
+        self._folder.clear()
+        self._earlier.path.rename(self._staging)
+
     def _begin(self) -> None:
-        self._protection.refuse_inputs(self._staging)
         try:
             self._recorded = self._unfinished()
         except NotContinuedError as error:
             if self._resume != "if possible":
                 raise
-            self.restarted = error.problem
+            self.restarted = f"{error.problem}; {error.loss}, and the run starts anew"
         self.resumed = self._recorded is not None
         if self.resumed:
             if self.whole:
                 self._move()
             return
-        # Nothing was finished there that could be lost.
-        if os.path.lexists(self._staging):
-            self._clear()
-        self._refuse_foreign()
-        self._staging.mkdir()
-        replace_file(self._staging / NAMES, "\n".join(self._protection.names).encode())
+        # All is looked at before anything is removed.
+        self._folder.refuse_foreign()
+        if self.restarted:
+            self._staging.rename(self._earlier.path)
+            self._set_aside = True
+        elif self._folder.is_there:
+            self._folder.clear()  # nothing was finished there that could be lost
+        self._folder.make()
 
     def _unfinished(self) -> Journal | None:
         """The journal of a run that this one continues. Raises NotContinuedError."""
@@ -143,41 +162,6 @@ class RunDirectory:
             if not path.is_file() or path.stat().st_size < size:
                 raise damaged(path)
         return journal
-
-    def _clear(self) -> None:
-        """Remove the folder with what runs wrote into it; what others put there stays."""
-        marker = self._staging / NAMES
-        try:
-            names = marker.read_text(encoding="utf-8").split("\n")
-        except OSError:
-            names = []
-        written = replace(self._protection, names=tuple(names))
-        ours = [path for path in self._files() if path != marker]
-        with suppress(OSError):
-            for path in ours:
-                name = path.relative_to(self._staging).as_posix()
-                if written.owns(name) or path.name.startswith(PARTIAL):
-                    path.unlink()
-            folders = sorted(path for path in self._staging.rglob("*") if path.is_dir())
-            for folder in reversed(folders):
-                folder.rmdir()
-            self._journal.unlink(missing_ok=True)
-            marker.unlink(missing_ok=True)
-            self._staging.rmdir()
-
-    def _files(self) -> list[Path]:
-        """What stands in the folder of the unfinished run, but for other folders."""
-        found = sorted(self._staging.rglob("*"))
-        return [path for path in found if path.is_symlink() or not path.is_dir()]
-
-    def _refuse_foreign(self) -> None:
-        if os.path.lexists(self._staging):
-            foreign = [path for path in self._files() if path.name not in (NAMES, JOURNAL)]
-            raise OutputError(
-                f"{next(iter(foreign), self._staging)}: was not written by this program, but "
-                "stands where it keeps an unfinished run; move it away, or choose another with "
-                f"{self._option}"
-            )
 
     def open(self, name: str) -> TextIO:
         """A text file that will be called `name`; after a resume it continues where it ended."""
@@ -219,8 +203,7 @@ class RunDirectory:
         if start < self._due:
             return
         journal = Journal(self.identity, done, self._sync(), state())
-        journal.write(self._journal)
-        self._recorded = journal
+        self._record(journal)
         end = time.monotonic()
         self._due = end + max(self._interval, (end - start) / self._share)
 
@@ -238,9 +221,15 @@ class RunDirectory:
         for file in self._open.values():
             file.close()
         journal = Journal(self.identity, done, sizes, state or {}, whole=True)
+        self._record(journal)
+        self._move()
+
+    def _record(self, journal: Journal) -> None:
         journal.write(self._journal)
         self._recorded = journal
-        self._move()
+        if self._set_aside:
+            self._earlier.clear()
+            self._set_aside = False
 
     def _sync(self) -> dict[str, int]:
         """Have everything outlast a power cut; bytes of each open file."""
@@ -263,7 +252,7 @@ class RunDirectory:
 
     def _finished(self) -> list[str]:
         """Names of the files of the run that stand in its folder."""
-        names = [path.relative_to(self._staging).as_posix() for path in self._files()]
+        names = [path.relative_to(self._staging).as_posix() for path in self._folder.files()]
         # A kill may have left a journal that is not whole.
         own = {JOURNAL, NAMES, RECORD}
         return [
@@ -277,6 +266,7 @@ class RunDirectory:
     def _move(self) -> None:
         names = self._finished()
         self._protection.check_files(names)
+        self._protection.remove_former(self._staging)
         # The record of what may be replaced comes last: until then it speaks of the files before.
         for name in (*names, RECORD):
             path, target = self._staging / name, self.directory / name
@@ -285,12 +275,12 @@ class RunDirectory:
                 path.replace(target)
         sync_directory(self.directory)
         self._ended = True
-        self._clear()
+        self._folder.clear()
 
     def folder(self, name: str) -> Path:
         """A folder that will be called `name`, for files that the caller writes and closes.
 
-        Files that stand there from before stay, but for those of the same names.
+        Files that stand there stay, but for those of its names and the results of earlier runs.
         """
         folder = self._staging / name
         target = self.directory / name
@@ -338,7 +328,10 @@ class RunDirectory:
     def _leave(self, failure: BaseException | None = None) -> None:
         """Let go of the directory; what cannot be resumed is removed."""
         if failure is not None and self._recorded is None:
-            self._clear()
+            self._folder.clear()
+        if self._set_aside and self._recorded is None:
+            with suppress(OSError):  # the next run brings it back
+                self._bring_back()
         if not self._ended:
             for folder in self._made:
                 try:
@@ -349,11 +342,15 @@ class RunDirectory:
 
     def _left(self) -> str:
         if self._recorded is None:
-            return "nothing was written"
+            return "the unfinished run there is kept" if self._set_aside else "nothing was written"
         how = "" if self._resume == "if possible" else " with --resume"
         return f"{self.done:,} proteins are done; the same command{how} continues"
 
     def _error(self, error: OSError) -> OutputError:
+        try:
+            self._protection.refuse_file()
+        except OutputError as in_the_way:
+            return in_the_way
         remedy = self._left()
         if self._recorded is None:
             remedy = f"choose another with {self._option}"

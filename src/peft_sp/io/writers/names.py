@@ -31,3 +31,11 @@ class FreeNames:
         self._last[key] = number
         self._last[f"{key}_{number}"] = 1
         return f"{name}_{number}"
+
+
+def as_text(path: str) -> str:
+    """A path as text that every reader takes: bytes of it that are no UTF-8 become escapes.
+
+    Python has half a surrogate pair for each, which strict readers of JSON refuse.
+    """
+    return path.encode("utf-8", "backslashreplace").decode()

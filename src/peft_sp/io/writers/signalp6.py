@@ -14,7 +14,7 @@ from peft_sp.biology.prediction import Prediction, Protein, Region
 from peft_sp.io.plotting import plotter
 from peft_sp.io.results.run_directory import RunDirectory
 from peft_sp.io.run_info import RunInfo
-from peft_sp.io.writers.names import FreeNames
+from peft_sp.io.writers.names import FreeNames, as_text
 
 FILES = (
     "prediction_results.txt",
@@ -107,6 +107,7 @@ class SignalP6Writer:
     def __init__(self, files: RunDirectory, run: RunInfo) -> None:
         self.run = run
         self._types = run.layout.types
+        self._directory = as_text(run.directory.rstrip("/"))
         self._table, self._gff, self._regions, self._mature, self._json = map(files.open, FILES)
         self._entries = 0
         self._own = ProteinFiles(files, run.protein_files)
@@ -165,7 +166,7 @@ class SignalP6Writer:
         self._json.write(self._json_tail())
 
     def _path(self, name: str) -> str:
-        return f"{self.run.directory.rstrip('/')}/{name}"
+        return f"{self._directory}/{name}"
 
     def _json_head(self) -> str:
         head = {

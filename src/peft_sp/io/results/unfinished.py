@@ -1,0 +1,89 @@
+"""The folder of an unfinished run: what runs wrote into it is told from what others put there."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from peft_sp.errors import OutputError
+from peft_sp.io.atomic import PARTIAL, replace_file
+from peft_sp.io.results.protection import Protection
+
+JOURNAL = "journal"
+NAMES = "names"
+"""Names of the files that a run may write into the folder: nothing else in it is ever removed."""
+
+
+class UnfinishedFolder:
+    """A folder that a run works in; protection: of the run that looks at it now."""
+
+    def __init__(self, path: Path, protection: Protection) -> None:
+        self.path = path
+        self.journal = path / JOURNAL
+        self._marker = path / NAMES
+        self._protection = protection
+
+    def make(self) -> None:
+        """Make it, and leave in it which files are this run's. Raises OSError."""
+        self.path.mkdir()
+        replace_file(self._marker, "\n".join(self._protection.names).encode())
+
+    @property
+    def is_there(self) -> bool:
+        """Whether anything has its name."""
+        return os.path.lexists(self.path)
+
+    @property
+    def was_made_here(self) -> bool:
+        """Whether a run made it."""
+        return self._marker.is_file()
+
+    def files(self) -> list[Path]:
+        """What stands in it, but for other folders."""
+        found = sorted(self.path.rglob("*"))
+        return [path for path in found if path.is_symlink() or not path.is_dir()]
+
+    def refuse_foreign(self) -> None:
+        """Raise OutputError where something stands there that no run has written."""
+        if not self.is_there:
+            return
+        if self.path.is_symlink() or not self.path.is_dir():
+            foreign = [self.path]
+        else:
+            foreign = [path for path in self.files() if path not in self._own()]
+        if foreign:
+            raise OutputError(
+                f"{foreign[0]}: was not written by this program, but stands where it keeps an "
+                f"unfinished run; move it away, or choose another with {self._protection.option}"
+            )
+
+    def clear(self) -> None:
+        """Remove it with what runs wrote into it; what others put there stays."""
+        own = self._own()
+        with suppress(OSError):
+            for path in own:
+                if path not in (self._marker, self.journal):
+                    path.unlink()
+            folders = sorted(path for path in self.path.rglob("*") if path.is_dir())
+            for folder in reversed(folders):
+                folder.rmdir()
+            self.journal.unlink(missing_ok=True)
+            self._marker.unlink(missing_ok=True)
+            self.path.rmdir()
+
+    def _own(self) -> list[Path]:
+        """Files in it that a run wrote, by the names that it left."""
+        try:
+            names = self._marker.read_text(encoding="utf-8").split("\n")
+        except OSError:
+            names = []
+        written = replace(self._protection, names=tuple(names))
+        return [
+            path
+            for path in self.files()
+            if path in (self._marker, self.journal)
+            or path.name.startswith(PARTIAL)
+            or written.owns(path.relative_to(self.path).as_posix())
+        ]
