@@ -33,6 +33,17 @@ def test_a_recipe_error_holds_all_mistakes():
     assert error.problems == ["unknown option a", "b is missing"]
 
 
+def test_what_a_file_holds_in_place_of_a_word_is_cut():
+    problem = f"partition '{'7' * 5000}' is none of 0, 1, 2"
+    for error in (InputError(problem), RecipeError("r.toml", [problem])):
+        assert str(error).endswith(f"partition '{'7' * 59}... (5,002 letters) is none of 0, 1, 2")
+    error = InputError(f"not {['1'] * 5000}; remove it")
+    assert len(str(error)) < 2000 and str(error).endswith("'1']; remove it")
+    error = RecipeError("r.toml", [f"unknown option k{number}" for number in range(5000)])
+    assert len(error.problems) == 5000
+    assert str(error).endswith("unknown option k19; and 4,980 more")
+
+
 def test_a_missing_extra_names_the_command_that_installs_it():
     text = str(MissingExtraError("training", "train", "torch"))
     assert text == "training needs more packages (torch is missing): pip install 'peft-sp[train]'"

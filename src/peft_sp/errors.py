@@ -7,10 +7,16 @@ fault of ours. The classes carry their data so that a caller can act on it.
 from __future__ import annotations
 
 import copyreg
+import re
 from typing import Any
 
 _SHOWN = 60
-"""Letters of a record's name that a message shows."""
+"""Letters of a record's name, and of a word that is no word, that a message shows."""
+_NO_WORD = re.compile(r"\S{250,}")
+_LISTED = 20
+"""Mistakes of a recipe that a message names; of the others it gives the count."""
+_LONGEST = 2000
+"""Letters of a problem, more than ten mistakes of a file take."""
 
 
 class PeftSpError(Exception):
@@ -19,6 +25,19 @@ class PeftSpError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         # Not by calling the class again: it makes the message of other arguments.
         return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
+
+
+def _short(problem: str) -> str:
+    """A problem without most of what a file may hold in place of a word or a number.
+
+    Its beginning and its end, where the remedy is, are kept.
+    """
+    problem = _NO_WORD.sub(
+        lambda word: word[0][:_SHOWN] + f"... ({len(word[0]):,} letters)", problem
+    )
+    if len(problem) <= _LONGEST:
+        return problem
+    return f"{problem[: _LONGEST // 2]} ... {problem[-_LONGEST // 4 :]}"
 
 
 class InputError(PeftSpError):
@@ -38,7 +57,8 @@ class InputError(PeftSpError):
         record: str | None = None,
         position: int | None = None,
     ) -> None:
-        self.problem, self.path, self.line, self.record = problem, path, line, record
+        self.problem = problem = _short(problem)
+        self.path, self.line, self.record = path, line, record
         self.position = position
         where = [] if path is None else ["standard input" if path == "-" else path]
         if line is not None:
@@ -68,8 +88,11 @@ class RecipeError(PeftSpError):
     """A recipe with one or more mistakes; `problems` holds one sentence each."""
 
     def __init__(self, source: str, problems: list[str]) -> None:
-        self.source, self.problems = source, problems
-        super().__init__(f"{source}: " + "; ".join(problems))
+        self.source, self.problems = source, [_short(problem) for problem in problems]
+        shown = self.problems[:_LISTED]
+        if more := len(problems) - len(shown):
+            shown.append(f"and {more:,} more")
+        super().__init__(f"{source}: " + "; ".join(shown))
 
 
 class ModelError(PeftSpError):

@@ -115,11 +115,32 @@ def test_a_recipe_of_the_package_may_be_a_base(tmp_path):
         ('base = "mine.toml"', "its bases form a circle: mine -> mine"),
         ("sizes = 3", "sizes is a table, not 3"),
         ("name = ", "cannot be read as TOML"),
+        ("seed = " + "[" * 20_000, "cannot be read as TOML (nested too deeply)"),
+        ("a." * 30_000 + "a = 1", "cannot be read as TOML (nested too deeply)"),
+        ('[ "a" . ' + "'b' ." * 10_000 + "c]", "cannot be read as TOML (nested too deeply)"),
+        ("seed = " + "1" * 5000, "cannot be read as TOML (an integer with too many digits)"),
+        ("#" * 70_000, "cannot be read as TOML (it is larger than 65,536 bytes)"),
     ],
 )
 def test_bases_that_make_no_sense(tmp_path, text, problem):
     write(tmp_path, mine=text, other='base = "mine.toml"\n')
     assert problem in problems(tmp_path / "mine.toml")
+
+
+def test_a_chain_of_bases_has_an_end(tmp_path):
+    (tmp_path / "mine-0.toml").write_text("seed = 1\n")
+    for number in range(1, 600):
+        (tmp_path / f"mine-{number}.toml").write_text(f'base = "mine-{number - 1}.toml"\n')
+    assert resolve(find(tmp_path / "mine-20.toml"))["seed"] == 1
+    with pytest.raises(RecipeError, match=r"mine-599.toml: it has more than 20 bases"):
+        resolve(find(tmp_path / "mine-599.toml"))
+
+
+def test_what_cannot_be_a_value_is_text():
+    for text in ("[" * 20_000, "1" * 5000, "x" * 60_000, '"' * 60_000, "{" + "a." * 30_000):
+        values = {}
+        assert change(values, [f"data={text}"], []) == []
+        assert values == {"data": text}
 
 
 def test_a_wrong_name_lists_similar_ones():

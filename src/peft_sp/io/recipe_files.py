@@ -18,6 +18,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,10 +27,17 @@ from pathlib import Path
 from typing import Any
 
 from peft_sp.errors import RecipeError
+from peft_sp.io.registry.regular import read_regular
 
 SUFFIX = ".toml"
 PRETRAINING = "pretraining"
 """Folder of recipes of another kind: they train a backbone without labels."""
+LARGEST = 1 << 16
+"""Bytes of a recipe file."""
+LONGEST_CHAIN = 20
+"""Recipes that one is based on, one through the other."""
+_DEEP = re.compile(r"""(?<![\w-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')\s*\.\s*){50}""")
+"""A key of so many tables that Python's reader takes minutes."""
 OWN = ("name", "description")
 """Options that are not inherited."""
 
@@ -99,8 +107,8 @@ def change(values: dict[str, Any], settings: Sequence[str], removed: Sequence[st
             problems.append(f"--set takes key=value, not '{setting}'")
             continue
         try:
-            value = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
+            value = parse(f"value = {text}")["value"]
+        except ValueError:
             value = text
         *tables, last = key.strip().split(".")
         table: Any = values
@@ -112,6 +120,20 @@ def change(values: dict[str, Any], settings: Sequence[str], removed: Sequence[st
         else:
             table[last] = value
     return problems
+
+
+def parse(text: str) -> dict[str, Any]:
+    """The tables of TOML text. Raises ValueError, with one line of what is wrong."""
+    if _DEEP.search(text):
+        raise ValueError("nested too deeply")
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    except tomllib.TOMLDecodeError:
+        raise
+    except ValueError:  # of Python's own limit of digits
+        raise ValueError("an integer with too many digits") from None
 
 
 def as_toml(values: Mapping[str, Any]) -> str:
@@ -244,6 +266,8 @@ def _linked(chain: tuple[Source, ...], source: Source) -> tuple[Source, ...]:
     if source.file.resolve() in [one.file.resolve() for one in chain]:
         names = " -> ".join(one.name for one in longer)
         raise RecipeError(str(longer[0].file), [f"its bases form a circle: {names}"])
+    if len(chain) > LONGEST_CHAIN:
+        raise RecipeError(str(longer[0].file), [f"it has more than {LONGEST_CHAIN} bases"])
     return longer
 
 
@@ -285,6 +309,7 @@ def _table(values: Mapping[str, Any], key: str, file: Path) -> dict[str, Any]:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise RecipeError(str(file), [f"cannot be read as TOML ({error})"]) from None
+        return parse(read_regular(file, LARGEST).decode("utf-8"))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise RecipeError(str(file), [f"cannot be read as TOML ({reason})"]) from None

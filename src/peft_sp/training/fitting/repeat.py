@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -90,7 +89,7 @@ def _text(value: Any) -> str:
     """What `--set` takes for a value: TOML, or text as it is where that is no TOML."""
     if isinstance(value, str) and value.isprintable():
         try:
-            tomllib.loads(f"value = {value}")
-        except tomllib.TOMLDecodeError:
+            recipe_files.parse(f"value = {value}")
+        except ValueError:
             return value
     return recipe_files.toml_value(value)

@@ -8,6 +8,7 @@ from peft_sp.io.labelled.uniprot.entry import (
     checked_accession,
     evidence_codes,
     groups_of,
+    length_of,
 )
 
 
@@ -56,11 +57,17 @@ def test_a_name_alone_tells_eukaryotes_from_others():
 
 @pytest.mark.parametrize(
     ("start", "end"),
-    [("21", "1"), ("0", "20"), ("1", ""), ("", "3"), ("1", "2x"), ("twenty", "22"), ("1–2", "1–2")],
+    [("21", "1"), ("0", "20"), ("1", ""), ("", "3"), ("1", "2x"), ("twenty", "22"), ("1–2", "1–2")]
+    + [("1", number) for number in ("²", "٢", "9" * 5000)],
 )
 def test_what_are_no_positions_is_refused(start, end):
     with pytest.raises(ValueError):
         Feature.at("SIGNAL", start, end, "")
+
+
+def test_a_length_is_a_number_of_ascii_digits():
+    assert length_of("35213") == 35213
+    assert [length_of(text) for text in ("", "-1", "1.0", "²", "٢", "9" * 5000)] == [None] * 6
 
 
 def test_places():

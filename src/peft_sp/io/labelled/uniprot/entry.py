@@ -76,7 +76,9 @@ _GROUPS_OF = {
     Organism.EUKARYA: ("EUKARYA",),
     Organism.OTHER: tuple(group for group in ORGANISM_GROUPS if group != "EUKARYA"),
 }
-_POSITION = re.compile(r"[<>]?[1-9]\d*|\?[1-9]?\d*")
+_POSITION = re.compile(r"[<>]?[1-9]\d{0,8}|\?(?:[1-9]\d{0,8})?", re.ASCII)
+_DIGITS = 9
+"""Digits that the number of a protein's residues may have."""
 _ISOFORM = re.compile(r"\w+(?:-\d+)?:\S+")
 """A place in another isoform, as "P12345-2:1..20"."""
 _CODE = re.compile(r"ECO:\d{7}")
@@ -154,6 +156,12 @@ class Entry:
     def of(self, kind: str) -> list[Feature]:
         """Its features of one kind."""
         return [feature for feature in self.features if feature.kind == kind]
+
+
+def length_of(text: str) -> int | None:
+    """The number of residues that a text gives, None where it is none."""
+    is_number = text.isascii() and text.isdecimal() and len(text) <= _DIGITS
+    return int(text) if is_number else None
 
 
 def evidence_codes(text: str) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from peft_sp.io.labelled.uniprot.entry import (
     checked_accession,
     evidence_codes,
     groups_of,
+    length_of,
 )
 
 BEGINS = b"ID   "
@@ -93,7 +94,7 @@ def _entry(lines: dict[str, list[str]], path: str, begin: int) -> Entry:
         reviewed=bool(re.search(r"\b(Reviewed|STANDARD);", lines["ID"][0])),
         existence=int(existence[1]) if existence else None,
         fragment=fragment,
-        length=int(length[1]) if length else None,
+        length=length_of(length[1]) if length else None,
         unreadable=unreadable,
     )
 

@@ -18,6 +18,7 @@ from peft_sp.io.labelled.uniprot.entry import (
     checked_accession,
     evidence_codes,
     groups_of,
+    length_of,
 )
 
 BEGINS = b"##gff"
@@ -65,8 +66,8 @@ def read(lines: Iterable[str], path: str, fasta: Iterable[str], fasta_path: str)
 
 def _read_region(line: str, annotated: dict[str, _Protein]) -> None:
     words = line.split()
-    if len(words) == 4 and words[3].isdecimal():
-        annotated[words[1]].length = int(words[3])
+    if len(words) == 4 and (length := length_of(words[3])) is not None:
+        annotated[words[1]].length = length
 
 
 def _read_feature(line: str, annotated: dict[str, _Protein], path: str, number: int) -> None:

@@ -14,6 +14,7 @@ from peft_sp.io.labelled.uniprot.entry import (
     checked_accession,
     evidence_codes,
     groups_of,
+    length_of,
 )
 
 _NEEDED = ("entry", "sequence", "signal peptide", "lipidation", "transmembrane", "propeptide")
@@ -102,7 +103,7 @@ def _entry(row: dict[str, str], path: str, line: int) -> Entry:
         reviewed=None if not reviewed else reviewed == "reviewed",
         existence=existence[0] if existence else None,
         fragment="non-terminal residue" not in row and "fragment" in row.get("fragment", ""),
-        length=int(length) if length.isdecimal() else None,
+        length=length_of(length),
         unreadable=unreadable,
         lineage_in="" if _LINEAGE in row else "the table has no column Taxonomic lineage",
     )
