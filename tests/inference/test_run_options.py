@@ -6,7 +6,9 @@ import pytest
 
 from peft_sp.biology.organism import Organism
 from peft_sp.errors import OptionError
-from peft_sp.inference.run_options import SIGNALP6, RunOptions
+from peft_sp.inference.run_options import SIGNALP6, Layout, RunOptions, every_name
+from peft_sp.io.plotting import plotter
+from peft_sp.io.writers import signalp6
 from peft_sp.io.writers.fasta import FILES as SEQUENCES
 from peft_sp.io.writers.signalp6 import FILES
 
@@ -45,3 +47,12 @@ def test_options_out_of_range_are_named():
 )
 def test_files_and_what_they_need(options, files, marginals):
     assert (options.files, options.marginals) == (files, marginals)
+
+
+def test_every_name_has_those_of_any_options():
+    every = set(every_name())
+    for plots in (None, *plotter.KINDS):
+        for kind in signalp6.FORMATS:
+            layout = Layout(protein_files=kind)
+            options = RunOptions(plots=plots, summary=True, fasta=True, layout=layout)
+            assert every >= set(options.written)

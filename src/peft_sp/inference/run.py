@@ -27,7 +27,7 @@ from peft_sp.inference.loading import load
 from peft_sp.inference.predictor import Predictor
 from peft_sp.inference.processors import available_processors
 from peft_sp.inference.progress import Notice, Progress, Stages
-from peft_sp.inference.run_options import PLOTS, SIGNALP6, SUMMARY, Layout, RunOptions
+from peft_sp.inference.run_options import PLOTS, SIGNALP6, SUMMARY, Layout, RunOptions, every_name
 from peft_sp.io.fasta import STANDARD_INPUT, FastaInput, Survey, open_input
 from peft_sp.io.plotting import plotter
 from peft_sp.io.registry import lookup
@@ -77,8 +77,13 @@ def predict_run(
     if not options.resume:
         refuse_unfinished(directory, layout.directory_option)
     with _opened(sources, layout) as source:
-        where = (Path(directory), options.written, source.files)
-        protection = Protection(*where, options.force, layout.directory_option, layout.edited)
+        protection = Protection(
+            *(Path(directory), options.written, source.files),
+            force=options.force,
+            option=layout.directory_option,
+            edited=layout.edited,
+            known=every_name(),
+        )
         protection.check()
         run = _prepared(source, options)
         run.info = replace(run.info, directory=os.fspath(directory), time=started)

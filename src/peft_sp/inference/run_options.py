@@ -59,6 +59,14 @@ SIGNALP6 = Layout(
 again has nowhere to say that they may be replaced."""
 
 
+def every_name() -> tuple[str, ...]:
+    """Names of all files that a run may leave, whatever its options; see `RunOptions.written`."""
+    whole = (tables.FILE, gff3.FILE, *signalp6.FILES, *fasta.FILES, SUMMARY)
+    kinds = {kind for kinds in signalp6.FORMATS.values() for kind in kinds}
+    single = (signalp6.protein_file("output_*", kind) for kind in sorted(kinds))
+    return (*whole, *(f"{PLOTS}/*.{kind}" for kind in plotter.KINDS), *single)
+
+
 @dataclass(frozen=True)
 class RunOptions:
     """How to predict, and what to leave.

@@ -102,7 +102,7 @@ def test_a_directory_that_cannot_be_made(tmp_path):
 
 
 def test_a_full_disk_is_one_line(tmp_path):
-    message = r"No space left on device\); choose another with -o"
+    message = r"No space left on device\); make room, or choose another with -o"
     with pytest.raises(OutputError, match=message), RunDirectory(tmp_path / "x") as files:
         files.open("a.txt")
         raise OSError(28, "No space left on device")
@@ -222,7 +222,7 @@ def test_a_run_that_is_to_be_discarded_stays_until_the_new_one_can_be_continued(
     ):
         files.open("a.txt").write("new")
         raise OSError(28, "No space left on device")
-    assert "; choose another with -o" in str(caught.value)
+    assert "; make room, or choose another with -o" in str(caught.value)
     with pytest.raises(KeyboardInterrupt) as stop, RunDirectory(tmp_path, OTHER, "if possible"):
         raise KeyboardInterrupt
     assert stop.value.__notes__ == ["the unfinished run there is kept"]
@@ -528,3 +528,44 @@ def test_what_a_kill_left_half_moved_is_ours(tmp_path):
             assert again.whole
         assert contents(tmp_path) == dict.fromkeys(("a.txt", "b.txt", "c.txt"), f"{text}, new")
         (tmp_path / "c.txt").unlink()
+
+
+LINKS = {
+    "the folder": lambda own, real: (own.rename(real / "run"), own.symlink_to(real / "run")),
+    "a file": lambda own, real: (
+        (own / "a.txt").rename(real / "a.txt"),
+        (own / "a.txt").symlink_to(real / "a.txt"),
+    ),
+    "a folder in it": lambda own, real: (own / "plots").symlink_to(real),
+}
+
+
+@pytest.mark.parametrize("resume", [True, "if possible"])
+@pytest.mark.parametrize("case", LINKS)
+def test_an_unfinished_run_behind_a_link_is_neither_continued_nor_removed(case, resume, tmp_path):
+    """What it leads to may be anything: results would be cut, written or deleted there."""
+    out, real = tmp_path / "out", tmp_path / "real"
+    real.mkdir()
+    stopped(out)
+    LINKS[case](out / UNFINISHED, real)
+    before = {path: path.read_bytes() for path in real.rglob("*") if path.is_file()}
+    for identity in (SAME, OTHER):
+        with (
+            pytest.raises(OutputError, match=r"was not written by this program, but stands where"),
+            RunDirectory(out, identity, resume),
+        ):
+            pass
+    assert {path: path.read_bytes() for path in real.rglob("*") if path.is_file()} == before
+
+
+def test_a_folder_of_results_that_is_a_link_is_refused_before_any_work_and_at_the_end(tmp_path):
+    out, real = tmp_path / "out", tmp_path / "real"
+    out.mkdir(), real.mkdir()
+    own = Protection(out, ("a.txt", "plots/*.svg"))
+    with pytest.raises(OutputError, match="plots: is a link"), RunDirectory(out, SAME) as files:
+        (files.folder("plots") / "a.svg").write_text("a")
+        (out / "plots").symlink_to(real, target_is_directory=True)
+        files.complete(1, {})
+    with pytest.raises(OutputError, match=r"plots: is a link, where a folder of results"):
+        own.check()
+    assert list(real.iterdir()) == []

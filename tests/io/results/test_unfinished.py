@@ -49,3 +49,17 @@ def test_what_is_no_folder_is_refused(tmp_path, kind):
         place.path.symlink_to(tmp_path / ("there" if kind == "link" else "gone"))
     with pytest.raises(OutputError, match=f"{UNFINISHED}: was not written by this program"):
         place.refuse_foreign()
+
+
+@pytest.mark.parametrize("names", ["*\n*/*", "mine.txt"])
+def test_names_that_a_run_does_not_have_make_nothing_its_own(tmp_path, names):
+    """Whoever can leave a list of names there could have any file removed."""
+    own = Protection(tmp_path, ("a.txt",), known=("a.txt", "plots/*.svg"))
+    place = UnfinishedFolder(tmp_path / UNFINISHED, own)
+    place.make()
+    (place.path / NAMES).write_text(names)
+    (place.path / "mine.txt").write_text("mine")
+    with pytest.raises(OutputError, match=r"mine.txt: was not written by this program"):
+        place.refuse_foreign()
+    place.clear()
+    assert (place.path / "mine.txt").read_text() == "mine"

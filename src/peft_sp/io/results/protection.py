@@ -79,7 +79,8 @@ class Protection:
     directory: of the results; names: of the files that the run may write there, in which "*"
     stands for any letters but "/"; inputs: what the run reads, and how the user calls it; force:
     files that were not written by this program may be replaced; option: how the user names the
-    directory; edited: results of this program may be replaced where they were changed since, too.
+    directory; edited: results of this program may be replaced where they were changed since, too;
+    known: names of the files that any run may write.
     """
 
     directory: Path
@@ -88,10 +89,12 @@ class Protection:
     force: bool = False
     option: str = "-o"
     edited: bool = False
+    known: tuple[str, ...] = ("*", "*/*")
 
     def check(self) -> None:
         """Look at all that the run might replace, before any work. Raises OutputError."""
         self.refuse_file()
+        self._refuse_links(self.names)
         found = (path for name in self.names for path in self.directory.glob(name))
         self.check_files(sorted(path.relative_to(self.directory).as_posix() for path in found))
 
@@ -108,7 +111,9 @@ class Protection:
         Raises OutputError.
         """
         foreign = []
-        for name in (*names, RECORD):
+        names = [*names, RECORD]
+        self._refuse_links(names)
+        for name in names:
             path = self.directory / name
             if path.is_dir():
                 raise OutputError(
@@ -124,6 +129,15 @@ class Protection:
                 f"{foreign[0]}: was not written by this program, or was changed since{more}; "
                 f"choose another with {self.option}, or pass --force to replace it"
             )
+
+    def _refuse_links(self, names: Iterable[str]) -> None:
+        """Raise OutputError where a folder of results is a link: they would go elsewhere."""
+        for folder in sorted({name.rpartition("/")[0] for name in names} - {""}):
+            if (path := self.directory / folder).is_symlink():
+                raise OutputError(
+                    f"{path}: is a link, where a folder of results is to be written; move it "
+                    f"away, or choose another with {self.option}"
+                )
 
     def refuse_inputs(self, folder: Path) -> None:
         """Raise OutputError where a file in a folder is an input."""

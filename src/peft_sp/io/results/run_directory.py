@@ -114,6 +114,7 @@ class RunDirectory:
     def _settle(self) -> None:
         """Where a kill left two unfinished runs: the new one counts once it has a journal."""
         for folder in (self._folder, self._earlier):
+            folder.refuse_links()
             self._protection.refuse_inputs(folder.path)
         if not self._earlier.was_made_here:
             return
@@ -353,7 +354,8 @@ class RunDirectory:
             return in_the_way
         remedy = self._left()
         if self._recorded is None:
-            remedy = f"choose another with {self._option}"
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            remedy = f"{'make room, or ' if full else ''}choose another with {self._option}"
         return OutputError(f"{self.directory}: cannot be written ({error.strerror}); {remedy}")
 
 

@@ -9,11 +9,15 @@ from pathlib import Path
 
 from peft_sp.errors import OutputError
 from peft_sp.io.atomic import PARTIAL, replace_file
+from peft_sp.io.registry.regular import read_regular
 from peft_sp.io.results.protection import Protection
 
 JOURNAL = "journal"
 NAMES = "names"
 """Names of the files that a run may write into the folder: nothing else in it is ever removed."""
+
+_MOST = 1 << 16
+"""Bytes of these names."""
 
 
 class UnfinishedFolder:
@@ -38,7 +42,13 @@ class UnfinishedFolder:
     @property
     def was_made_here(self) -> bool:
         """Whether a run made it."""
-        return self._marker.is_file()
+        return self._marker.is_file() and not self.path.is_symlink()
+
+    def refuse_links(self) -> None:
+        """Raise OutputError where it, or anything in it, is a link: what is there is elsewhere."""
+        for path in (self.path, *([] if self.path.is_symlink() else self.path.rglob("*"))):
+            if path.is_symlink():
+                raise self._foreign(path)
 
     def files(self) -> list[Path]:
         """What stands in it, but for other folders."""
@@ -54,10 +64,13 @@ class UnfinishedFolder:
         else:
             foreign = [path for path in self.files() if path not in self._own()]
         if foreign:
-            raise OutputError(
-                f"{foreign[0]}: was not written by this program, but stands where it keeps an "
-                f"unfinished run; move it away, or choose another with {self._protection.option}"
-            )
+            raise self._foreign(foreign[0])
+
+    def _foreign(self, path: Path) -> OutputError:
+        return OutputError(
+            f"{path}: was not written by this program, but stands where it keeps an unfinished "
+            f"run; move it away, or choose another with {self._protection.option}"
+        )
 
     def clear(self) -> None:
         """Remove it with what runs wrote into it; what others put there stays."""
@@ -74,16 +87,18 @@ class UnfinishedFolder:
             self.path.rmdir()
 
     def _own(self) -> list[Path]:
-        """Files in it that a run wrote, by the names that it left."""
+        """Files in it that a run wrote, by the names that it left and that runs have."""
         try:
-            names = self._marker.read_text(encoding="utf-8").split("\n")
+            text = read_regular(self._marker, _MOST, links=False).decode("utf-8", "replace")
         except OSError:
-            names = []
-        written = replace(self._protection, names=tuple(names))
+            text = ""
+        written = replace(self._protection, names=tuple(text.split("\n")))
+        known = replace(self._protection, names=self._protection.known)
         return [
             path
             for path in self.files()
+            for name in [path.relative_to(self.path).as_posix()]
             if path in (self._marker, self.journal)
             or path.name.startswith(PARTIAL)
-            or written.owns(path.relative_to(self.path).as_posix())
+            or (written.owns(name) and known.owns(name))
         ]
