@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from peft_sp.errors import OutputError
-from peft_sp.io.results.protection import UNFINISHED, Protection
+from peft_sp.io.results.protection import RECORD, UNFINISHED, Protection
 from peft_sp.io.results.unfinished import JOURNAL, NAMES, UnfinishedFolder
 
 
@@ -49,6 +49,20 @@ def test_what_is_no_folder_is_refused(tmp_path, kind):
         place.path.symlink_to(tmp_path / ("there" if kind == "link" else "gone"))
     with pytest.raises(OutputError, match=f"{UNFINISHED}: was not written by this program"):
         place.refuse_foreign()
+
+
+def test_the_record_of_a_run_that_was_killed_beside_it_is_its_own(folder):
+    (folder.path / JOURNAL).unlink()
+    (folder.path / RECORD).write_text(f"{'0' * 64}  a.txt\n")
+    folder.refuse_foreign()
+    folder.clear()
+    assert not folder.is_there
+    folder.path.mkdir()
+    (folder.path / RECORD).write_text("mine, where no run has been")
+    with pytest.raises(OutputError, match="was not written by this program"):
+        folder.refuse_foreign()
+    folder.clear()
+    assert (folder.path / RECORD).is_file()
 
 
 @pytest.mark.parametrize("names", ["*\n*/*", "mine.txt"])

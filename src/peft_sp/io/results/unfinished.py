@@ -10,7 +10,7 @@ from pathlib import Path
 from peft_sp.errors import OutputError
 from peft_sp.io.atomic import PARTIAL, replace_file
 from peft_sp.io.registry.regular import read_regular
-from peft_sp.io.results.protection import Protection
+from peft_sp.io.results.protection import RECORD, Protection
 
 JOURNAL = "journal"
 NAMES = "names"
@@ -92,8 +92,10 @@ class UnfinishedFolder:
             text = read_regular(self._marker, _MOST, links=False).decode("utf-8", "replace")
         except OSError:
             text = ""
-        written = replace(self._protection, names=tuple(text.split("\n")))
-        known = replace(self._protection, names=self._protection.known)
+        # A kill may have come between the record and the journal that says the run is whole.
+        record = (RECORD,) if text else ()
+        written = replace(self._protection, names=(*text.split("\n"), *record))
+        known = replace(self._protection, names=(*self._protection.known, RECORD))
         return [
             path
             for path in self.files()
