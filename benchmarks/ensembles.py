@@ -31,10 +31,10 @@ from peft_sp.inference.batching import compute
 from peft_sp.inference.decoding import CrfScores, Decoder
 from peft_sp.inference.loading import load
 from peft_sp.io.labelled import LabelledProtein, partition, read_labelled
-from peft_sp.io.registry.accuracy import CLEAVAGE_METRICS, SUMMARY_METRICS
+from peft_sp.io.registry.accuracy import BIG_CLASSES, CLEAVAGE_METRICS, SUMMARY_METRICS
 from peft_sp.io.registry.model_config import ModelConfig
 from peft_sp.training.evaluation.calibration import fit_temperature
-from peft_sp.training.evaluation.metrics import BIG_CLASSES, Outcomes, score
+from peft_sp.training.evaluation.metrics import Outcomes, score
 
 MemberOutput = tuple[NDArray[np.float32], CrfScores]
 """A network's emissions (N, L, S) for windows, and its CRF's scores."""

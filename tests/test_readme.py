@@ -17,8 +17,9 @@ import pytest
 
 from peft_sp.biology.grammar import TYPES
 from peft_sp.io.labelled import read_labelled
+from peft_sp.io.registry.accuracy import BIG_CLASSES
 from peft_sp.io.registry.lookup import bundled
-from peft_sp.training.evaluation.metrics import BIG_CLASSES, Outcomes, score
+from peft_sp.training.evaluation.metrics import Outcomes, score
 from peft_sp.training.evaluation.published import SIGNALP6_CLEAVAGE, SIGNALP6_MCC2
 from peft_sp.training.recipe import read_recipe
 from peft_sp.training.runs import comparable_settings

@@ -37,13 +37,36 @@ def test_from_labels_to_predictions(tmp_path, labelled_file, labelled, ecoli):
     assert code == 0, errors
     assert "regions of what is predicted" in output and errors == ""
     code, _, errors = peft_sp("evaluate", model, labelled_file, "--partition", "1")
-    assert code == 0 and "learned from partition 1 of this file" in errors
+    assert code == 0 and errors.count("\n") == 1
+    assert "learned from 114 of these 114 proteins: these figures say" in errors
     found, expected = json.loads(figures.read_text()), config["metrics"]["test"]
     assert found["mean_mcc2"] == pytest.approx(expected["mean_mcc2"], abs=1e-3)
 
     code, _, errors = peft_sp("predict", ecoli, "-m", model, "-o", tmp_path / "out")
     assert code == 0, errors
     assert len(rows(tmp_path / "out" / "predictions.tsv")) == 300
+
+
+def test_a_model_knows_what_it_learned_from_in_every_file(tmp_path, labelled, labelled_file):
+    """Also a selection and a copy of its data; a model that records nothing says so."""
+    model, settings = tmp_path / "model", ["partitions.train=[1, 2]", "optimisation.epochs=0.1"]
+    sets = [part for one in (f"data={labelled_file}", *settings) for part in ("--set", one)]
+    code, _, errors = peft_sp("train", "small", "-o", model, *sets)
+    assert code == 0, errors
+    learned = {p.sequence for p in labelled if p.partition in (1, 2)}
+    new = [p for p in labelled if p.sequence not in learned][:7]
+    few = [p for p in labelled if p.sequence in learned][:5] + new
+    for name, proteins, expected in (("few", few, 5), ("new", new, 0)):
+        data = tmp_path / f"{name}.fasta"
+        write_labelled(data, [replace(p, accession="other", partition=0) for p in proteins])
+        code, _, errors = peft_sp("evaluate", model, data)
+        assert code == 0
+        said = f"learned from {expected} of these {len(proteins)} proteins"
+        assert (said in errors) == bool(expected) and errors.count("\n") == bool(expected)
+    code, output, errors = peft_sp("models", model, "--json")
+    assert code == 0 and "trained_windows" not in output and "data_sha256" in output
+    code, _, errors = peft_sp("evaluate", "fast", tmp_path / "new.fasta")
+    assert "does not record which proteins it learned from (train_set.fasta): on those" in errors
 
 
 def test_the_printed_command_repeats_the_run(tmp_path, labelled_file):
@@ -112,7 +135,7 @@ def test_data_without_partitions_train_and_are_split_alike_in_evaluation(tmp_pat
     assert code == 0 and said in errors and "learned" not in errors
     assert json.loads(figures.read_text())["proteins"] == tested["proteins"]
     code, _, errors = peft_sp(*arguments)
-    assert code == 0 and "learned from partition 1, 2 of this file" in errors
+    assert code == 0 and "learned from" in errors and "of these 341 proteins" in errors
 
 
 def test_all_mistakes_of_the_data_are_one_line_of_every_command(tmp_path, labelled_file):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -145,7 +146,7 @@ def _show(model: Model, as_json: bool) -> None:
             "classes": [c.to_json() for c in accuracy.figures.classes] if accuracy else [],
             "parameters": config.parameters and config.parameters.to_json(),
             "backbone": config.backbone and config.backbone.to_json(),
-            "made": config.made.to_json() or None,
+            "made": replace(config.made, trained_windows="").to_json() or None,
             "origin": config.origin or None,
             "citation": list(config.citation) or None,
         }

@@ -17,10 +17,12 @@ from peft_sp.cli.terminal import console
 from peft_sp.cli.terminal.training_display import TrainingDisplay, training_display
 from peft_sp.errors import InputError, MissingExtraError, RecipeError
 from peft_sp.io.atomic import write_text
-from peft_sp.io.registry.accuracy import CLASS_METRICS, summary
+from peft_sp.io.registry.accuracy import CLASS_METRICS, as_text, summary
 from peft_sp.io.results.protection import files_of, refuse_input
 
 if TYPE_CHECKING:
+    from peft_sp.io.labelled import LabelledProtein
+    from peft_sp.io.registry.model_config import Made
     from peft_sp.training.crossval import CrossValidation
     from peft_sp.training.evaluation.metrics import Scores
     from peft_sp.training.evaluation.regions import RegionScores
@@ -299,12 +301,8 @@ def evaluate(
     measured = partition(proteins, partitions)
     if not measured:
         raise InputError("no proteins in the chosen partitions", path=labelled)
-    if own and (learned := set(made.partitions.train or ()) & {p.partition for p in measured}):
-        numbers = ", ".join(map(str, sorted(learned)))
-        console.note(
-            f"{model} learned from partition {numbers} of this file: these figures say "
-            "how well it remembers, not how well it predicts"
-        )
+    if warning := _learned_from(made, measured, own):
+        console.note(f"{model} {warning}")
     decoded = decode(predictor.backend, measured, restrict)
     scores = score(Outcomes.of(measured, decoded), resamples)
     _print_scores(f"{model} on {labelled}", scores)
@@ -313,11 +311,35 @@ def evaluate(
         write_text(Path(json_file), json.dumps(scores.figures.to_json(), indent=2) + "\n")
 
 
+def _learned_from(made: Made, measured: Sequence[LabelledProtein], own: bool) -> str:
+    """What to know of a model's figures on proteins that it may have learned from, "" for nothing.
+
+    own: they are of the very file that it was trained on. Models of earlier versions know no more
+    of what they learned from than that file and its partitions.
+    """
+    from peft_sp.io.registry.learned import recorded
+
+    remembers = "these figures say how well it remembers, not how well it predicts"
+    if made.trained_windows:
+        known = recorded((p.sequence for p in measured), made.trained_windows)
+        of_them = f"{known:,} of these {len(measured):,} proteins"
+        return f"learned from {of_them}: {remembers}" if known else ""
+    if own:
+        numbers = sorted(set(made.partitions.train or ()) & {p.partition for p in measured})
+        named = f"partition{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
+        return f"learned from {named} of this file: {remembers}" if numbers else ""
+    source = f" ({made.data})" if made.data else ""
+    return (
+        f"does not record which proteins it learned from{source}: on those, figures say how well "
+        "it remembers, not how well it predicts"
+    )
+
+
 def _print_result(name: str, result: CrossValidation) -> None:
     _print_scores(f"{name}: out-of-fold predictions, pooled", result.pooled)
     if result.content["protocol"] == "published":
         mean = result.content["mean_over_models"]["mean_mcc2"]
-        console.say(f"mean over the models, as published: MCC2 {mean['mean']:.3f}")
+        console.say(f"mean over the models, as published: MCC2 {as_text(mean['mean'])}")
     if not result.pictures:
         console.log("no pictures; they need: pip install 'peft-sp[plot]'")
 

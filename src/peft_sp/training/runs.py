@@ -19,6 +19,7 @@ from peft_sp.inference.backends import EnsembleBackend
 from peft_sp.inference.loading import load
 from peft_sp.io.atomic import write_text
 from peft_sp.io.registry.accuracy import SUMMARY_METRICS
+from peft_sp.io.registry.learned import record
 from peft_sp.io.registry.lookup import CONFIG, ONNX
 from peft_sp.io.registry.migrations import with_current_names
 from peft_sp.io.registry.model_config import (
@@ -266,6 +267,7 @@ def model_config_of(
             torch=str(torch.__version__),
             transformers=transformers.__version__,
             python=platform.python_version(),
+            trained_windows=record(p.sequence for p in split.train),
         ),
     )
 

@@ -7,8 +7,13 @@ import pytest
 from sklearn.metrics import matthews_corrcoef
 
 from peft_sp.biology.grammar import TYPES
-from peft_sp.io.registry.accuracy import ClassFigures, Figures
-from peft_sp.training.evaluation.metrics import Outcomes, cleavage_scores, mcc, score
+from peft_sp.io.registry.accuracy import BIG_CLASSES, MEAN_MCC2, ClassFigures, Figures, summary
+from peft_sp.training.evaluation.metrics import (
+    Outcomes,
+    cleavage_scores,
+    mcc,
+    score,
+)
 
 KIND = {name: number for number, name in enumerate(TYPES)}
 
@@ -116,3 +121,43 @@ def test_figures_are_rounded_and_read_back_as_they_were_written():
     assert Figures.of(content, "") == figures
     assert figures.mean_mcc2 == round(figures.mean_mcc2, 6)
     assert figures.classes[0].cleavage_precision == (None,) * 4, "no site was predicted"
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("resamples", [0, 20])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [("EUKARYA", "NO_SP", "NO_SP", 0, 0)] * 4,
+        [("EUKARYA", "NO_SP", "SP", 0, 20)] * 4,
+        [("EUKARYA", "SP", "SP", 20, 20)] * 4,
+        [],
+    ],
+    ids=["no signal peptides", "none but predicted", "nothing else", "no proteins"],
+)
+def test_figures_of_a_single_type_are_undefined_without_a_warning(rows, resamples):
+    empty = outcomes([("EUKARYA", "SP", "SP", 20, 20)]).take(np.array([], dtype=int))
+    scores = score(outcomes(rows) if rows else empty, resamples)
+    figures = scores.figures
+    assert (figures.mean_mcc1, figures.mean_mcc2) == (None, None)
+    assert figures.mean_mcc2_interval == (None, None)
+    assert (figures.big_classes_mcc2, figures.multiclass_mcc) == (None, None)
+    assert summary(scores) == "mean MCC2 –, five big classes –, multi-class MCC –"
+    assert math.isfinite(scores.selection)
+
+
+@pytest.mark.filterwarnings("error")
+def test_big_classes_have_a_mean_where_all_of_them_are():
+    classes = list(BIG_CLASSES)
+    negatives = [(o, "NO_SP", "NO_SP", 0, 0) for o, _ in classes]
+    positives = [(o, t, t, 20, 20) for o, t in classes]
+    assert score(outcomes(positives + negatives)).big_classes_mcc2 == 1
+    assert math.isnan(score(outcomes(positives[:-1] + negatives)).big_classes_mcc2)
+
+
+@pytest.mark.filterwarnings("error")
+def test_resamples_without_any_class_are_left_out():
+    rows = [("EUKARYA", "SP", "SP", 20, 20), ("EUKARYA", "NO_SP", "NO_SP", 0, 0)]
+    scores = score(outcomes(rows), 50)
+    assert scores.mean_mcc2 == 1 and scores.mean_mcc2_interval == (1, 1)
+    assert MEAN_MCC2.text(scores) == "1.000", "an interval without width says nothing"

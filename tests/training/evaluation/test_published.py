@@ -3,8 +3,8 @@ import pytest
 
 from peft_sp.biology.grammar import ORGANISM_GROUPS, TYPES
 from peft_sp.io.labelled import data_hash
+from peft_sp.io.registry.accuracy import BIG_CLASSES
 from peft_sp.training.evaluation import published
-from peft_sp.training.evaluation.metrics import BIG_CLASSES
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from peft_sp.cli.terminal import console
-from peft_sp.io.registry.accuracy import SUMMARY_METRICS
+from peft_sp.io.registry.accuracy import SUMMARY_METRICS, as_text
 
 if TYPE_CHECKING:
     from peft_sp.training.fitting.progress import Report
@@ -66,7 +66,7 @@ class TrainingDisplay:
             self._line(report)
         if "eval_selection" in report.figures:
             found = ", ".join(
-                f"{m.title} {report.figures[f'eval_{m.name}']:.3f}" for m in SUMMARY_METRICS
+                f"{m.title} {as_text(report.figures[f'eval_{m.name}'])}" for m in SUMMARY_METRICS
             )
             self.say(f"epoch {report.epoch:.3g}  validation: {found}")
 

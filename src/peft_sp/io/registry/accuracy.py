@@ -13,6 +13,14 @@ from dataclasses import dataclass
 from peft_sp.io.registry import fields
 from peft_sp.io.registry.fields import Table, optional, required
 
+BIG_CLASSES = (
+    ("EUKARYA", "SP"),
+    ("NEGATIVE", "SP"),
+    ("NEGATIVE", "LIPO"),
+    ("NEGATIVE", "TAT"),
+    ("POSITIVE", "LIPO"),
+)
+"""The classes large enough for a figure that does not swing."""
 _COUNT = fields.integer(0)
 _MCC = fields.nullable(fields.number(-1, 1))
 _INTERVAL = fields.listed(_MCC, 2)
@@ -45,7 +53,8 @@ class Figures(Table):
     """Accuracy on a set of proteins; None where a figure is undefined or not given.
 
     mean_mcc1, mean_mcc2: over the classes, with the latter's 95 % bootstrap interval;
-    big_classes_mcc2: mean over the five big classes; multiclass_mcc: over all proteins.
+    big_classes_mcc2: mean over the five big classes, if all are there; multiclass_mcc: over all
+    proteins.
     """
 
     proteins: int | None = optional(_COUNT, always_written=True)
@@ -120,9 +129,15 @@ class Metric:
         return None if value is None or math.isnan(value) else float(value)
 
     def interval(self, figures: object) -> str:
-        """Its interval as text, "" where it is undefined or not given."""
+        """Its interval as text, "" where it is undefined or not given.
+
+        Or where it has no width: all resamples of so few proteins gave the same figure, which
+        says nothing of how certain that is.
+        """
         bounds = getattr(figures, f"{self.name}_interval", None) if self.has_interval else None
         if bounds is None or any(bound is None or math.isnan(bound) for bound in bounds):
+            return ""
+        if math.isclose(*bounds, abs_tol=1e-9):
             return ""
         return " to ".join(map(as_text, bounds))
 
@@ -139,7 +154,9 @@ MEAN_MCC2 = Metric(
     has_interval=True,
 )
 BIG_CLASSES_MCC2 = Metric(
-    "big_classes_mcc2", "five big classes", phrase="over the five big classes: {value}"
+    "big_classes_mcc2",
+    "five big classes",
+    phrase=f"over the five big classes ({', '.join(map(' '.join, BIG_CLASSES))}): {{value}}",
 )
 SUMMARY_METRICS = (
     MEAN_MCC2,
@@ -169,7 +186,7 @@ def summary(figures: object) -> str:
 
 def as_text(value: float | None) -> str:
     """A figure with three decimals, a dash where it is undefined."""
-    return "–" if value is None else f"{value:.3f}"
+    return "–" if value is None or math.isnan(value) else f"{value:.3f}"
 
 
 def count_text(count: int | None) -> str:

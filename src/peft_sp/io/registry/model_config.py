@@ -21,6 +21,7 @@ from peft_sp.io.registry import fields
 from peft_sp.io.registry.accuracy import Accuracy, Figures
 from peft_sp.io.registry.checksums import CONFIG
 from peft_sp.io.registry.fields import Table, optional, required
+from peft_sp.io.registry.learned import check_record
 from peft_sp.io.registry.migrations import with_current_names
 from peft_sp.io.registry.strict_json import FieldError, JsonError, read_json
 
@@ -139,7 +140,8 @@ class Made(Table):
     recipe: the options of its training run as plain data, without where files lie; data: name of
     the file of labelled proteins; data_sha256: of its records; command: what trains it again;
     world_size: processes that trained it together; device: what they computed on; duration: in
-    seconds; commit: of this package in git, None for a release; the rest are versions.
+    seconds; commit: of this package in git, None for a release; trained_windows: hashes of what it
+    learned from (`learned.record`), "" where that is not known; the rest are versions.
     """
 
     recipe: Mapping[str, Any] | None = optional(fields.plain_table)
@@ -156,6 +158,7 @@ class Made(Table):
     torch: str = optional(fields.text, "")
     transformers: str = optional(fields.text, "")
     python: str = optional(fields.text, "")
+    trained_windows: str = optional(check_record, "")
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,9 @@ from peft_sp.biology.grammar import ORGANISM_GROUPS, TYPES
 from peft_sp.errors import MissingExtraError
 from peft_sp.io.atomic import write_bytes
 from peft_sp.io.plotting.palette import BLUE, GREEN, GREY, PALE, SKY, VERMILION
+from peft_sp.io.registry.accuracy import BIG_CLASSES, as_text
 from peft_sp.training.evaluation.calibration import Reliability
-from peft_sp.training.evaluation.metrics import BIG_CLASSES, TOLERANCES, Outcomes, Scores
+from peft_sp.training.evaluation.metrics import TOLERANCES, Outcomes, Scores
 from peft_sp.training.evaluation.published import LORA_3B_MCC2, SIGNALP6_CLEAVAGE, SIGNALP6_MCC2
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def _classes(scores: Scores, published: bool) -> Figure:
     interval = "; line: 95 % bootstrap interval" if intervals else ""
     panels[-1].set_xlabel(
         f"MCC2 (type against all others of the organism group){interval}\n"
-        f"mean over classes ({sum(sizes)}): {scores.mean_mcc2:.3f}{spread}"
+        f"mean over classes ({sum(sizes)}): {as_text(scores.mean_mcc2)}{spread}"
         + ("\npublished: means over six models; this recipe: all folds' predictions in one table")
         * published
     )

@@ -6,10 +6,12 @@ Figures are given per organism group and type that occur in the data, e.g. (EUKA
 - MCC2: a type against everything else in the organism group.
 - Cleavage sites, within w residues: recall = found / annotated sites of the type, precision
   = found / predicted sites, where the sites of other types count as none and predictions
-  count only where the predicted type is this type or NO_SP. Undefined is NaN, never 0.
+  count only where the predicted type is this type or NO_SP.
 
-MCC is 0 where one side has a single class, as usual. Bootstrap resamples that happen to hold
-none of a class say nothing of it and are left out of its interval.
+Undefined is NaN, never 0: what is annotated as a single type cannot be told apart, and the mean of
+no classes is no figure. MCC is 0 where all predictions are one type, as usual. Bootstrap resamples
+that happen to hold none of a class, or nothing else, say nothing of it and are left out of its
+interval.
 """
 
 from __future__ import annotations
@@ -27,17 +29,9 @@ from peft_sp.inference.backends import Backend
 from peft_sp.inference.batching import decode_windows
 from peft_sp.inference.decoding import Decoded
 from peft_sp.io.labelled import LabelledProtein
-from peft_sp.io.registry.accuracy import ClassFigures, Figures
+from peft_sp.io.registry.accuracy import BIG_CLASSES, ClassFigures, Figures
 
 TOLERANCES = (0, 1, 2, 3)
-BIG_CLASSES = (
-    ("EUKARYA", "SP"),
-    ("NEGATIVE", "SP"),
-    ("NEGATIVE", "LIPO"),
-    ("NEGATIVE", "TAT"),
-    ("POSITIVE", "LIPO"),
-)
-"""The classes large enough for a figure that does not swing."""
 
 
 def decode(
@@ -127,8 +121,9 @@ class ClassScores:
 class Scores:
     """All metrics of a test set, as in `Figures`; NaN where one is undefined.
 
-    big_classes_mcc2 is the mean over `BIG_CLASSES`; multiclass_mcc takes all proteins and types
-    at once; classes: in the order of organism groups and types.
+    big_classes_mcc2 is the mean over `BIG_CLASSES`, undefined where one of them is missing;
+    multiclass_mcc takes all proteins and types at once; classes: in the order of organism groups
+    and types.
     """
 
     proteins: int
@@ -142,8 +137,8 @@ class Scores:
     @property
     def selection(self) -> float:
         """What an epoch is chosen by: mean MCC2 plus mean cleavage recall at tolerance 0."""
-        recalls = [scores.cleavage_recall[0] for scores in self.classes]
-        return self.mean_mcc2 + float(np.nanmean(recalls)) if recalls else 0.0
+        recall = _mean([scores.cleavage_recall[0] for scores in self.classes])
+        return float(np.nan_to_num(self.mean_mcc2) + np.nan_to_num(recall))
 
     @property
     def figures(self) -> Figures:
@@ -179,10 +174,16 @@ def mcc(
 def _mcc_of(
     true: NDArray[np.bool_], predicted: NDArray[np.bool_], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """MCC under each row of weights (R, N); NaN where the class does not occur."""
+    """MCC under each row of weights (R, N); NaN where the class, or all else, does not occur."""
     cells = [true & predicted, ~true & predicted, true & ~predicted, ~true & ~predicted]
     found = mcc(*(weights @ cell for cell in cells))
-    return np.where(weights @ true > 0, found, np.nan)
+    return np.where((weights @ true > 0) & (weights @ ~true > 0), found, np.nan)
+
+
+def _mean(values: Sequence[float]) -> float:
+    """The mean of those that are defined, NaN where none is."""
+    defined = [value for value in values if not math.isnan(value)]
+    return float(np.mean(defined)) if defined else math.nan
 
 
 def score(outcomes: Outcomes, resamples: int = 0, seed: int = 0) -> Scores:
@@ -223,22 +224,22 @@ def score(outcomes: Outcomes, resamples: int = 0, seed: int = 0) -> Scores:
                 cleavage_precision=precision,
             )
         )
-    table = np.array(draws) if draws else np.zeros((1, 1))
-    means = np.nanmean(table[:, 1:], axis=0) if resamples else table[0, 1:]
     big = [s.mcc2 for s in classes if (s.organism, s.type) in BIG_CLASSES]
     return Scores(
         proteins=len(outcomes.type),
-        mean_mcc1=float(np.mean([s.mcc1 for s in classes])) if classes else 0.0,
-        mean_mcc2=float(table[:, 0].mean()),
-        mean_mcc2_interval=_interval(means),
-        big_classes_mcc2=float(np.mean(big)) if big else float("nan"),
+        mean_mcc1=_mean([s.mcc1 for s in classes]),
+        mean_mcc2=_mean([s.mcc2 for s in classes]),
+        mean_mcc2_interval=_interval(_means(draws)),
+        big_classes_mcc2=_mean(big) if len(big) == len(BIG_CLASSES) else math.nan,
         multiclass_mcc=multiclass_mcc(outcomes),
         classes=tuple(classes),
     )
 
 
 def multiclass_mcc(outcomes: Outcomes) -> float:
-    """Matthews correlation over all types at once (Gorodkin 2004)."""
+    """Matthews correlation over all types at once (Gorodkin 2004); NaN of a single type."""
+    if len(np.unique(outcomes.true_type)) < 2:
+        return math.nan
     from sklearn.metrics import matthews_corrcoef
 
     return float(matthews_corrcoef(outcomes.true_type, outcomes.type))
@@ -259,8 +260,20 @@ def cleavage_scores(group: Outcomes, kind: int) -> tuple[tuple[float, ...], tupl
     )
 
 
+def _means(draws: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Of each resample the mean over the classes (row 0 of their draws is no resample)."""
+    if not draws:
+        return np.empty(0)
+    table = np.array(draws)[:, 1:]
+    defined = ~np.isnan(table)
+    some = defined.any(axis=0)
+    means: NDArray[np.float64] = np.nansum(table, axis=0)[some] / defined.sum(axis=0)[some]
+    return means
+
+
 def _interval(draws: NDArray[np.float64]) -> tuple[float, float]:
-    if not len(draws):
-        return (float("nan"), float("nan"))
-    low, high = np.nanquantile(draws, (0.025, 0.975))
+    defined = draws[~np.isnan(draws)]
+    if not len(defined):
+        return (math.nan, math.nan)
+    low, high = np.quantile(defined, (0.025, 0.975))
     return (float(low), float(high))

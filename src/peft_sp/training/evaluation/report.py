@@ -8,6 +8,7 @@ from typing import Any
 
 from peft_sp.biology.grammar import ORGANISM_GROUPS, TYPES
 from peft_sp.io.registry.accuracy import (
+    BIG_CLASSES,
     CLEAVAGE_METRICS,
     MAIN_CLASS_METRICS,
     SUMMARY_METRICS,
@@ -18,7 +19,6 @@ from peft_sp.io.registry.accuracy import (
 )
 from peft_sp.training.evaluation.evaluate import RESAMPLES
 from peft_sp.training.evaluation.markdown import markdown_table
-from peft_sp.training.evaluation.metrics import BIG_CLASSES
 from peft_sp.training.evaluation.model_card import cross_validated
 from peft_sp.training.evaluation.published import (
     LORA_3B_MCC2,
