@@ -209,3 +209,27 @@ def test_what_is_doubtful_is_predicted_with_a_warning():
     short = "ACGUNNNNACGUACGUACGU"
     assert clean("a", short).warnings == ("all letters are those of nucleotides",)
     assert clean("a", short[:14]).warnings == ()
+
+
+@pytest.mark.parametrize(
+    "sequence",
+    [
+        "MetLysLysThrAlaIle",
+        "Met-Lys-Lys-Thr-Ala-Ile",
+        "MET LYS LYS THR ALA ILE",
+        "metlyslysthralaileXaa*",
+    ],
+)
+def test_the_three_letter_code_is_refused(sequence):
+    with pytest.raises(UnusableRecordError, match=r"three-letter code .* one letter a residue"):
+        clean("a", sequence)
+
+
+@pytest.mark.parametrize("sequence", ["METLYS", "METLYSLYSTHRALAILEM", "METALLTHRALAILEGLY"])
+def test_words_of_the_three_letter_code_in_a_protein_are_residues(sequence):
+    assert clean("a", sequence).sequence == sequence
+
+
+def test_numbers_between_residues_are_named_with_their_remedy():
+    with pytest.raises(UnusableRecordError, match=r"'1' at residue 1 is no .*; remove the numbers"):
+        clean("a", "1 MKKTAIAIAV 11 ALAGFATVAQ")

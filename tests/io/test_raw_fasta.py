@@ -107,3 +107,20 @@ def test_memory_is_bounded_whatever_a_file_unpacks_to(tmp_path):
         "300000",
     ]
     assert int(grown) < 600_000, "kilobytes"
+
+
+@pytest.mark.parametrize(
+    ("line", "remedy"),
+    [
+        ("P0A910", "this seems to be a table or a list; give the sequences as FASTA"),
+        ("id\theader\ttype", "this seems to be a table or a list; give the sequences as FASTA"),
+        ("id,sequence", "this seems to be a table or a list; give the sequences as FASTA"),
+        ("MKKTAIAIAV", "put a line such as '>name' before the sequence"),
+        ("Proteins of 2024", "remove it"),
+    ],
+)
+def test_what_stands_before_the_first_header_decides_the_remedy(tmp_path, line, remedy):
+    file = tmp_path / "a.faa"
+    file.write_text(f"{line}\n>a\nMKKTAIAIAV\n")
+    with pytest.raises(InputError, match=f"before any header, .*; {remedy}$"):
+        list(read_raw(file))

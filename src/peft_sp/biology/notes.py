@@ -30,8 +30,10 @@ DOUBT = 0.2
 """P(no signal peptide) from which on a signal peptide may as well be an anchor."""
 
 _WORDS = re.compile(
-    # NCBI; UniProt; TransDecoder, whose "3prime_partial" has its beginning; Prodigal
-    r"\bpartial\b(?!=)|\(Fragments?\)|5prime_partial|type:internal|start_type=Edge"
+    # NCBI and others, at a description's end: within it, the word belongs to a name; UniProt;
+    # TransDecoder, whose "3prime_partial" has its beginning; Prodigal
+    r", (?:partial|fragment)(?=$|[,;]| [\[(|])|\bfragment, truncated\b|\(Fragments?\)"
+    r"|5prime_partial|type:internal|start_type=Edge"
 )
 
 
@@ -58,7 +60,7 @@ def notes_on(prediction: Prediction, named: Organism | None = None) -> tuple[str
 def is_partial(header: str) -> bool:
     """Whether a header says that the beginning of the protein may be missing."""
     # Most headers have none of these letters; looking for them is the fastest way to know.
-    likely = "artial" in header or "(Frag" in header or "type" in header
+    likely = "artial" in header or "ragment" in header or "type" in header
     return likely and _WORDS.search(header) is not None
 
 

@@ -223,6 +223,7 @@ def _prepared(source: FastaInput, options: RunOptions) -> _Run:
         tool=layout.tool,
         model=predictor.config.name if layout.mode is None else layout.mode,
         organism=parse_choice(options.organism),
+        threshold=options.threshold,
         count=survey.count,
         source=", ".join(source.names),
         skipped=survey.skipped,

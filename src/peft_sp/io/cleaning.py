@@ -27,6 +27,10 @@ _LABELS = frozenset("".join((*TOPOLOGY, *(one.label for one in DECLARATIONS))))
 _LABELLED = 10
 """Residues from which on as many letters of labels behind them are no coincidence."""
 _GROUPED = re.compile(rf"\|(?:{'|'.join(ORGANISM_GROUPS)})\|[A-Z_]+\|\d$")
+_STANDARD = "ALA ARG ASN ASP CYS GLN GLU GLY HIS ILE LEU LYS MET PHE PRO SER THR TRP TYR VAL"
+_THREE_LETTERS = frozenset(f"{_STANDARD} ASX GLX SEC PYL XAA".split())
+_THREE_LETTER_RESIDUES = 5
+"""Residues from which on a sequence of these words alone is no coincidence."""
 _PIR = re.compile(r"(?:P1|F1|DL|DC|RL|RC|N1|N3|XX);")
 _STRAY_BYTE = re.compile("[\udc80-\udcff]")
 _MARKS = re.compile(r"^[>#\s]+")
@@ -140,7 +144,11 @@ def _not_an_amino_acid(letter: str, letters: str) -> str:
     position = letters.find(letter) + 1
     if letter == ">":
         return f"'>' at residue {position}: a line end is missing before a header; put it in"
-    return f"{_shown(letter)} at residue {position} is no amino acid; remove it"
+    return f"{_shown(letter)} at residue {position} is no amino acid; {_remedy(letter)}"
+
+
+def _remedy(letter: str) -> str:
+    return "remove the numbers" if letter.isdigit() else "remove it"
 
 
 def _shown(letter: str) -> str:
@@ -148,7 +156,9 @@ def _shown(letter: str) -> str:
 
 
 def _more_than_a_sequence(name: str, letters: str) -> str | None:
-    """What is wrong with a record of a format that is FASTA's but for one line more."""
+    """What is wrong with a record of a format that is nearly FASTA."""
+    if letters[:3] in _THREE_LETTERS and _is_three_letter_code(letters):
+        return "this is the three-letter code (Met, Lys, ...); give one letter a residue"
     if name[2:3] == ";" and _PIR.match(name):
         return "this looks like PIR, whose second line is a title; give FASTA"
     if name[-2:-1] != "|" or not _GROUPED.search(name):
@@ -157,6 +167,11 @@ def _more_than_a_sequence(name: str, letters: str) -> str | None:
     if half >= _LABELLED and 2 * half == len(letters) and set(letters[half:]) <= _LABELS:
         return "labels follow the sequence (three-line format); leave them out"
     return None
+
+
+def _is_three_letter_code(letters: str) -> bool:
+    words = {letters[start : start + 3] for start in range(0, len(letters), 3)}
+    return len(letters) >= 3 * _THREE_LETTER_RESIDUES and words <= _THREE_LETTERS
 
 
 def clean_header(header: str) -> tuple[str, tuple[str, ...]]:

@@ -27,9 +27,12 @@ LETTERS: dict[str, Organism | None] = {
 }
 """How the table marks a run of identifiers."""
 
-_IDENTIFIER = re.compile(r"\b(?:OX|TaxID)=(\d{1,9})\b")
-_NAME = re.compile(r"\b(?:OS|Tax)=")
-_NEXT_FIELD = re.compile(r" \w+=")
+_IDENTIFIER = re.compile(r"\b(?:OX|TaxID|taxid|tax_id)=(\d{1,9})\b")
+_NAME = re.compile(r"\b(?:OS|Tax|organism|species)=")
+_NEXT_FIELD = re.compile(r" \w+=| \||\](?=$| \[)")
+_CHAIN = re.compile(r"[0-9][0-9A-Za-z]{3}_\d+\|Chains? ")
+"""How PDB's headers begin, at whose end is an organism, as in "Homo sapiens (9606)"."""
+_CHAIN_IDENTIFIER = re.compile(r"\((\d{1,9})\)$")
 _REFSEQ: dict[str, Organism] = {"WP_": Organism.OTHER, "XP_": Organism.EUKARYA}
 """RefSeq's proteins of many prokaryotes, and its models of eukaryotic genes."""
 _LONGEST = 300
@@ -76,8 +79,9 @@ def domains() -> Domains:
 def organism_of(header: str) -> Organism | None:
     """The organism that a header names; None where it names none.
 
-    Read are, in this order: OX= (UniProt) or TaxID= (UniRef), OS= or Tax=, the name in brackets
-    at the end (NCBI), and RefSeq's accessions WP_ and XP_.
+    Read are, in this order: OX= (UniProt) or TaxID= (UniRef), OS= or Tax= or organism= (VEuPathDB,
+    NCBI Datasets) or species=, the name in brackets at the end (NCBI), the identifier at the end of
+    PDB's headers, and RefSeq's accessions WP_ and XP_.
     """
     if "=" in header:
         if (match := _IDENTIFIER.search(header)) and (known := _of_identifier(int(match[1]))):
@@ -86,6 +90,9 @@ def organism_of(header: str) -> Organism | None:
             return known
     if header.endswith("]") and (known := of_name(_in_brackets(header))):
         return known
+    if header[4:5] == "_" and header[-1] == ")" and _CHAIN.match(header):
+        own = _CHAIN_IDENTIFIER.search(header[-_LONGEST:])
+        return None if own is None else _of_identifier(int(own[1]))
     return _REFSEQ.get(header[:3])
 
 
@@ -99,7 +106,8 @@ def _field(header: str, start: int) -> str:
     """The field that begins there, up to the next one."""
     text = header[start : start + _LONGEST]
     end = _NEXT_FIELD.search(text, 1)
-    return text[: end.start()] if end else text
+    name = text[: end.start()] if end else text
+    return name if " " in name else name.replace("_", " ")
 
 
 def _in_brackets(header: str) -> str:

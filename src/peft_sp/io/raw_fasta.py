@@ -24,6 +24,7 @@ IDLE = 1_000_000
 _KEPT = 1000
 """Letters of a header that an error keeps."""
 _BEFORE = re.compile("^[\ufeff\\s]+")
+_COLUMNS, _BLANK = re.compile("[\t,;]"), re.compile(r"\s")
 _SHOWN = 40
 """Letters of a line that a message shows."""
 
@@ -84,7 +85,12 @@ class _Lines:
 
 def _no_header(line: str) -> str:
     shown = ascii(line[:_SHOWN] + ("..." if len(line) > _SHOWN else ""))
-    remedy = "put a line such as '>name' before the sequence" if line.isalpha() else "remove it"
+    if line.isalpha():
+        remedy = "put a line such as '>name' before the sequence"
+    elif _COLUMNS.search(line) or not _BLANK.search(line):
+        remedy = "this seems to be a table or a list; give the sequences as FASTA"
+    else:
+        remedy = "remove it"
     return f"not FASTA: the line {shown} stands before any header, which starts with '>'; {remedy}"
 
 

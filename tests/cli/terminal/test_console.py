@@ -38,9 +38,9 @@ RUN = RunInfo(
 
 
 def test_the_table_and_the_files(capsys):
-    report(RUN)
+    report(replace(RUN, threshold=0.4))
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].strip() == "3 proteins"
+    assert lines[0] == "3 proteins, model fast, organism by header, threshold 0.4"
     assert any("SP" in line and "Sec/SPI" in line and "33.3%" in line for line in lines)
     assert lines[-3:] == ["written to out/", "  predictions.tsv", "  output.json"]
 

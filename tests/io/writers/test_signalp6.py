@@ -255,3 +255,11 @@ def test_pictures_that_cannot_be_drawn(monkeypatch):
     monkeypatch.setitem(sys.modules, "peft_sp.io.plotting.matplotlib_backend", None)
     with pytest.raises(MissingExtraError, match=r"drawing png pictures.*peft-sp\[plot\]"):
         require("png")
+
+
+def test_a_threshold_stands_in_the_head_of_the_table_and_nothing_without_one(tmp_path):
+    time = datetime(2026, 2, 8, 8, 50, 23)
+    for name, threshold, end in (("with", 0.3, "\tThreshold: 0.3"), ("without", None, "")):
+        about = {"organism": "other", "time": time, "threshold": threshold}
+        head = write(tmp_path / name, [], **about)["prediction_results.txt"].split("\n")[0]
+        assert head == f"# SignalP-6.0\tOrganism: Other\tTimestamp: 20260208085023{end}"

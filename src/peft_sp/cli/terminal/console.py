@@ -102,9 +102,8 @@ def report(run: RunInfo) -> None:
 def _print_counts(run: RunInfo) -> None:
     from rich.table import Table
 
-    table = Table(
-        title=f"{run.count:,} protein{'' if run.count == 1 else 's'}", title_justify="left"
-    )
+    say(f"{run.count:,} protein{'' if run.count == 1 else 's'}, {run.settings}")
+    table = Table()
     table.add_column("type")
     table.add_column("pathway")
     table.add_column("proteins", justify="right")

@@ -119,7 +119,8 @@ class SignalP6Writer:
         run = self.run
         time = (run.time or datetime.now()).strftime("%Y%m%d%H%M%S")
         organism = run.layout.capitalize()
-        self._table.write(f"# {run.tool}\tOrganism: {organism}\tTimestamp: {time}\n")
+        cutoff = "" if run.threshold is None else f"\tThreshold: {run.threshold:g}"
+        self._table.write(f"# {run.tool}\tOrganism: {organism}\tTimestamp: {time}{cutoff}\n")
         columns = "\t".join(_COLUMN[name] for name in self._types)
         self._table.write(f"# ID\tPrediction\t{columns}\tCS Position\n")
         self._gff.write("## gff-version 3\n")

@@ -103,8 +103,9 @@ def how(made: Made) -> str:
     """A sentence on how long a model's training took, and on what."""
     if made.duration is None:
         return ""
-    minutes = round(made.duration / 60)
-    took = f"{made.duration:.0f} seconds" if minutes < 2 else f"{minutes:,} minutes"
+    minutes, seconds = round(made.duration / 60), round(made.duration)
+    in_seconds = "1 second" if seconds == 1 else f"{seconds} seconds"
+    took = in_seconds if minutes < 2 else f"{minutes:,} minutes"
     together = "" if made.world_size in (None, 1) else f" in {made.world_size} processes"
     return f"It took {took} on {made.device or 'an unknown device'}{together}."
 

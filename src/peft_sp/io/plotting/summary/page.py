@@ -27,7 +27,6 @@ from numpy.typing import NDArray
 
 from peft_sp.biology.alphabet import AMINO_ACIDS
 from peft_sp.biology.grammar import TYPES
-from peft_sp.biology.organism import BY_HEADER
 from peft_sp.biology.prediction import MECHANISM_OF_TYPE, Prediction
 from peft_sp.io.plotting import protein
 from peft_sp.io.plotting.curves import CURVES, curves
@@ -108,8 +107,7 @@ class SummaryWriter:
         logos = [(name, charts.logo(counted, name)) for name in predicted]
         words = {
             "title": f"Signal peptides of {run.source}",
-            "subtitle": f"{_proteins(counted.count)}, model {run.model}, organism "
-            f"{'by header' if run.organism == BY_HEADER else run.organism}, {run.tool}",
+            "subtitle": f"{_proteins(counted.count)}, {run.settings}, {run.tool}",
             "notes": _notes(counted, run.unusable),
             "background": _background(counted),
         }
