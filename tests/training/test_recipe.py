@@ -186,3 +186,21 @@ def test_augmentation_of_a_student_needs_windows_to_augment():
             Recipe.model_validate(values)
     both = Recipe.model_validate({**varied, "distillation": {**teachers, "augmented_copies": 1}})
     assert both.distillation.augmented_copies == 1
+
+
+@pytest.mark.parametrize(
+    ("setting", "problem"),
+    [
+        ("partitions.train=1", "partitions.train: a list, such as [1, 2], is expected, not 1"),
+        ("optimisation.epochs=many", "optimisation.epochs: a number is expected, not 'many'"),
+        ("members=2.5", "members: a whole number is expected, not 2.5"),
+        ("optimisation.epoch=3", "unknown option optimisation.epoch; did you mean epochs?"),
+        ("tuning.dropuot=0.1", "unknown option tuning.dropuot; did you mean dropout?"),
+        ("sede=3", "unknown option sede; did you mean seed?"),
+        ("optimisation.zzz=3", "unknown option optimisation.zzz"),
+    ],
+)
+def test_mistakes_are_told_in_terms_of_the_recipe(setting, problem):
+    with pytest.raises(RecipeError) as error:
+        read_recipe("lora-8M", [setting])
+    assert problem in error.value.problems

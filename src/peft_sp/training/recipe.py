@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, Self, TypeVar
+from difflib import get_close_matches
+from typing import Any, Self, TypeVar, get_args
 
 from pydantic import (
     BaseModel,
@@ -185,7 +186,7 @@ def validated(kind: type[Kind], source: str, values: dict[str, Any]) -> Kind:
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise RecipeError(source, [_sentence(item) for item in error.errors()]) from None
+        raise RecipeError(source, [_sentence(item, kind) for item in error.errors()]) from None
 
 
 def as_toml(recipe: Recipe) -> str:
@@ -278,14 +279,47 @@ def _error(location: tuple[int | str, ...], kind: str, message: str) -> InitErro
     return InitErrorDetails(type=problem, loc=location, input=None)
 
 
-def _sentence(item: Any) -> str:
+_EXPECTED = {
+    "tuple": "a list, such as [1, 2], is expected",
+    "list": "a list, such as [1, 2], is expected",
+    "int": "a whole number is expected",
+    "float": "a number is expected",
+    "bool": "true or false is expected",
+    "string": "a text is expected",
+    "dict": "a table is expected",
+    "model": "a table is expected",
+}
+"""What pydantic's errors of type say in terms of Python, by how their names begin."""
+
+
+def _sentence(item: Any, kind: type[BaseModel]) -> str:
     # In [tuning] a location has the method as its second part, which no TOML file has.
     parts = [str(part) for part in item["loc"]]
     option = ".".join(parts[:1] + parts[2:] if parts[:1] == ["tuning"] else parts)
     if item["type"] == "extra_forbidden":
-        new = RENAMED_OPTIONS.get(option)
-        return f"unknown option {option}" + (f"; it is called {new} now" if new else "")
+        if new := RENAMED_OPTIONS.get(option):
+            return f"unknown option {option}; it is called {new} now"
+        similar = get_close_matches(parts[-1], _options(kind, parts[:-1]), 1)
+        return f"unknown option {option}" + (f"; did you mean {similar[0]}?" if similar else "")
     if item["type"] == "missing":
         return f"{option} is missing"
     message = item["msg"].removeprefix("Value error, ")
+    begin, _, end = item["type"].partition("_")
+    if end in ("type", "parsing", "from_float") and begin in _EXPECTED:
+        message = f"{_EXPECTED[begin]}, not {item['input']!r}"
     return f"{option}: {message}" if option else message
+
+
+def _options(kind: type[BaseModel], tables: Sequence[str]) -> list[str]:
+    """The options of a table within a recipe; of [tuning] those of the method behind it."""
+    kinds = [kind]
+    for name in tables:
+        inner = [own.model_fields[name].annotation for own in kinds if name in own.model_fields]
+        kinds = [own for annotation in inner for own in _models(annotation)] or kinds
+    return [name for own in kinds for name in own.model_fields]
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [own for part in get_args(annotation) for own in _models(part)]
