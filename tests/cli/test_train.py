@@ -130,12 +130,18 @@ def test_data_without_partitions_train_and_are_split_alike_in_evaluation(tmp_pat
     assert code == 0 and errors.count(f"{data} {said}") == 1
     assert f"`labelled.fasta` {said}" in (model / "README.md").read_text()
     tested = json.loads((model / "config.json").read_text())["metrics"]["test"]
-    arguments = ("evaluate", model, data, "--json", figures)
+    arguments = ("evaluate", model, data, "--force", "--json", figures)
     code, _, errors = peft_sp(*arguments, "--partition", "0")
     assert code == 0 and said in errors and "learned" not in errors
     assert json.loads(figures.read_text())["proteins"] == tested["proteins"]
     code, _, errors = peft_sp(*arguments)
     assert code == 0 and "learned from" in errors and "of these 341 proteins" in errors
+    other = tmp_path / "other.fasta"
+    other.write_text(data.read_text() + "\n")
+    code, _, errors = peft_sp("evaluate", model, other, "--partition", "0")
+    assert code == 2 and "other.fasta: has no partitions to choose from; leave out" in errors
+    code, _, errors = peft_sp("evaluate", model, data, "--json", figures)
+    assert code == 2 and "figures.json: is there already; choose another with --json" in errors
 
 
 def test_all_mistakes_of_the_data_are_one_line_of_every_command(tmp_path, labelled_file):
@@ -169,7 +175,10 @@ def test_mistakes_are_one_line(tmp_path, labelled_file):
         ),
         (("train", tmp_path / "none.toml", "-o", tmp_path / "m"), "no such recipe"),
         (("evaluate", "fast", tmp_path / "none.fasta"), "no such file"),
-        (("evaluate", "fast", labelled_file, "--partition", "7"), "no proteins in the chosen"),
+        (
+            ("evaluate", "fast", labelled_file, "--partition", "7"),
+            "the file has 0, 1, 2",
+        ),
         (("evaluate", "fast", labelled_file, "--backbone", "x"), "has no backbone"),
         (("evaluate", "fast", labelled_file, "--json", "/proc/x"), "cannot be written"),
     ]

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from peft_sp.cli.terminal import console
-from peft_sp.errors import InputError, MissingExtraError
+from peft_sp.errors import MissingExtraError
 from peft_sp.io.results.protection import files_of, refuse_input
 
 
@@ -85,7 +85,7 @@ def export(
     Example: [bold]peft-sp export my-model -o my-exported --precision float16
     --check train_set.fasta --partition 0[/bold]
     """
-    from peft_sp.io.labelled import partition, read_labelled
+    from peft_sp.io.labelled import of_partitions, read_labelled
 
     try:
         from peft_sp.training import export as exporting
@@ -96,9 +96,7 @@ def export(
     labelled = None
     if check is not None:
         refuse_input(Path(output), files_of(check))
-        labelled = partition(read_labelled(check), partitions)
-        if not labelled:
-            raise InputError("no proteins in the chosen partitions", path=check)
+        labelled = of_partitions(read_labelled(check), partitions, check)
     done = exporting.export(
         model,
         output,

@@ -14,11 +14,12 @@ import typer
 from peft_sp.cli.models import chosen
 from peft_sp.cli.recipes import RecipeName, Set, Unset, read
 from peft_sp.cli.terminal import console
+from peft_sp.cli.terminal.options import Replace
 from peft_sp.cli.terminal.training_display import TrainingDisplay, training_display
-from peft_sp.errors import InputError, MissingExtraError, RecipeError
+from peft_sp.errors import MissingExtraError, RecipeError
 from peft_sp.io.atomic import write_text
 from peft_sp.io.registry.accuracy import CLASS_METRICS, as_text, summary
-from peft_sp.io.results.protection import files_of, refuse_input
+from peft_sp.io.results.protection import check_outputs, files_of
 
 if TYPE_CHECKING:
     from peft_sp.io.labelled import LabelledProtein
@@ -274,13 +275,14 @@ def evaluate(
     json_file: Annotated[
         str | None, typer.Option("--json", help="Also write the figures here.")
     ] = None,
+    force: Replace = False,
 ) -> None:
     """Measure a model on labelled proteins, per organism group and type.
 
     Example: [bold]peft-sp evaluate my-model train_set.fasta --partition 0[/bold]
     """
     from peft_sp.inference.loading import load
-    from peft_sp.io.labelled import data_hash, partition, read_labelled
+    from peft_sp.io.labelled import data_hash, of_partitions, read_labelled
     from peft_sp.io.labelled.partitions import own_or_made
 
     try:
@@ -288,8 +290,7 @@ def evaluate(
         from peft_sp.training.evaluation.regions import region_scores
     except ImportError as error:
         raise MissingExtraError("evaluation", "train", error.name) from None
-    if json_file is not None:
-        refuse_input(Path(json_file), files_of(labelled), "--json")
+    check_outputs({"--json": json_file}, files_of(labelled), force)
     proteins = tuple(read_labelled(labelled))
     predictor = load(chosen(model), backbone=backbone)
     made = predictor.config.made
@@ -298,9 +299,7 @@ def evaluate(
         proteins, said = own_or_made(proteins)  # as they were for training
         if said:
             console.note(f"{labelled} {said}")
-    measured = partition(proteins, partitions)
-    if not measured:
-        raise InputError("no proteins in the chosen partitions", path=labelled)
+    measured = of_partitions(proteins, partitions, labelled)
     if warning := _learned_from(made, measured, own):
         console.note(f"{model} {warning}")
     decoded = decode(predictor.backend, measured, restrict)

@@ -84,6 +84,22 @@ def test_what_cannot_be_read_is_counted_and_named_and_never_a_protein_without_si
     ]
 
 
+def test_no_file_of_others_is_replaced_and_no_output_by_another(tmp_path):
+    path, without = tmp_path / "a.fasta", tmp_path / "a.tsv"
+    assert peft_sp("label", EXCERPT, "-o", path, "--left-out", without)[0] == 0
+    before = path.read_bytes(), without.read_bytes()
+    for arguments, problem in (
+        (("-o", path), "a.fasta: is there already; choose another with -o, or pass --force"),
+        (("--left-out", without), "a.tsv: is there already; choose another with --left-out"),
+        (("-o", path, "--left-out", path, "--force"), "is what -o writes"),
+    ):
+        code, output, errors = peft_sp("label", EXCERPT, *arguments)
+        assert (code, output) == (2, "") and errors.count("\n") == 1 and problem in errors
+    assert before == (path.read_bytes(), without.read_bytes())
+    assert peft_sp("label", OLD, "-o", path, "--force")[0] == 0
+    assert path.read_bytes() != before[0]
+
+
 def test_mistakes_are_one_line(labelled_file, tmp_path):
     table = tmp_path / "a.tsv"
     table.write_text("Entry\tSequence\n")

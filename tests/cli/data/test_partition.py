@@ -47,6 +47,7 @@ def test_mistakes_are_one_line(unpartitioned, tmp_path):
         (("-n", "1", "-o", "-"), "-n"),
         (("-o", unpartitioned), "labelled.fasta"),
         (("--limit", "0", "-o", "-"), "--limit"),
+        (("--check",), "has no partitions, so that there is nothing to compare; make some with"),
     ):
         code, output, errors = peft_sp("partition", unpartitioned, *arguments)
         assert (code, output) == (2, "") and errors.count("\n") == 1 and problem in errors

@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -7,6 +8,7 @@ from peft_sp.io.labelled.records import (
     LISTED,
     UNPARTITIONED,
     as_text,
+    of_partitions,
     partition,
     read_labelled,
     repeats,
@@ -122,6 +124,16 @@ def test_lipoproteins_that_are_cut_before_another_residue_are_found(tmp_path):
         f">P3|NEGATIVE|SP\n{GOOD}\n{LABELS}\n"
     )
     assert without_cysteine(read_labelled(path)) == ["P2"]
+
+
+def test_partitions_that_a_user_chose_have_proteins(labelled):
+    assert of_partitions(labelled, [0], "a.fasta") == partition(labelled, [0])
+    assert of_partitions(labelled, None, "a.fasta") == labelled
+    with pytest.raises(InputError, match="chosen partitions; the file has 0, 1, 2"):
+        of_partitions(labelled, [-1], "a.fasta")
+    without = [replace(p, partition=UNPARTITIONED) for p in labelled[:3]]
+    with pytest.raises(InputError, match=r"a\.fasta: has no partitions to choose from; leave out"):
+        of_partitions(without, [0], "a.fasta")
 
 
 def test_no_window_is_learned_from_and_tested_on(labelled):

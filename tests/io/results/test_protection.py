@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 from peft_sp.errors import OutputError
-from peft_sp.io.results.protection import RECORD, Protection, file_id, files_of, refuse_input
+from peft_sp.io.results.protection import (
+    RECORD,
+    Protection,
+    check_outputs,
+    file_id,
+    files_of,
+    refuse_input,
+)
 
 
 @pytest.fixture
@@ -42,6 +49,31 @@ def test_what_is_no_regular_file_is_no_input_that_could_be_lost(tmp_path):
     assert [file_id(path) for path in (tmp_path, tmp_path / "none", "a\0b", -1, os.devnull)] == [
         None
     ] * 5
+
+
+def test_single_files_replace_neither_inputs_nor_each_other_nor_what_is_there(
+    source, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    there, new, empty = tmp_path / "there", tmp_path / "new", tmp_path / "empty"
+    there.write_text("of others")
+    empty.touch()
+    (tmp_path / "link").symlink_to(new)
+    inputs = files_of(source)
+    check_outputs({"-o": str(new), "--left-out": str(empty), "--json": None}, inputs)
+    check_outputs({"-o": "/dev/null", "--left-out": "-"}, inputs)
+    check_outputs({"-o": str(there)}, inputs, force=True)
+    for outputs, problem in (
+        ({"-o": str(there)}, "there: is there already; choose another with -o, or pass --force"),
+        ({"-o": "new", "--left-out": str(new)}, "is what -o writes; choose another with --left"),
+        ({"-o": "link", "--left-out": str(new)}, "is what -o writes"),
+    ):
+        with pytest.raises(OutputError) as caught:
+            check_outputs(outputs, inputs)
+        assert problem in str(caught.value)
+    for force in (False, True):
+        with pytest.raises(OutputError, match=r"is the input .* choose another with --json"):
+            check_outputs({"--json": str(source)}, inputs, force)
 
 
 def test_a_stream_that_goes_into_an_input(source):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from enum import StrEnum
 from pathlib import Path
@@ -11,12 +10,13 @@ from typing import Annotated
 import typer
 
 from peft_sp.cli.terminal import console, streams
+from peft_sp.cli.terminal.options import Replace
 from peft_sp.errors import InputError
 from peft_sp.io.atomic import write_text
 from peft_sp.io.labelled import LabelledProtein, as_text, write_labelled
 from peft_sp.io.labelled.uniprot.labelling import Remarks, Rules, labelled
 from peft_sp.io.labelled.uniprot.reading import read_entries
-from peft_sp.io.results.protection import files_of, refuse_input
+from peft_sp.io.results.protection import check_outputs, files_of
 
 
 class EvidenceOption(StrEnum):
@@ -81,6 +81,7 @@ def label(
         str | None,
         typer.Option("--left-out", metavar="TSV", help="Write who was left out, and why, here."),
     ] = None,
+    force: Replace = False,
 ) -> None:
     """Make labelled proteins from what UniProt says of them.
 
@@ -90,9 +91,7 @@ def label(
     Example: [bold]peft-sp label uniprot.tsv.gz -o labelled.fasta --left-out left_out.tsv[/bold]
     """
     inputs = files_of(*files, *([fasta] if fasta else []))
-    refuse_input(sys.stdout if output == "-" else Path(output), inputs)
-    if left_out is not None:
-        refuse_input(Path(left_out), inputs, "--left-out")
+    check_outputs({"-o": output, "--left-out": left_out}, inputs, force)
     rules = Rules(evidence.value, fragments, ambiguous, organism and organism.value)
     remarks = Remarks()
     entries = (entry for file in files for entry in read_entries(file, fasta))

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from peft_sp.cli.terminal import console, streams
-from peft_sp.errors import OutputError
-from peft_sp.io.labelled import as_text, read_labelled, write_labelled
+from peft_sp.cli.terminal.options import Replace
+from peft_sp.errors import InputError, OutputError
+from peft_sp.io.labelled import (
+    UNPARTITIONED,
+    LabelledProtein,
+    as_text,
+    read_labelled,
+    write_labelled,
+)
 from peft_sp.io.labelled.partitions import (
     LIMIT,
     Across,
@@ -22,7 +27,7 @@ from peft_sp.io.labelled.partitions import (
     compare,
     make_partitions,
 )
-from peft_sp.io.results.protection import files_of, refuse_input
+from peft_sp.io.results.protection import check_outputs, files_of
 
 
 class MethodOption(StrEnum):
@@ -68,6 +73,7 @@ def partition(
     check: Annotated[
         bool, typer.Option("--check", help="Change nothing; say how alike the file's own are.")
     ] = False,
+    force: Replace = False,
 ) -> None:
     """Make homology partitions: no two windows in different ones are alike.
 
@@ -78,11 +84,11 @@ def partition(
     """
     if (output is None) != check:
         raise typer.BadParameter("give either --output FILE or --check")
-    if output is not None:
-        refuse_input(sys.stdout if output == "-" else Path(output), files_of(labelled))
+    check_outputs({"-o": output}, files_of(labelled), force)
     proteins = read_labelled(labelled)
     chosen = METHODS.get(method)
     if check:
+        _refuse_unpartitioned(proteins, labelled)
         comparison = compare(proteins, limit, chosen)
         _report(comparison, comparison.across(proteins), limit)
         return
@@ -95,6 +101,15 @@ def partition(
         write_labelled(str(output), made.kept)
     _report_partitions(made, count)
     _report(made.comparison, made.across, limit)
+
+
+def _refuse_unpartitioned(proteins: list[LabelledProtein], path: str) -> None:
+    """Raise InputError where there are no two partitions that could be compared."""
+    own = {p.partition for p in proteins} - {UNPARTITIONED}
+    if len(own) < 2:
+        lacks = f"has a single partition, {min(own)}" if own else "has no partitions"
+        make = f"make some with 'peft-sp partition {path} -o FILE'"
+        raise InputError(f"{lacks}, so that there is nothing to compare; {make}", path=path)
 
 
 def _report_partitions(made: Partitioned, count: int) -> None:

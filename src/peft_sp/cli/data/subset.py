@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from peft_sp.cli.terminal import console, streams
+from peft_sp.cli.terminal.options import Replace
 from peft_sp.io import labelled as records
-from peft_sp.io.results.protection import files_of, refuse_input
+from peft_sp.io.results.protection import check_outputs, files_of
 
 
 def add_to(app: typer.Typer) -> None:
@@ -29,6 +28,7 @@ def subset(
         str, typer.Option("--output", "-o", help="File to write; - for standard output.")
     ] = "-",
     seed: Annotated[int, typer.Option(min=0, help="Seed of the random draw.")] = 1,
+    force: Replace = False,
 ) -> None:
     """Draw a small set of labelled proteins, for experiments with few samples.
 
@@ -36,7 +36,7 @@ def subset(
 
     Example: [bold]peft-sp subset train_set.fasta -n 30 -o few_30.fasta[/bold]
     """
-    refuse_input(sys.stdout if output == "-" else Path(output), files_of(labelled))
+    check_outputs({"-o": output}, files_of(labelled), force)
     proteins = records.read_labelled(labelled)
     drawn = records.subset(proteins, count, seed)
     if output == "-":

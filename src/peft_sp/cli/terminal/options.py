@@ -76,6 +76,7 @@ Force = Annotated[
     bool,
     typer.Option("--force", help="Replace files that were not written by this program, too."),
 ]
+Replace = Annotated[bool, typer.Option("--force", help="Replace a file that is there already.")]
 Pictures = Annotated[
     Plots,
     typer.Option("--plots", help="A picture (txt: a table) of each protein, and --summary."),

@@ -249,6 +249,26 @@ def partition(
     ]
 
 
+def of_partitions(
+    proteins: Sequence[LabelledProtein], numbers: Iterable[int] | None, path: str
+) -> list[LabelledProtein]:
+    """The proteins of the partitions of a file that a user chose, of all where none were chosen.
+
+    Raises InputError where there are none, with what the file has.
+    """
+    found = partition(proteins, numbers)
+    if not found:
+        own = sorted({p.partition for p in proteins} - {UNPARTITIONED})
+        raise InputError(
+            f"no proteins in the chosen partitions; the file has {', '.join(map(str, own))}"
+            if own
+            else "has no partitions to choose from; leave out --partition, or make some with "
+            f"'peft-sp partition {path} -o FILE'",
+            path=path,
+        )
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Repeats:
     """Windows that occur more than once, as groups; and which of the groups disagree."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -70,6 +71,33 @@ def refuse_input(target: Path | TextIO, inputs: Mapping[FileId, str], option: st
     if name == REDIRECTED:
         which = f"is read as {name}"
     raise OutputError(f"{target}: {which} and would be replaced; choose another with {option}")
+
+
+def check_outputs(
+    outputs: Mapping[str, str | None], inputs: Mapping[FileId, str], force: bool = False
+) -> None:
+    """Look at the single files that a command is to write, before any work. Raises OutputError.
+
+    outputs: the path that each option was given, "-" for standard output, None for nothing; inputs:
+    what is read, see `files_of`; force: what is there already may be replaced.
+    """
+    taken: dict[Path, str] = {}
+    for option, path in outputs.items():
+        if path is None:
+            continue
+        if path == "-":
+            refuse_input(sys.stdout, inputs, option)
+            continue
+        target = Path(path)
+        refuse_input(target, inputs, option)
+        other = taken.setdefault(target.absolute().resolve(), option)
+        if other != option:
+            raise OutputError(f"{target}: is what {other} writes; choose another with {option}")
+        if not force and file_id(target) and target.stat().st_size:
+            raise OutputError(
+                f"{target}: is there already; choose another with {option}, or pass --force to "
+                "replace it"
+            )
 
 
 @dataclass(frozen=True)
