@@ -7,6 +7,7 @@ the bytes kept in a file. Needs atheris (Linux, `pip install ".[fuzz]"`).
 
     python benchmarks/fuzz.py --seconds 600 [--corpus DIR]
     python benchmarks/fuzz.py --models --seconds 600    # the bytes of a model instead
+    python benchmarks/fuzz.py --operators --seconds 600 # ONNX operators with random inputs
     python benchmarks/fuzz.py --replay FILE
 """
 
@@ -244,14 +245,30 @@ def seeds(folder: Path) -> None:
             (folder / f"seed-{number}-{packing}").write_bytes(bytes([packing]) + seed)
 
 
+def operators(seconds: int) -> None:
+    """Compare what is computed of single operators with ONNX Runtime, from seed 0 on."""
+    sys.path.insert(0, str(ROOT))
+    from tests.support.operators import compare
+
+    tally: Counter[str] = Counter()
+    start = time.monotonic()
+    while time.monotonic() - start < seconds:
+        tally[compare(tally.total())] += 1
+    print(f"{tally.total():,} graphs:", dict(tally))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--seconds", type=int, default=600)
     parser.add_argument("--corpus", type=Path)
     parser.add_argument("--models", action="store_true", help="change models, not FASTA files")
+    parser.add_argument("--operators", action="store_true", help="compare sizes with ONNX Runtime")
     parser.add_argument("--replay", type=Path, nargs="*", help="run these inputs alone")
     options = parser.parse_args()
     sys.path.insert(0, str(ROOT / "src"))
+    if options.operators:
+        operators(options.seconds)
+        return
     if options.replay:
         check = ModelCheck(_memory()) if options.models else Check()
         for path in options.replay:

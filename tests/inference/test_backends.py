@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from onnx import helper
 
 from peft_sp.biology.alphabet import PAD, encode
 from peft_sp.errors import ModelError
@@ -18,6 +19,7 @@ from peft_sp.io.registry.graph_check import WINDOWS_PER_CALL
 from peft_sp.io.registry.lookup import bundled
 from peft_sp.network.model import build_model
 from peft_sp.network.settings import ModelSettings, StudentSettings
+from tests.support.graphs import network
 
 SEQUENCES = ["MKKTAIAIAVALAGFATVAQA", "MSTN", "M", "MKRXBZUOWL" * 7, "MW"]
 STUDENT = StudentSettings(width=16, hidden=8, convolutions=2, kernel=5)
@@ -69,8 +71,8 @@ def test_a_large_batch_is_computed_in_parts_of_the_same_result(fast):
 def test_an_ensemble_is_the_mean_of_emissions_and_scores(model):
     torch.manual_seed(1)
     other = build_model(ModelSettings(student=STUDENT)).eval()
-    for network in (model, other):
-        torch.nn.init.normal_(network.crf.transitions)
+    for own in (model, other):
+        torch.nn.init.normal_(own.crf.transitions)
     members = [TorchBackend(model), TorchBackend(other, temperature=3.0)]
     together = EnsembleBackend(members, temperature=1.5)
     residues = encode(SEQUENCES)
@@ -98,3 +100,33 @@ def test_under_bfloat16_emissions_are_nearly_those_in_float32(model):
     whole = TorchBackend(model).emissions(residues)
     assert half.dtype == np.float32
     np.testing.assert_allclose(half[residues != PAD], whole[residues != PAD], atol=0.05)
+
+
+def test_a_network_that_fails_at_what_it_is_given_is_one_line(tmp_path, capfd):
+    """For all residues alike it works: only windows of three and more reach beyond the table."""
+    node = helper.make_node
+    nodes = [
+        node("Shape", ["residues"], ["shape"]),
+        node("Gather", ["shape", "zero"], ["windows"]),
+        node("Gather", ["table", "windows"], ["row"]),
+    ]
+    weights = {"table": np.zeros(3, np.float32), "zero": np.array(0)}
+    file = tmp_path / "model.onnx"
+    file.write_bytes(network(nodes, weights).SerializeToString())
+    backend = OnnxBackend(file, 1)
+    assert backend.emissions(np.zeros((2, 5), np.uint8)).shape[:2] == (2, 5)
+    with pytest.raises(ModelError, match=r"model\.onnx: the network fails at .*Gather") as caught:
+        backend.emissions(np.zeros((3, 5), np.uint8))
+    assert "\n" not in str(caught.value) and capfd.readouterr().err == ""
+
+
+def test_a_network_that_does_not_know_a_residue_is_not_loaded(tmp_path):
+    nodes = [
+        helper.make_node("Cast", ["residues"], ["rows"], to=6),
+        helper.make_node("Gather", ["table", "rows"], ["few"]),
+    ]
+    file = tmp_path / "model.onnx"
+    content = network(nodes, {"table": np.zeros(20, np.float32)}).SerializeToString()
+    file.write_bytes(content)
+    with pytest.raises(ModelError, match="the network fails at what it is given"):
+        OnnxBackend(file, 1)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import importlib
 import operator
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
 
+from peft_sp.biology.alphabet import PAD
 from peft_sp.errors import ModelError, OptionError
 from peft_sp.inference.decoding import CrfScores
 from peft_sp.inference.processors import available_processors
@@ -67,30 +69,40 @@ class OnnxBackend:
         self.batch_size = batch_size or DEFAULT_BATCH_SIZE
         options = library.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # its errors are raised as well, and said in one line
         self.concurrency = threads or available_processors()
-        content = graph_check.require(Path(path))  # which is run, whatever becomes of the file
-        try:
+        self._path = Path(path)
+        content = graph_check.require(self._path)  # which is run, whatever becomes of the file
+        with self._one_line("not a model of this program"):
             self._session = library.InferenceSession(
                 content, options, providers=["CPUExecutionProvider"]
             )
-            outputs = self._session.run(["transitions", "starts", "ends", "emissions"], _dummy())
-        except Exception as error:  # ONNX Runtime's errors have no common base of their own
-            reason = " ".join(str(error).split())
-            raise ModelError(f"{path}: not a model of this program ({reason})") from None
-        transitions, starts, ends, _ = outputs
+        scores = self._run(["transitions", "starts", "ends", "emissions"], _every_residue())
+        transitions, starts, ends, _ = scores
         self.scores = CrfScores(transitions, starts, ends, temperature)
         self.runtime = f"onnxruntime {library.__version__}"
 
     def emissions(self, residues: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Residues (B, L) codes, padded -> emissions (B, L, S)."""
         parts: list[NDArray[np.float32]] = [
-            self._session.run(
-                ["emissions"], {"residues": residues[start : start + WINDOWS_PER_CALL]}
-            )[0]
+            self._run(["emissions"], residues[start : start + WINDOWS_PER_CALL])[0]
             for start in range(0, len(residues), WINDOWS_PER_CALL)
         ]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _run(self, outputs: list[str], residues: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        with self._one_line("the network fails at what it is given"):
+            found: list[NDArray[np.float32]] = self._session.run(outputs, {"residues": residues})
+        return found
+
+    @contextmanager
+    def _one_line(self, what: str) -> Iterator[None]:
+        """Raise ModelError for any error: those of ONNX Runtime have no common base."""
+        try:
+            yield
+        except Exception as error:
+            reason = " ".join(str(error).split())
+            raise ModelError(f"{self._path}: {what} ({reason})") from None
 
 
 class TorchBackend:
@@ -136,6 +148,9 @@ class TorchBackend:
                 output = model(torch.from_numpy(residues).to(self._device))
             emissions: NDArray[np.float32] = output.emissions.float().cpu().numpy()
             return emissions
+        except RuntimeError as error:  # such as too little memory of a GPU
+            reason = " ".join(str(error).split())
+            raise ModelError(f"the network fails at {len(residues)} windows ({reason})") from None
         finally:
             model.train(training)
 
@@ -181,5 +196,6 @@ def positive_integer(name: str, value: object) -> None:
         raise OptionError(f"{name} is {value!r}; give a whole number from 1 up, or None")
 
 
-def _dummy() -> dict[str, NDArray[np.uint8]]:
-    return {"residues": np.zeros((1, 1), dtype=np.uint8)}
+def _every_residue() -> NDArray[np.uint8]:
+    """A window (1, L) of all residue codes, with padding behind them."""
+    return np.arange(PAD + 1, dtype=np.uint8)[None]

@@ -13,8 +13,8 @@ from onnx import TensorProto, helper
 
 from peft_sp.errors import ModelError
 from peft_sp.inference.backends import OnnxBackend
-from peft_sp.io.registry.graph_check import check, require
-from peft_sp.io.registry.graph_file import GraphError
+from peft_sp.io.registry.graph_check import Measured, check, require
+from peft_sp.io.registry.graph_file import GraphError, read_graph
 from peft_sp.io.registry.lookup import bundled
 from tests.support.graphs import STATES, network
 from tests.support.paths import ROOT
@@ -200,3 +200,112 @@ def test_bytes_that_were_changed_are_refused_or_bounded(data):
         check(bytes(content[: data.draw(st.integers(0, len(content)))]))
     except GraphError as error:
         assert len(str(error).splitlines()) == 1
+
+
+# What ONNX Runtime makes more of than it seems ---------------------------------------------------
+
+
+def followed(*nodes, weights, size):
+    """A network with a tensor of as many values as a list of integers says."""
+    return network([*nodes, node("ConstantOfShape", [size], ["x"])], {**WEIGHTS, **weights})
+
+
+def test_integers_that_a_number_here_would_not_hold_give_no_sizes():
+    """2^62 + 500 and 2^62 are one number in float64, and 500 apart in the runtime."""
+    weights = {"a": np.array([2**62 + 500]), "b": np.array([2**62])}
+    for nodes in (
+        [node("Sub", ["a", "b"], ["d"])],
+        [node("Equal", ["a", "b"], ["e"]), node("Where", ["e", "axis", "million"], ["d"])],
+        [node("Identity", ["a"], ["d"])],
+    ):
+        refused(followed(*nodes, weights=weights, size="d"), "sizes that")
+    # As the end of a part they stand for its last value.
+    weights = {"first": np.array([0]), "end": np.array([2**63 - 1])}
+    whole = node("Slice", ["thousands", "first", "end"], ["d"])
+    check(followed(whole, weights=weights, size="d").SerializeToString())
+
+
+@pytest.mark.parametrize("operator", ["ReduceSum", "Squeeze", "Unsqueeze"])
+def test_an_empty_list_of_axes_which_may_mean_all_is_refused(operator):
+    nodes = [node(operator, ["letters", "nothing"], ["x"])]
+    refused(network(nodes, {"nothing": np.zeros(0, np.int64)}), "list of axes that is empty")
+    twice = network([node(operator, ["letters", "axes"], ["x"])], {"axes": np.array([0, 0])})
+    refused(twice, "names one twice")
+
+
+@pytest.mark.parametrize("kind", [TensorProto.INT64, TensorProto.INT32, TensorProto.UINT8])
+def test_integers_of_residues_are_not_divided(kind):
+    """The least integer by -1, as any by 0, ends a process."""
+    nodes = [node("Cast", ["residues"], ["a"], to=kind), node("Div", ["a", "a"], ["x"])]
+    refused(network(nodes), "it divides integers that do not follow")
+    by_nothing = [node("Div", ["most", "none"], ["x"])]
+    refused(network(by_nothing, WEIGHTS), "it divides integers that do not follow")
+    check(network([node("Div", ["most", "seven"], ["x"])], WEIGHTS).SerializeToString())
+
+
+def test_tensors_without_values_are_refused():
+    """A recurrence over none ends a process."""
+    empty = {"e": np.zeros((4, 0, 2), np.float32), "w": np.zeros((1, 8, 2), np.float32)}
+    refused(
+        network([node("LSTM", ["e", "w", "w"], ["", "x"], hidden_size=2)], empty),
+        "impossible sizes",
+    )
+
+
+def test_types_are_those_that_the_runtime_gives():
+    """A type that is wider than it seems would be memory that nobody counted."""
+    weights = {
+        "wide": np.ones((2, 2), np.float64),
+        "bytes": np.ones((2, 2), np.int8),
+        "one": np.float32(1),
+    }
+    product = ["bytes", "bytes", "one", "one"]
+    nodes = [
+        node("Pow", ["wide", "bytes"], ["power"]),
+        node("MatMulIntegerToFloat", product, ["product"], domain="com.microsoft"),
+    ]
+    content = network(nodes, weights).SerializeToString()
+    measured = Measured(read_graph(content), len(content))
+    measured.outputs()
+    assert measured.known["power"].type == TensorProto.DOUBLE
+    assert measured.known["product"].type == TensorProto.FLOAT
+    wrong = network(without="starts", nodes=[node("Cast", ["starts.value"], ["starts"], to=11)])
+    wrong.graph.output.append(helper.make_tensor_value_info("starts", TensorProto.DOUBLE, None))
+    wrong.graph.node.pop(
+        next(n for n, own in enumerate(wrong.graph.node) if own.output[0] == "starts")
+    )
+    refused(wrong, "its starts are not those")
+
+
+def test_options_that_no_network_here_has_are_refused():
+    refused(
+        network([node("ReduceSum", ["letters"], ["x"], noop_with_empty_axes=1)]),
+        "an option that no network here has",
+    )
+    wrong = network([node("Softmax", ["letters"], ["x"], axis=1)])
+    wrong.graph.node[-1].attribute.append(wrong.graph.node[-1].attribute[0])
+    refused(wrong, "an attribute twice")
+    wrong = network([node("Softmax", ["letters"], ["x"], axis=1)])
+    wrong.graph.node[-1].attribute[0].ints.append(0)
+    refused(wrong, "of another type than its value")
+
+
+def test_truth_is_0_or_1():
+    wrong = network(weights={"yes": np.array([True])})
+    wrong.graph.initializer[-1].raw_data = b"\x07"
+    refused(wrong, "neither true nor false")
+
+
+def test_more_steps_than_any_network_takes_are_refused():
+    chain = [node("Add", [f"x{n}", f"x{n}"], [f"x{n + 1}"]) for n in range(20_001)]
+    refused(network([node("Cast", ["residues"], ["x0"], to=1), *chain]), "20,000 nodes")
+    slow = [node("Pow", [f"x{n}", "half"], [f"x{n + 1}"]) for n in range(60)]
+    nodes = [node("Expand", ["half", "million"], ["x0"]), *slow]
+    refused(network(nodes, {**WEIGHTS, "half": np.float32(0.5)}), "multiplications .Pow")
+
+
+def test_a_file_too_large_to_be_one_is_not_read(tmp_path):
+    with open(tmp_path / "model.onnx", "wb") as file:
+        file.truncate(60 * 10**9)
+    with pytest.raises(ModelError, match=r"model\.onnx: cannot be read .it is larger than 2,147"):
+        require(tmp_path / "model.onnx")

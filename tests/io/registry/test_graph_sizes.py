@@ -8,23 +8,13 @@ import onnxruntime
 import pytest
 
 from peft_sp.biology.grammar import WINDOW
-from peft_sp.io.registry import graph_check
 from peft_sp.io.registry.graph_file import read_graph
 from peft_sp.io.registry.graph_sizes import RULES
 from peft_sp.io.registry.lookup import bundled
+from tests.support.operators import Everything, compare
 from tests.support.paths import ROOT
 
 SHIPPED = (bundled()["fast"], ROOT / "packs" / "esm2-8m" / "src" / "peft_sp_esm2_8m")
-
-
-class Everything(graph_check.Measured):
-    """Forgets nothing, whatever that takes."""
-
-    def _forget(self, name):
-        pass
-
-    def _require_bounds(self, node, beside=0.0):
-        pass
 
 
 @pytest.mark.parametrize("directory", SHIPPED, ids=lambda d: d.name)
@@ -57,3 +47,10 @@ def test_sizes_are_those_that_the_runtime_gives(directory, shape):
 
 def test_operators_that_loop_or_branch_are_none_of_those_allowed():
     assert not {"Loop", "If", "Scan", "SequenceMap", "While", "PyOp"} & RULES.keys()
+
+
+@pytest.mark.integration
+def test_sizes_of_any_operators_are_those_that_the_runtime_gives():
+    """`python benchmarks/fuzz.py --operators` draws more of them."""
+    found = [compare(seed) for seed in range(150)]
+    assert found.count("the same") > 40

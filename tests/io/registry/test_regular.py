@@ -50,3 +50,12 @@ def test_a_file_behind_a_link_is_a_models_own_where_it_is_inside_its_directory(t
         require_own(directory, directory / "inside")
         with pytest.raises(OSError, match="outside the model's directory"):
             require_own(directory, directory / "outside")
+
+
+def test_a_file_that_says_it_is_large_is_not_read(tmp_path):
+    """A file without content may have any size."""
+    file = tmp_path / "large"
+    with open(file, "wb") as stream:
+        stream.truncate(60 * 10**9)
+    with pytest.raises(OSError, match="larger than 2,147,483,648 bytes"):
+        read_regular(file, 2**31)

@@ -24,9 +24,17 @@ from peft_sp.io.registry.graph_file import (
     Weights,
     read_graph,
 )
-from peft_sp.io.registry.graph_sizes import RULES
-from peft_sp.io.registry.graph_tensors import LARGEST, UINT8, Size, Tensor, of_weights
-from peft_sp.io.registry.regular import open_regular
+from peft_sp.io.registry.graph_sizes import ATTRIBUTES, COSTS, MOVED, RULES
+from peft_sp.io.registry.graph_tensors import (
+    FLOAT,
+    INT64,
+    LARGEST,
+    UINT8,
+    Size,
+    Tensor,
+    of_weights,
+)
+from peft_sp.io.registry.regular import read_regular
 
 WINDOWS_PER_CALL = 32
 """Windows that ONNX Runtime computes together: more do not fit the processor's cache. A batch may
@@ -35,12 +43,19 @@ OPSET = 17
 """The version of ONNX's operators in exported networks, the first with LayerNormalization; read by
 every ONNX Runtime that the package allows."""
 OUTPUTS = ("emissions", "transitions", "starts", "ends")
-MOST_NODES = 50_000
-AMPLIFICATION = 100
-"""Bytes in memory, and weights in use for each residue, for each byte of the file at most: weights
-may be stored as bytes, and twice ten networks as their differences from one."""
-SPARE = 2**30
-"""Bytes and multiplications that a network of any size may take."""
+LARGEST_FILE = 2**31
+"""Bytes of a file that ONNX Runtime reads."""
+MOST_NODES = 20_000
+"""Ten networks of twelve layers have 15,000. ONNX Runtime prepares as many in two minutes."""
+MEMORY_PER_BYTE = 100
+"""Bytes in memory for each byte of the file at most: weights may be stored as bytes, and ten
+networks as their differences from one."""
+SPARE_MEMORY = 2**30
+"""Bytes that a network of any size may take."""
+WORK_PER_BYTE = 30
+"""Multiplications for each residue of a batch, for each byte of the file at most."""
+SPARE_WORK = 10**10
+"""Multiplications that a batch may take with a network of any size: about a second."""
 
 _BATCHES = np.repeat(np.arange(1.0, WINDOWS_PER_CALL + 1), WINDOW)
 _LENGTHS = np.tile(np.arange(1.0, WINDOW + 1), WINDOWS_PER_CALL)
@@ -51,8 +66,7 @@ _REMEMBERED = 1000
 def require(file: Path) -> bytes:
     """The content of a file with a network that may be run. Raises ModelError."""
     try:
-        with open_regular(file) as stream:
-            content = stream.read()
+        content = read_regular(file, LARGEST_FILE)
         check(content)
     except OSError as error:
         raise ModelError(f"{file}: cannot be read ({error.strerror})") from None
@@ -82,7 +96,7 @@ def check(content: bytes) -> None:
     for name in OUTPUTS:
         if name not in tensors or name not in graph.outputs:
             raise GraphError(f"it does not compute {name}")
-        if not _equal(tensors[name].dims, shapes[name]):
+        if tensors[name].type != FLOAT or not _equal(tensors[name].dims, shapes[name]):
             raise GraphError(f"its {name} are not those of {states:.0f} states")
 
 
@@ -117,8 +131,8 @@ class Measured:
         self.readers.update(graph.outputs)
         self.memory = self.work = 0.0
         self.largest: dict[int, tuple[Size, float]] = {}
-        self.most_memory = SPARE + AMPLIFICATION * file_size
-        self.most_work = SPARE + AMPLIFICATION * file_size * WINDOWS_PER_CALL * (WINDOW + 2)
+        self.most_memory = SPARE_MEMORY + MEMORY_PER_BYTE * file_size
+        self.most_work = SPARE_WORK + WORK_PER_BYTE * file_size * WINDOWS_PER_CALL * (WINDOW + 2)
 
     def outputs(self) -> dict[str, Tensor]:
         """The graph's outputs. Raises GraphError for what is not bounded."""
@@ -126,16 +140,18 @@ class Measured:
         for node in self.graph.nodes:
             if (rule := RULES.get(node.operator)) is None:
                 raise GraphError(f"it has an operator that no network here has, {node.operator}")
+            if not node.attributes.keys() <= ATTRIBUTES.get(node.operator, set()):
+                raise GraphError(f"it has an option that no network here has ({node.operator})")
             try:
                 inputs = [self.known[name] if name else None for name in node.inputs]
                 made, factors = rule(node, inputs)
             except (KeyError, IndexError, TypeError, ValueError) as error:
                 reason = str(error) if isinstance(error, GraphError) else "its inputs do not fit"
                 raise GraphError(f"{reason} ({node.operator})") from None
-            self.work += self._most(factors)
+            if len(node.outputs) > len(made):
+                raise GraphError(f"it has more outputs than the operator gives ({node.operator})")
+            self.work += self._most(factors) * COSTS.get(node.operator, MOVED)
             constant = all(tensor is None or tensor.constant for tensor in inputs)
-            for beside in made[len(node.outputs) :]:
-                self._require_bounds(node, self._bytes(beside))
             for name, tensor in zip(node.outputs, made, strict=False):
                 if not name:  # not asked for
                     continue
@@ -143,7 +159,9 @@ class Measured:
                     raise GraphError(f"'{name}' is computed twice")
                 written.add(name)
                 self._keep(name, tensor, (constant and bool(inputs)) or tensor.constant)
-            self._require_bounds(node)
+            # Some operators make copies of what they read or give while they compute.
+            copied = max(map(self._bytes, [*filter(None, inputs), *made]), default=0.0)
+            self._require_bounds(node, 2 * copied)
             for name in node.inputs:
                 self._forget(name)
         return {name: self.known[name] for name in self.graph.outputs if name in self.known}
@@ -162,7 +180,7 @@ class Measured:
             self.memory -= self._bytes(tensor)
             del self.known[name]
 
-    def _require_bounds(self, node: Node, beside: float = 0.0) -> None:
+    def _require_bounds(self, node: Node, beside: float) -> None:
         if self.memory + beside > self.most_memory:
             raise GraphError(
                 f"it takes more than {self.most_memory / 1e9:.1f} GB of memory ({node.operator})"
@@ -173,6 +191,8 @@ class Measured:
             )
 
     def _bytes(self, tensor: Tensor) -> float:
+        if tensor.type == INT64 and tensor.values == ():
+            return 0.0  # the shape of a single number
         return self._most(tensor.dims) * ITEM_SIZES[tensor.type]
 
     def _most(self, sizes: Sequence[Size]) -> float:
@@ -184,10 +204,10 @@ class Measured:
                 if id(size) not in self.largest:
                     if len(self.largest) > _REMEMBERED:
                         self.largest.clear()
-                    most = float(size.max()) if size.min() >= 0 else -1.0
+                    most = float(size.max()) if size.min() >= 1 else 0.0
                     self.largest[id(size)] = size, most  # held, so that no other gets its id
                 most = self.largest[id(size)][1]
-            if not 0 <= most < LARGEST:
+            if not 1 <= most < LARGEST:  # some operators end a process where nothing is to be done
                 raise GraphError("it has tensors of impossible sizes")
             total *= float(most)
         return total

@@ -20,6 +20,7 @@ Fields = dict[int, list[Any]]
 ITEM_SIZES = {1: 4, 2: 1, 3: 1, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8}
 """Bytes of a value by the number of its type: float32, uint8, int8, int32, int64, bool, float16,
 float64."""
+_BOOL = 9
 FLOATS = {1: np.float32, 10: np.float16, 11: np.float64}
 INTEGERS = {2: np.uint8, 3: np.int8, 6: np.int32, 7: np.int64, 9: np.bool_}
 
@@ -98,6 +99,8 @@ def read_graph(content: bytes) -> Graph:
         versions = {}
         for part in model.get(8, []):
             entry = _message(part, _VERSION)
+            if _text(entry, 1) in versions:
+                raise GraphError("it has operators of two versions")
             versions[_text(entry, 1)] = _integer(entry, 2)
         return _graph(_message(_bytes(model, 7), _GRAPH), versions)
     except (IndexError, UnicodeDecodeError, TypeError):
@@ -119,7 +122,10 @@ def _graph(graph: Fields, versions: dict[str, int]) -> Graph:
 def _node(part: Any) -> Node:
     node = _message(part, _NODE)
     domain = _text(node, 7)
-    attributes = dict(_attribute(_message(entry, _ATTRIBUTE)) for entry in node.get(5, []))
+    given = [_attribute(_message(entry, _ATTRIBUTE)) for entry in node.get(5, [])]
+    attributes = dict(given)
+    if len(attributes) < len(given):
+        raise GraphError("a node has an attribute twice")
     return Node(
         f"{domain}:{_text(node, 4)}" if domain else _text(node, 4),
         tuple(str(name, "utf-8") for name in node.get(1, [])),
@@ -128,17 +134,25 @@ def _node(part: Any) -> Node:
     )
 
 
+_VALUES = {1: 2, 2: 3, 3: 4, 4: 5, 6: 7, 7: 8}
+"""The field of an attribute's value by the number of its type."""
+
+
 def _attribute(entry: Fields) -> tuple[str, Any]:
+    """The name of an attribute and its value, None for one of floating-point numbers."""
+    name, kind = _text(entry, 1), _integer(entry, 20)
+    if kind not in _VALUES or entry.keys() & set(_VALUES.values()) - {_VALUES[kind]}:
+        raise GraphError(f"attribute '{name}' is of another type than its value")
     value: Any = None
-    if 5 in entry:
-        value = _weights(entry[5][0])[1]
-    elif 3 in entry:
+    if kind == 4:
+        value = _weights(_bytes(entry, 5))[1]
+    elif kind == 2:
         value = _integer(entry, 3)
-    elif 8 in entry:
-        value = _integers(entry[8])
-    elif 4 in entry:
+    elif kind == 7:
+        value = _integers(entry.get(8, []))
+    elif kind == 3:
         value = _text(entry, 4)
-    return _text(entry, 1), value
+    return name, value
 
 
 def _weights(part: Any) -> tuple[str, Weights]:
@@ -152,6 +166,8 @@ def _weights(part: Any) -> tuple[str, Weights]:
         count *= dim
     if any(dim < 0 for dim in dims) or count * ITEM_SIZES[kind] != len(data):
         raise GraphError(f"weights '{name}' are not as many as their sizes say")
+    if kind == _BOOL and bytes(data).strip(b"\0\1"):
+        raise GraphError(f"weights '{name}' are neither true nor false")
     return name, Weights(kind, dims, data)
 
 

@@ -21,6 +21,7 @@ from peft_sp.io.registry.graph_tensors import (
     UINT8,
     Size,
     Tensor,
+    axes_of,
     axis_of,
     broadcast,
     chosen,
@@ -36,8 +37,8 @@ from peft_sp.io.registry.graph_tensors import (
 
 Inputs = Sequence[Tensor | None]
 Factors = tuple[Size, ...]
-NOTHING: Factors = (0.0,)
-"""The factors of no multiplication."""
+NOTHING: Factors = ()
+"""The factors of a single step."""
 Rule = Callable[[Node, Inputs], tuple[list[Tensor], Factors]]
 """From a node and its inputs to its outputs and the multiplications in it, as their product. What
 the runtime needs beside the outputs while it computes them is one more tensor behind them."""
@@ -74,16 +75,19 @@ _COMPUTED: dict[str, Callable[..., Any]] = {
 
 
 def elementwise(type_of: int | None = None) -> Rule:
-    """Tensors that are computed with element by element, with one type or that of the last."""
+    """Tensors that are computed with element by element, with one type or that of the values."""
 
     def rule(node: Node, inputs: Inputs) -> tuple[list[Tensor], Factors]:
         tensors = [need(tensor) for tensor in inputs]
         dims = broadcast([tensor.dims for tensor in tensors])
-        kind = tensors[-1].type
+        kind = tensors[1 if node.operator == "Where" else 0].type
         values = None
         compute = _COMPUTED.get(node.operator)
         if compute and kind == INT64 and len(dims) < 2:
-            values = _elements(compute, [tensor.values for tensor in tensors])
+            values = _elements(compute, [kept(tensor.values) for tensor in tensors])
+        if node.operator == "Div" and kind not in FLOATS and values is None:
+            # The least of them by -1 ends a process, as a division by 0 does.
+            raise GraphError("it divides integers that do not follow from the length of a batch")
         return [Tensor(type_of or kind, dims, values)], dims
 
     return rule
@@ -110,7 +114,8 @@ def matmul(node: Node, inputs: Inputs) -> tuple[list[Tensor], Factors]:
         raise GraphError("it has a product of what is no matrix")
     front = broadcast([left.dims[:-2], right.dims[:-2]]) if left.dims[2:] or right.dims[2:] else ()
     dims = (*front, left.dims[-2], right.dims[-1])
-    kind = FLOAT if left.type == UINT8 else left.type
+    if (kind := FLOAT if ":" in node.operator else left.type) not in FLOATS:
+        raise GraphError("it has a product of matrices of integers")
     return [Tensor(kind, dims)], (*dims, left.dims[-1])
 
 
@@ -171,6 +176,8 @@ def reshape(node: Node, inputs: Inputs) -> tuple[list[Tensor], Factors]:
     if np.any(np.equal(rest, 0)):
         raise GraphError("it has a shape without values")
     left = first.count / rest
+    if np.any(np.not_equal(left, np.floor(left))):
+        raise GraphError("it has a shape that its values do not fill")
     dims = [chosen(np.equal(size, -1), left, size) for size in dims]
     values = first.values if len(dims) < 2 else None
     return [Tensor(first.type, tuple(dims), values)], NOTHING
@@ -187,9 +194,8 @@ def transpose(node: Node, inputs: Inputs) -> tuple[list[Tensor], Factors]:
 
 def unsqueeze(node: Node, inputs: Inputs) -> tuple[list[Tensor], Factors]:
     """The same values with more axes of size 1."""
-    first, given = need(inputs[0]), known(inputs[1])
-    rank = len(first.dims) + len(given)
-    axes = {axis_of(fixed(axis), rank) for axis in given}
+    first, rank = need(inputs[0]), len(need(inputs[0]).dims) + len(known(inputs[1]))
+    axes = axes_of(inputs[1], rank)
     dims = list(first.dims)
     for axis in sorted(axes):
         dims.insert(axis, 1.0)
@@ -199,7 +205,7 @@ def unsqueeze(node: Node, inputs: Inputs) -> tuple[list[Tensor], Factors]:
 def squeeze(node: Node, inputs: Inputs) -> tuple[list[Tensor], Factors]:
     """The same values without axes of size 1."""
     first = need(inputs[0])
-    axes = {axis_of(fixed(axis), len(first.dims)) for axis in known(inputs[1])}
+    axes = axes_of(inputs[1], len(first.dims))
     dims = tuple(dim for axis, dim in enumerate(first.dims) if axis not in axes)
     return [Tensor(first.type, dims, first.values if len(dims) < 2 else None)], NOTHING
 
@@ -239,7 +245,8 @@ def gather_elements(node: Node, inputs: Inputs) -> tuple[list[Tensor], Factors]:
 
 def cut(node: Node, inputs: Inputs) -> tuple[list[Tensor], Factors]:
     """A part of a tensor."""
-    first, starts, ends = need(inputs[0]), known(inputs[1]), known(inputs[2])
+    first = need(inputs[0])
+    starts, ends = (known(tensor, limited=False) for tensor in inputs[1:3])
     axes = known(inputs[3]) if len(inputs) > 3 else tuple(map(float, range(len(starts))))
     steps = known(inputs[4]) if len(inputs) > 4 else (1.0,) * len(starts)
     dims, values = list(first.dims), first.values
@@ -274,8 +281,7 @@ def reduced(node: Node, inputs: Inputs) -> tuple[list[Tensor], Factors]:
     """Sums over axes."""
     first = need(inputs[0])
     rank = len(first.dims)
-    given = known(inputs[1]) if len(inputs) > 1 else tuple(map(float, range(rank)))
-    axes = {axis_of(fixed(axis), rank) for axis in given}
+    axes = axes_of(inputs[1], rank) if len(inputs) > 1 else tuple(range(rank))
     keeps = node.attributes.get("keepdims") != 0
     dims = [1.0 if n in axes else dim for n, dim in enumerate(first.dims) if keeps or n not in axes]
     return [Tensor(first.type, tuple(dims))], first.dims
@@ -289,7 +295,8 @@ def convolution(node: Node, inputs: Inputs) -> tuple[list[Tensor], Factors]:
     dilations = node.attributes.get("dilations") or (1,) * len(spans)
     pads = node.attributes.get("pads") or (0,) * (2 * len(spans))
     well = len(sizes) == len(spans) == len(strides) == len(dilations) == len(pads) / 2 >= 1
-    if not well or min((*strides, *dilations)) < 1 or "auto_pad" in node.attributes:
+    group = node.attributes.get("group", 1)
+    if not well or min((*strides, *dilations, group, *(n + 1 for n in pads))) < 1:
         raise GraphError("it has a convolution without strides or pads of its own")
     dims: list[Size] = [first.dims[0], kernel.dims[0]]
     for n, size in enumerate(sizes):
@@ -304,8 +311,6 @@ def recurrence(node: Node, inputs: Inputs) -> tuple[list[Tensor], Factors]:
     first, weights, states = need(inputs[0]), need(inputs[1]), need(inputs[2])
     if not len(first.dims) == len(weights.dims) == len(states.dims) == 3:
         raise GraphError("it has a recurrence of other than three axes")
-    if node.attributes.get("layout") or "activations" in node.attributes:
-        raise GraphError("it has a recurrence of another kind")
     (steps, batch, width), directions, hidden = first.dims, weights.dims[0], states.dims[2]
     last = Tensor(first.type, (directions, batch, hidden))
     outputs = [Tensor(first.type, (steps, directions, batch, hidden)), last, last]
@@ -345,3 +350,30 @@ RULES: dict[str, Rule] = {
     "LSTM": recurrence,
 }
 """The operators that a network may have: those that exported networks are made of."""
+
+ATTRIBUTES = {
+    "Cast": {"to"},
+    "Concat": {"axis"},
+    "Constant": {"value"},
+    "ConstantOfShape": {"value"},
+    "Conv": {"dilations", "group", "kernel_shape", "pads", "strides"},
+    "Gather": {"axis"},
+    "GatherElements": {"axis"},
+    "LayerNormalization": {"axis", "epsilon", "stash_type"},
+    "LSTM": {"direction", "hidden_size"},
+    "ReduceSum": {"keepdims"},
+    "Reshape": {"allowzero"},
+    "Softmax": {"axis"},
+    "Split": {"axis"},
+    "Transpose": {"perm"},
+}
+"""What a node may say of how it computes; operators that are not here have nothing to say."""
+
+COSTS = {
+    "Pow": 500.0,
+    **dict.fromkeys(("Erf", "Exp", "Tanh", "Sigmoid", "Softmax", "Div", "Sqrt"), 100.0),
+    **dict.fromkeys(("MatMul", "com.microsoft:MatMulIntegerToFloat", "Conv", "LSTM"), 1.0),
+}
+MOVED = 20.0
+"""A step of an operator in multiplications of a matrix product, about as long as they take; `MOVED`
+is that of one that is not in `COSTS`, which waits for the memory."""

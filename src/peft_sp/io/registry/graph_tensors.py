@@ -28,7 +28,8 @@ LARGEST = 2.0**40
 class Tensor:
     """What is known of a tensor: its type, sizes, and its integers where they are followed.
 
-    constant: it is the same for all residues and batches.
+    constant: it is the same for all residues and batches. Of the values those from `LARGEST` on,
+    which a number here would not hold exactly, are infinite.
     """
 
     type: int
@@ -55,15 +56,31 @@ def of_weights(weights: Weights) -> Tensor:
     dims = tuple(map(float, weights.dims))
     values = None
     if len(dims) < 2 and product(dims) <= FOLLOWED and weights.type not in FLOATS:
-        values = tuple(map(float, weights.array.tolist()))
+        values = tuple(
+            v if abs(v) < LARGEST else math.copysign(math.inf, v)
+            for v in map(float, weights.array.tolist())
+        )
     return Tensor(weights.type, dims, values, constant=True)
 
 
-def known(tensor: Tensor | None) -> tuple[Size, ...]:
-    """The integers of a tensor. Raises GraphError where they are not followed."""
+def known(tensor: Tensor | None, *, limited: bool = True) -> tuple[Size, ...]:
+    """The integers of a tensor. Raises GraphError where they are not followed.
+
+    limited: those that are too large to be followed are none.
+    """
     if tensor is None or tensor.values is None:
         raise GraphError("it computes sizes that do not follow from the length of a batch")
+    if limited and kept(tensor.values) is None:
+        raise GraphError("it computes sizes that are too large")
     return tensor.values
+
+
+def axes_of(tensor: Tensor | None, rank: int) -> tuple[int, ...]:
+    """The axes that stand in a tensor. Raises GraphError for none, which some take for all."""
+    axes = tuple(axis_of(fixed(axis), rank) for axis in known(tensor))
+    if not axes or len(set(axes)) < len(axes):
+        raise GraphError("it has a list of axes that is empty, or names one twice")
+    return axes
 
 
 def one(tensor: Tensor | None) -> Size:

@@ -215,7 +215,8 @@ def posterior_inputs(directory: Path, config: ModelConfig) -> Iterator[bytes]:
     for name in checksums.model_files(directory):
         if name.endswith((".safetensors", ONNX)):
             with open_regular(directory / name) as content:
-                yield content.read()
+                while part := content.read(2**20):
+                    yield part
     members = sha256()
     for member in member_configs(directory, config):
         for part in posterior_inputs(*member):

@@ -34,8 +34,10 @@ def open_regular(file: Path, links: bool = True) -> BufferedReader:
 def read_regular(file: Path, most: int, links: bool = True) -> bytes:
     """The content of a regular file of at most `most` bytes, see `open_regular`. Raises OSError."""
     with open_regular(file, links) as stream:
-        content = stream.read(most + 1)
-    if len(content) > most:
+        # Before anything is read: a file without content may have any size.
+        size = os.fstat(stream.fileno()).st_size
+        content = stream.read(most + 1) if size <= most else b""
+    if max(size, len(content)) > most:
         raise OSError(errno.EFBIG, f"it is larger than {most:,} bytes", str(file))
     return content
 
