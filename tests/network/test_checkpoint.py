@@ -139,3 +139,40 @@ def test_settings_of_another_size_than_the_weights_take_no_memory(size, tmp_path
     with pytest.raises(ModelError, match=r"not a whole model \(") as caught:
         load_checkpoint(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_model_has_no_backbone_fetched_but_the_published_ones(
+    tiny_backbone, tmp_path, monkeypatch
+):
+    settings = ModelSettings(backbone=tiny_backbone, tuning=LoRA(rank=2))
+    save_checkpoint(tmp_path, build_model(settings).eval(), settings, ModelConfig())
+    file = tmp_path / "config.json"
+    file.write_text(file.read_text().replace(json.dumps(tiny_backbone)[1:-1], "attacker/beacon"))
+    asked = []
+
+    def ask(repository, *_, **__):
+        asked.append(repository)
+        raise OSError("no such file")
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", ask)
+    with pytest.raises(ModelError, match=r"'attacker/beacon' is none of the published.*--backbone"):
+        load_checkpoint(tmp_path)
+    assert asked == []
+    with pytest.raises(ModelError, match="'attacker/beacon' cannot be fetched"):
+        load_checkpoint(tmp_path, "attacker/beacon")  # as the user says
+    assert asked == ["attacker/beacon"]
+
+
+@pytest.mark.parametrize("file", ["head.safetensors", "adapter_model.safetensors"])
+def test_tensors_that_only_a_header_has_are_not_read(file, tiny_backbone, tmp_path):
+    """Gigabytes, of which none is on the disk."""
+    settings = ModelSettings(backbone=tiny_backbone, tuning=LoRA(rank=2))
+    save_checkpoint(tmp_path, build_model(settings).eval(), settings, ModelConfig())
+    size = 2**32
+    entry = {"dtype": "F32", "shape": [size // 4], "data_offsets": [0, size]}
+    header = json.dumps({"head.weight": entry}).encode()
+    with open(tmp_path / file, "wb") as stream:
+        stream.write(len(header).to_bytes(8, "little") + header)
+        stream.truncate(8 + len(header) + size)
+    with pytest.raises(ModelError, match=r"tensors that do not match: .'head.weight'"):
+        load_checkpoint(tmp_path)

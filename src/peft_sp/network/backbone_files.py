@@ -74,6 +74,19 @@ def locate(name: str) -> str:
     )
 
 
+def require_published(name: str) -> None:
+    """Make sure that a backbone that a model names is published, or a directory.
+
+    Whatever a foreign model names otherwise would be asked of the hub. Raises ModelError.
+    """
+    place = locate(name)
+    if place.partition("@")[0] not in REVISIONS and not Path(place).is_dir():
+        raise ModelError(
+            f"backbone '{name}' is none of the published ones, which alone are fetched because a "
+            "model names them"
+        )
+
+
 def _aliases(hub: str) -> tuple[str, str]:
     own = hub.split("/")[1]
     return own, own.removesuffix("_UR50D")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -22,7 +23,7 @@ from peft_sp.io.atomic import grant_permissions, write_text
 from peft_sp.io.registry.checksums import CONFIG
 from peft_sp.io.registry.model_config import Backbone, ModelConfig
 from peft_sp.io.registry.regular import open_regular
-from peft_sp.network.backbone_files import first_line
+from peft_sp.network.backbone_files import first_line, require_published
 from peft_sp.network.model import SignalPeptideModel, build_model
 from peft_sp.network.settings import ModelSettings, StudentSettings
 
@@ -111,18 +112,19 @@ def load_checkpoint(
                 f"'{settings.backbone}' has {str(model.backbone_hash)[:12]}...; point "
                 "--backbone to the right one"
             )
-        state = _read(path / HEAD)
+        own = model.trainable_state()
+        state = _read(path / HEAD, own)
         if (tuned := _peft_model(model)) is not None:
             from peft import get_peft_model_state_dict, set_peft_model_state_dict
 
-            adapter = _read(path / ADAPTER)
-            expected_keys = set(get_peft_model_state_dict(tuned, save_embedding_layers=False))
-            if wrong := expected_keys ^ set(adapter):
+            expected_state = get_peft_model_state_dict(tuned, save_embedding_layers=False)
+            adapter = _read(path / ADAPTER, expected_state)
+            if wrong := set(expected_state) - set(adapter):
                 raise KeyError(f"tensors that do not match: {sorted(wrong)[:4]}")
             set_peft_model_state_dict(tuned, adapter)
             state.update(_contiguous(model.trainable_state(), ("encoder.",)))
         elif model.parameter_groups()[0]:
-            state.update(_read(path / _encoder_file(settings)))
+            state.update(_read(path / _encoder_file(settings), own))
         model.load_trainable_state(state)
     except (KeyError, OSError, RuntimeError, SafetensorError, ValidationError) as error:
         reason = first_line(error)
@@ -133,6 +135,8 @@ def load_checkpoint(
 def _built(settings: ModelSettings, backbones: Backbones | None, remedy: str) -> SignalPeptideModel:
     """The network, untrained. Raises ModelError, with the remedy for another backbone."""
     try:
+        if remedy and settings.backbone is not None:
+            require_published(settings.backbone)
         return build_model(settings, backbones)
     except ModelError as error:
         raise ModelError(f"{error}{remedy}") from None
@@ -144,16 +148,27 @@ def _require_student(file: Path, settings: StudentSettings) -> None:
 
     with torch.device("meta"):
         expected = {f"encoder.{k}": list(t.shape) for k, t in Student(settings).named_parameters()}
-    open_regular(file).close()
-    with safe_open(file, "pt") as tensors:
-        given = {name: tensors.get_slice(name).get_shape() for name in tensors.keys()}  # noqa: SIM118
+    given = _shapes(file)
     if wrong := [name for name in expected if given.get(name) != expected[name]]:
         raise KeyError(f"tensors that do not match: {wrong[:4]}")
 
 
-def _read(file: Path) -> dict[str, Tensor]:
-    """The tensors of a file, all of them numbers. Raises ModelError, OSError, SafetensorError."""
+def _shapes(file: Path) -> dict[str, list[int]]:
+    """The shapes of the tensors in a file, none of which is read."""
     open_regular(file).close()
+    with safe_open(file, "pt") as tensors:
+        return {name: tensors.get_slice(name).get_shape() for name in tensors.keys()}  # noqa: SIM118
+
+
+def _read(file: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a file, all of them numbers, and none but those expected.
+
+    Raises ModelError, KeyError, OSError and SafetensorError.
+    """
+    shapes = {name: list(tensor.shape) for name, tensor in expected.items()}
+    # Before any is read: a file without content may say that it has tensors of any size.
+    if wrong := [name for name, shape in _shapes(file).items() if shapes.get(name) != shape]:
+        raise KeyError(f"tensors that do not match: {wrong[:4]}")
     state = load_file(file)
     for name, tensor in state.items():
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):

@@ -75,6 +75,57 @@ def test_what_a_program_was_started_to_ignore_it_ignores(name):
     assert (done.returncode, done.stdout, done.stderr) == (0, b"heard nothing\n", b"")
 
 
+# Inside a library, where Python hears nothing ---------------------------------------------------
+
+STEP = """
+import ctypes, threading
+from concurrent.futures import ThreadPoolExecutor
+import peft_sp.cli.terminal.stopping as own
+def never_ends():
+    mutex, libc = ctypes.create_string_buffer(64), ctypes.CDLL(None)
+    libc.pthread_mutex_lock(mutex), libc.pthread_mutex_lock(mutex)
+def send(seconds):
+    threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGTERM)).start()
+"""
+
+
+@pytest.mark.integration
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it waits in the C library")
+@pytest.mark.parametrize(
+    "code",
+    [
+        "own._BEGINS_WITHIN = 0.2\nsend(0.1)\nnever_ends()",
+        "own._HURRIED = 0.2\nsend(0.1), send(0.3)\nnever_ends()",
+        "own._ENDS_WITHIN = 0.2\nsend(0.3)\n"
+        "with ThreadPoolExecutor(1) as workers:\n    workers.submit(never_ends).result()",
+    ],
+    ids=["one signal", "two signals", "in another thread"],
+)
+def test_a_command_in_a_step_that_does_not_end_is_ended(code):
+    start = time.monotonic()
+    number, output, errors = run(STEP + code)
+    assert (number, output) == (128 + signal.SIGTERM, "")
+    assert errors.startswith("peft-sp: stopped in the middle of a step")
+    assert errors.count("\n") == 1 and time.monotonic() - start < 9
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are not sent there")
+def test_who_handles_signals_otherwise_is_left_alone():
+    """Such as the server, which answers open requests first."""
+    code = "own._BEGINS_WITHIN = 0.1\nsignal.signal(signal.SIGTERM, lambda *_: print('own'))\n"
+    code += "os.kill(os.getpid(), signal.SIGTERM)\nimport time\ntime.sleep(0.5)\nprint('end')"
+    assert run(STEP + code) == (0, "own\nend\n", "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_signal_to_a_child_is_not_the_commands():
+    code = "own._BEGINS_WITHIN = 0.1\nchild = os.fork()\nimport time\n"
+    code += "if not child:\n    time.sleep(60)\nos.kill(child, signal.SIGTERM)\n"
+    code += "code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])\n"
+    code += "time.sleep(0.5)\nprint(code)"
+    assert run(STEP + code) == (0, f"{128 + signal.SIGTERM}\n", "")
+
+
 # A run that draws pictures in several processes ------------------------------------------------
 
 DRAW = (sys.executable, "-P", "-m", "peft_sp.cli.main", "predict")
