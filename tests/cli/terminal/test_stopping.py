@@ -119,10 +119,12 @@ def test_who_handles_signals_otherwise_is_left_alone():
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_signal_to_a_child_is_not_the_commands():
-    code = "own._BEGINS_WITHIN = 0.1\nchild = os.fork()\nimport time\n"
-    code += "if not child:\n    time.sleep(60)\nos.kill(child, signal.SIGTERM)\n"
-    code += "code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])\n"
-    code += "time.sleep(0.5)\nprint(code)"
+    code = (
+        "import time\nown._BEGINS_WITHIN = 0.1\nready, begun = os.pipe()\nchild = os.fork()\n"
+        "if not child:\n    os.write(begun, b'x')\n    time.sleep(20)\n    os._exit(9)\n"
+        "os.read(ready, 1)\nos.kill(child, signal.SIGTERM)\n"
+        "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\ntime.sleep(0.5)"
+    )
     assert run(STEP + code) == (0, f"{128 + signal.SIGTERM}\n", "")
 
 

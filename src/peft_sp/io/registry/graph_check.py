@@ -45,8 +45,8 @@ every ONNX Runtime that the package allows."""
 OUTPUTS = ("emissions", "transitions", "starts", "ends")
 LARGEST_FILE = 2**31
 """Bytes of a file that ONNX Runtime reads."""
-MOST_NODES = 20_000
-"""Ten networks of twelve layers have 15,000. ONNX Runtime prepares as many in two minutes."""
+MOST_NODES = 16_000
+"""Ten networks of twelve layers have 15,400. ONNX Runtime prepares as many in two minutes."""
 MEMORY_PER_BYTE = 100
 """Bytes in memory for each byte of the file at most: weights may be stored as bytes, and ten
 networks as their differences from one."""
