@@ -15,22 +15,12 @@ from typing import Annotated, Any
 
 import typer
 
-from peft_sp.cli import (
-    backbones,
-    export,
-    models,
-    predict,
-    pretrain,
-    recipes,
-    shim,
-    signalp6,
-    train,
-    tune,
-)
+from peft_sp.cli import backbones, export, models, predict, recipes, shim, signalp6
 from peft_sp.cli.data import label, partition, subset
 from peft_sp.cli.terminal import console
 from peft_sp.cli.terminal.stopping import Signals, Stopped
 from peft_sp.cli.terminal.streams import ReaderGone, open_streams
+from peft_sp.cli.training import crossval, evaluate, pretrain, train, tune
 from peft_sp.errors import OptionError, OutputError, PeftSpError
 from peft_sp.version import __version__
 
@@ -65,6 +55,8 @@ def root(
 predict.add_to(app)
 recipes.add_to(app)
 train.add_to(app)
+crossval.add_to(app)
+evaluate.add_to(app)
 pretrain.add_to(app)
 label.add_to(app)
 partition.add_to(app)

@@ -10,7 +10,7 @@ import typer
 from peft_sp.cli.recipes import RecipeName, Set, Unset, read
 from peft_sp.cli.terminal import console
 from peft_sp.cli.terminal.training_display import TrainingDisplay, training_display
-from peft_sp.cli.train import ActivationCache, cache_directory, report_data
+from peft_sp.cli.training.arguments import ActivationCache, cache_directory, report_data
 from peft_sp.errors import MissingExtraError
 
 if TYPE_CHECKING:

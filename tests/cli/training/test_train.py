@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -45,28 +44,6 @@ def test_from_labels_to_predictions(tmp_path, labelled_file, labelled, ecoli):
     code, _, errors = peft_sp("predict", ecoli, "-m", model, "-o", tmp_path / "out")
     assert code == 0, errors
     assert len(rows(tmp_path / "out" / "predictions.tsv")) == 300
-
-
-def test_a_model_knows_what_it_learned_from_in_every_file(tmp_path, labelled, labelled_file):
-    """Also a selection and a copy of its data; a model that records nothing says so."""
-    model, settings = tmp_path / "model", ["partitions.train=[1, 2]", "optimisation.epochs=0.1"]
-    sets = [part for one in (f"data={labelled_file}", *settings) for part in ("--set", one)]
-    code, _, errors = peft_sp("train", "small", "-o", model, *sets)
-    assert code == 0, errors
-    learned = {p.sequence for p in labelled if p.partition in (1, 2)}
-    new = [p for p in labelled if p.sequence not in learned][:7]
-    few = [p for p in labelled if p.sequence in learned][:5] + new
-    for name, proteins, expected in (("few", few, 5), ("new", new, 0)):
-        data = tmp_path / f"{name}.fasta"
-        write_labelled(data, [replace(p, accession="other", partition=0) for p in proteins])
-        code, _, errors = peft_sp("evaluate", model, data)
-        assert code == 0
-        said = f"learned from {expected} of these {len(proteins)} proteins"
-        assert (said in errors) == bool(expected) and errors.count("\n") == bool(expected)
-    code, output, errors = peft_sp("models", model, "--json")
-    assert code == 0 and "trained_windows" not in output and "data_sha256" in output
-    code, _, errors = peft_sp("evaluate", "fast", tmp_path / "new.fasta")
-    assert "does not record which proteins it learned from (train_set.fasta): on those" in errors
 
 
 def test_the_printed_command_repeats_the_run(tmp_path, labelled_file):
@@ -196,51 +173,6 @@ def small(folder, labelled_file, name):
         "convolutions = 0\n[optimisation]\nepochs = 1\n"
     )
     return recipe
-
-
-def test_recipes_are_compared_in_one_table(tmp_path, labelled_file):
-    recipes = [small(tmp_path, labelled_file, name) for name in ("first", "second")]
-    folder = tmp_path / "results"
-    changes = ["--set", "optimisation.batch_size=64"]
-    code, output, errors = peft_sp("crossval", *recipes, "-o", folder, *changes)
-    assert code == 0, errors
-    assert "second, fold test-2" in errors and "first: out-of-fold" in output
-    table = (folder / "comparison.md").read_text()
-    assert "| first |" in table and "| second |" in table and "nan" not in table
-    for name in ("first", "second"):
-        made = json.loads((folder / name / "metrics.json").read_text())["recipe"]
-        assert made["optimisation"]["batch_size"] == 64
-
-    code, _, errors = peft_sp("crossval", recipes[0], recipes[0], "-o", folder)
-    assert code == 2 and "two of the recipes are named 'first'" in errors
-    code, _, errors = peft_sp("crossval", recipes[0], "-o", folder, "--protocol", "other")
-    assert code == 2 and "--protocol is deployed or published" in errors
-
-
-def test_a_cross_validation_that_is_killed_goes_on(tmp_path, labelled_file):
-    """Killed in its second fold: the first is kept, and the result is that of a straight run."""
-    recipe = small(tmp_path, labelled_file, "small")
-    command = [sys.executable, "-m", "peft_sp.cli.main", "crossval", str(recipe), "-o"]
-    with subprocess.Popen(
-        [*command, str(tmp_path / "killed")], stderr=subprocess.PIPE, text=True
-    ) as process:
-        for line in process.stderr:
-            if line.startswith("small, fold test-1"):
-                process.kill()
-                break
-    assert process.wait() == -signal.SIGKILL
-    kept = (tmp_path / "killed" / "test-0" / "config.json").stat().st_mtime_ns
-    assert not (tmp_path / "killed" / "oof.tsv.gz").exists()
-    for name in ("killed", "straight"):
-        code, _, errors = peft_sp("crossval", recipe, "-o", tmp_path / name)
-        assert code == 0, errors
-    config = tmp_path / "killed" / "test-0" / "config.json"
-    assert json.loads(config.read_text())["calibration"]  # the fold's own, put in at the end
-    assert (tmp_path / "killed" / "test-0" / "model.onnx").stat().st_mtime_ns < kept
-    for name in ("oof.tsv.gz", "metrics.json", "report.md"):
-        assert (tmp_path / "killed" / name).read_bytes() == (
-            tmp_path / "straight" / name
-        ).read_bytes()
 
 
 def test_a_student_is_distilled(tmp_path, labelled_file, ecoli):

@@ -1,0 +1,109 @@
+"""`peft-sp crossval`."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from peft_sp.cli.recipes import Set, Unset, read
+from peft_sp.cli.terminal import console
+from peft_sp.cli.terminal.scores import print_scores
+from peft_sp.cli.terminal.training_display import TrainingDisplay, training_display
+from peft_sp.cli.training.arguments import ActivationCache, ReportTo, cache_directory, report_data
+from peft_sp.errors import MissingExtraError
+from peft_sp.io.atomic import write_text
+from peft_sp.io.registry.accuracy import as_text
+
+if TYPE_CHECKING:
+    from peft_sp.training.crossval import CrossValidation
+
+Recipes = Annotated[
+    list[str], typer.Argument(metavar="RECIPE...", help="Recipes, by name or TOML file.")
+]
+Protocol = Annotated[
+    str,
+    typer.Option(
+        help="deployed: three models, each trained on two partitions; published: six models, "
+        "each trained on one partition, with its epoch chosen by another."
+    ),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command(name="crossval")(crossvalidate)
+
+
+def crossvalidate(
+    recipes: Recipes,
+    output: Annotated[str, typer.Option("--output", "-o", help="Directory of the results.")],
+    settings: Set = None,
+    unset: Unset = None,
+    protocol: Protocol = "deployed",
+    activation_cache: ActivationCache = None,
+    report_to: ReportTo = None,
+) -> None:
+    """Measure the accuracy of recipes by cross-validation.
+
+    Each model is tested on a partition that it was not trained on. Writes the out-of-fold
+    predictions (oof.tsv.gz), metrics.json, report.md and, if matplotlib is installed, figures.
+    Several recipes get a directory each, by their names, and a comparison.md beside them. A run
+    that was stopped is resumed by the same command.
+
+    Example: [bold]peft-sp crossval small --set data=train_set.fasta -o small-cv[/bold]
+    """
+    try:
+        from peft_sp.training import crossval as protocols
+        from peft_sp.training.evaluation.comparison import comparison
+        from peft_sp.training.inputs import read_inputs
+    except ImportError as error:
+        raise MissingExtraError("training", "train", error.name) from None
+    if protocol not in ("deployed", "published"):
+        raise typer.BadParameter(f"--protocol is deployed or published, not '{protocol}'")
+    chosen = [read(recipe, settings, unset) for recipe in recipes]
+    names = [one.name for one in chosen]
+    if repeated := [name for name in names if names.count(name) > 1]:
+        raise typer.BadParameter(
+            f"two of the recipes are named '{repeated[0]}'; each needs its own name"
+        )
+    resolved = [read_inputs(recipe) for recipe in chosen]
+    for inputs in {inputs.data_sha256: inputs for inputs in resolved}.values():
+        report_data(inputs)
+    if len({inputs.data_sha256 for inputs in resolved}) > 1:
+        raise typer.BadParameter("the recipes name different data, so they cannot be compared")
+    contents = []
+    for recipe, inputs in zip(chosen, resolved, strict=True):
+        place = Path(output) if len(chosen) == 1 else Path(output) / recipe.name
+        with training_display() as display:
+            result = protocols.crossvalidate(
+                recipe,
+                place,
+                inputs,
+                progress=partial(_of_fold, display, recipe.name),
+                protocol=protocol,  # type: ignore[arg-type]  # checked above
+                activation_cache=cache_directory(activation_cache),
+                report_to=report_to or (),
+            )
+        contents.append(result.content)
+        _print_result(recipe.name, result)
+    if len(chosen) > 1:
+        write_text(Path(output) / "comparison.md", comparison(contents))
+    console.say(f"written to {output.rstrip('/')}/")
+
+
+def _of_fold(display: TrainingDisplay, recipe: str, fold: str) -> TrainingDisplay:
+    """The display, with the fold announced that it is to show."""
+    display.begin(f"{recipe}, fold {fold}")
+    return display
+
+
+def _print_result(name: str, result: CrossValidation) -> None:
+    print_scores(f"{name}: out-of-fold predictions, pooled", result.pooled)
+    if result.content["protocol"] == "published":
+        mean = result.content["mean_over_models"]["mean_mcc2"]
+        console.say(f"mean over the models, as published: MCC2 {as_text(mean['mean'])}")
+    if not result.pictures:
+        console.log("no pictures; they need: pip install 'peft-sp[plot]'")

@@ -1,0 +1,68 @@
+"""Cross-validation as a command."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.commands import peft_sp
+
+pytestmark = pytest.mark.integration
+
+
+def small(folder, labelled_file, name):
+    recipe = folder / f"{name}.toml"
+    recipe.write_text(
+        f'name = "{name}"\ndata = "{labelled_file}"\n[student]\nwidth = 16\nhidden = 8\n'
+        "convolutions = 0\n[optimisation]\nepochs = 1\n"
+    )
+    return recipe
+
+
+def test_recipes_are_compared_in_one_table(tmp_path, labelled_file):
+    recipes = [small(tmp_path, labelled_file, name) for name in ("first", "second")]
+    folder = tmp_path / "results"
+    changes = ["--set", "optimisation.batch_size=64"]
+    code, output, errors = peft_sp("crossval", *recipes, "-o", folder, *changes)
+    assert code == 0, errors
+    assert "second, fold test-2" in errors and "first: out-of-fold" in output
+    table = (folder / "comparison.md").read_text()
+    assert "| first |" in table and "| second |" in table and "nan" not in table
+    for name in ("first", "second"):
+        made = json.loads((folder / name / "metrics.json").read_text())["recipe"]
+        assert made["optimisation"]["batch_size"] == 64
+
+    code, _, errors = peft_sp("crossval", recipes[0], recipes[0], "-o", folder)
+    assert code == 2 and "two of the recipes are named 'first'" in errors
+    code, _, errors = peft_sp("crossval", recipes[0], "-o", folder, "--protocol", "other")
+    assert code == 2 and "--protocol is deployed or published" in errors
+
+
+def test_a_cross_validation_that_is_killed_goes_on(tmp_path, labelled_file):
+    """Killed in its second fold: the first is kept, and the result is that of a straight run."""
+    recipe = small(tmp_path, labelled_file, "small")
+    command = [sys.executable, "-m", "peft_sp.cli.main", "crossval", str(recipe), "-o"]
+    with subprocess.Popen(
+        [*command, str(tmp_path / "killed")], stderr=subprocess.PIPE, text=True
+    ) as process:
+        for line in process.stderr:
+            if line.startswith("small, fold test-1"):
+                process.kill()
+                break
+    assert process.wait() == -signal.SIGKILL
+    kept = (tmp_path / "killed" / "test-0" / "config.json").stat().st_mtime_ns
+    assert not (tmp_path / "killed" / "oof.tsv.gz").exists()
+    for name in ("killed", "straight"):
+        code, _, errors = peft_sp("crossval", recipe, "-o", tmp_path / name)
+        assert code == 0, errors
+    config = tmp_path / "killed" / "test-0" / "config.json"
+    assert json.loads(config.read_text())["calibration"]  # the fold's own, put in at the end
+    assert (tmp_path / "killed" / "test-0" / "model.onnx").stat().st_mtime_ns < kept
+    for name in ("oof.tsv.gz", "metrics.json", "report.md"):
+        assert (tmp_path / "killed" / name).read_bytes() == (
+            tmp_path / "straight" / name
+        ).read_bytes()
