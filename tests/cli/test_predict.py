@@ -93,7 +93,8 @@ def test_ids_that_stand_twice_are_kept_apart(tmp_path):
     path, out = tmp_path / "in.faa", tmp_path / "out"
     path.write_text(">a x\nMKT\n>a x\nMKV\n>b\nMKT\n")
     code, _, errors = peft_sp("predict", path, "-o", out)
-    assert code == 0 and "proteins with a warning: 1 (changed" in errors
+    assert code == 0 and "proteins with a warning: 1; see the column warnings" in errors
+    assert f"{path}, line 3, record 'a': called a_2" in errors
     table = rows(out / "predictions.tsv")
     assert [(row["id"], row["warnings"]) for row in table] == [
         ("a", ""),
@@ -215,7 +216,7 @@ def test_other_mistakes_are_one_line_too(good, tmp_path):
     (tmp_path / "file").write_text("")
     cases = [
         (("predict", tmp_path / "none.faa", "-o", tmp_path / "o"), "none.faa: no such file"),
-        (("predict", good, "-o", tmp_path / "file" / "o"), "cannot be written"),
+        (("predict", good, "-o", tmp_path / "file" / "o"), "file: is a file, not a directory"),
         (("predict", good, "-o", "/proc/o"), "cannot be written"),
         (("predict", good, "-m", "no-model", "-o", tmp_path / "o"), "model 'no-model' is neither"),
     ]
@@ -417,7 +418,7 @@ def test_an_input_is_never_replaced(good, tmp_path):
             stderr=subprocess.PIPE,
             check=False,
         )
-    assert run.returncode == 2 and b"is the input standard input" in run.stderr
+    assert run.returncode == 2 and b"is read as standard input and would be replaced" in run.stderr
     with good.open("a") as file:
         command = [*PEFT_SP, "predict", str(good), "-o", "-"]
         run = subprocess.run(command, stdout=file, stderr=subprocess.PIPE, check=False)

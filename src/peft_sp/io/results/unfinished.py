@@ -30,9 +30,13 @@ class UnfinishedFolder:
         self._protection = protection
 
     def make(self) -> None:
-        """Make it, and leave in it which files are this run's. Raises OSError."""
+        """Make it, with the names of this run's files in it. Raises OSError and makes nothing."""
         self.path.mkdir()
-        replace_file(self._marker, "\n".join(self._protection.names).encode())
+        try:
+            replace_file(self._marker, "\n".join(self._protection.names).encode())
+        except OSError:  # without these names it would be another's to the next run
+            self.path.rmdir()
+            raise
 
     @property
     def is_there(self) -> bool:
