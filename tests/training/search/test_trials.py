@@ -247,7 +247,7 @@ def test_all_mistakes_of_a_space_are_reported_at_once(tmp_path):
     assert {f"search.{line}" for line in expected} <= set(caught.value.problems)
     rest = [p for p in caught.value.problems if p.removeprefix("search.") not in expected]
     assert rest.pop(0).startswith("search.optimisation.class_balance.low")
-    assert "unknown option speed" in rest
+    assert "unknown option speed; did you mean seed?" in rest
     assert all(p.startswith(("unknown", "search.optimisation.class_balance.low")) for p in rest)
 
 
