@@ -96,7 +96,7 @@ def _scale(ticks: Sequence[float], first: float, last: float) -> Scale:
 
 def ticks(low: float, high: float) -> list[float]:
     """Round numbers, 1, 2 or 5 times a power of ten apart, that enclose a range."""
-    spread = high - low or abs(high) or 1.0
+    spread = max(high - low or abs(high) or 1.0, 1e-290)  # still divisible
     power = 10.0 ** math.floor(math.log10(spread / _TICKS))
     step = next(k * power for k in (1, 2, 5, 10) if k * power * _TICKS >= spread * (1 - 1e-9))
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
