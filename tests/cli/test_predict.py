@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from peft_sp.biology.grammar import TYPES
-from tests.support.commands import ALL_FILES, PEFT_SP, peft_sp, rows
+from tests.support.commands import ALL_FILES, peft_sp, rows
 
 pytestmark = pytest.mark.integration
 WARNINGS_OF_ECOLI = (
@@ -283,15 +283,6 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path):
     assert (run.returncode, run.stderr) == (0, b"")
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-def test_a_full_device_is_one_line(ecoli):
-    command = [sys.executable, "-m", "peft_sp.cli.main", "predict", str(ecoli), "-o", "-"]
-    with open("/dev/full", "w") as full:
-        run = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
-    assert run.returncode == 2
-    assert run.stderr.decode().count("\n") == 1 and b"No space left" in run.stderr
-
-
 def test_a_terminal_sees_progress(ecoli, tmp_path):
     command = [sys.executable, "-m", "peft_sp.cli.main", "predict", str(ecoli), "-o"]
     seen = []
@@ -390,63 +381,6 @@ def test_nothing_is_left_of_a_run_that_fails(good, tmp_path):
     code, _, errors = peft_sp("predict", good, "-o", out, "--plots", "svg")
     assert code == 2 and errors.count("\n") == 1 and "cannot be written" in errors
     assert [p.name for p in out.iterdir()] == ["plots"]
-
-
-def test_an_input_is_never_replaced(good, tmp_path):
-    """Under whatever name it is given, and whatever stands in its place."""
-    out = tmp_path / "out"
-    out.mkdir()
-    (out / "processed_entries.fasta").hardlink_to(good)
-    (tmp_path / "soft.faa").symlink_to(out / "processed_entries.fasta")
-    before = good.read_bytes()
-    given = [good, out / "processed_entries.fasta", tmp_path / "soft.faa"]
-    commands = [(["predict", name, "-o", out], {}) for name in given]
-    commands += [(["signalp6", "-ff", name, "-od", out], {}) for name in given]
-    commands += [
-        (["predict", "processed_entries.fasta", "-o", ".", "--force"], {"cwd": out}),
-        (["predict", tmp_path / "soft.faa", "-o", tmp_path / "link", "--resume"], {}),
-    ]
-    (tmp_path / "link").symlink_to(out)
-    for arguments, options in commands:
-        code, output, errors = peft_sp(*arguments, **options)
-        assert (code, output) == (2, "") and errors.count("\n") == 1, errors
-        assert "processed_entries.fasta: is the input" in errors
-    with good.open() as file:
-        run = subprocess.run(
-            [*PEFT_SP, "predict", "-", "-o", str(out)],
-            stdin=file,
-            stderr=subprocess.PIPE,
-            check=False,
-        )
-    assert run.returncode == 2 and b"is read as standard input and would be replaced" in run.stderr
-    with good.open("a") as file:
-        command = [*PEFT_SP, "predict", str(good), "-o", "-"]
-        run = subprocess.run(command, stdout=file, stderr=subprocess.PIPE, check=False)
-    assert run.returncode == 2 and b"goes into the input" in run.stderr
-    assert [path.name for path in out.iterdir()] == ["processed_entries.fasta"]
-    assert good.read_bytes() == before
-
-
-def test_pictures_and_pages_of_others_are_replaced_only_by_force(good, tmp_path):
-    out = tmp_path / "out"
-    for name, options in (("plots/b.svg", ["--plots", "svg"]), ("summary.html", ["--summary"])):
-        own = out / name
-        own.parent.mkdir(parents=True, exist_ok=True)
-        own.write_text("of others")
-        arguments = ["predict", good, "-o", out, *options]
-        code, _, errors = peft_sp(*arguments)
-        assert code == 2 and f"{own}: was not written by this program" in errors
-        assert own.read_text() == "of others" and not (out / "predictions.tsv").exists()
-        own.unlink()
-    (out / "output.json").mkdir()
-    code, _, errors = peft_sp("predict", good, "-o", out)
-    assert code == 2 and "output.json: is a directory" in errors
-    assert {path.name for path in out.iterdir()} == {"output.json", "plots"}
-    (out / "output.json").rmdir()
-    (out / "summary.html").write_text("of others")
-    assert peft_sp("predict", good, "-o", out, "--summary", "--force")[0] == 0
-    assert "of others" not in (out / "summary.html").read_text()
-    assert peft_sp("predict", good, "-o", out, "--summary")[0] == 0
 
 
 def test_what_is_of_an_earlier_run_is_named(good, tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import re
@@ -15,82 +14,15 @@ import pytest
 
 from peft_sp.biology.organism import NAMES
 from peft_sp.cli.signalp6 import parser
-from peft_sp.io.fasta import open_input
 from peft_sp.io.results.protection import RECORD
 from peft_sp.io.writers.signalp6 import FILES
 from tests.support import consumers
-from tests.support.commands import PEFT_SP, peft_sp
-from tests.support.paths import DATA, ROOT
+from tests.support.commands import PEFT_SP, SIGNAL, peft_sp
+from tests.support.commands import signalp6 as run
+from tests.support.paths import ROOT
+from tests.support.real_signalp6 import REAL, compare
 
 pytestmark = pytest.mark.integration
-REAL = DATA / "signalp6"
-
-
-def run(*arguments, **options):
-    return peft_sp("signalp6", *arguments, **options)
-
-
-def without_numbers(text: str) -> str:
-    return re.sub(r"\d+(\.\d+)?", "0", text)
-
-
-def compare(ours: Path, real: Path, fasta: Path) -> list[str]:
-    """Our files against the real ones, token by token: numbers alone may differ.
-
-    Where a type is another one, so is what follows from it: returns the names of these proteins.
-    """
-    rows = [
-        [line.split("\t") for line in (place / "prediction_results.txt").read_text().split("\n")]
-        for place in (ours, real)
-    ]
-    assert len(rows[0]) == len(rows[1])
-    other = {a[0] for a, b in zip(*rows, strict=True) if a[1:2] != b[1:2] and a[0][:1] != "#"}
-    with open_input([fasta]) as source:
-        proteins = {protein.header: protein for protein in source.proteins()}
-    for name in FILES[:3]:
-        texts = []
-        for place in (ours, real):
-            lines = (place / name).read_text().split("\n")
-            kept = [line for line in lines if line.split("\t")[0] not in other]
-            texts.append(without_numbers("\n".join(kept)))
-        assert texts[0] == texts[1], name
-    _compare_json(ours, real, other)
-    for place in (ours, real):
-        for record in (place / "processed_entries.fasta").read_text().split(">")[1:]:
-            header, mature, end = record.split("\n")
-            assert proteins[header].sequence.endswith(mature) and not end
-    headers = [
-        re.findall("^>(.*)$", (p / FILES[3]).read_text(), re.MULTILINE) for p in (ours, real)
-    ]
-    assert [header for header in headers[0] if header not in other] == headers[1]
-    for table in real.glob("*_plot.txt"):
-        _compare_tables(ours / table.name, table)
-    return sorted(other)
-
-
-def _compare_json(ours: Path, real: Path, other: set[str]) -> None:
-    texts = [(place / "output.json").read_text() for place in (ours, real)]
-    found = [json.loads(text)["SEQUENCES"] for text in texts]
-    assert list(found[0]) == list(found[1])
-    for name in set(found[0]) - other:
-        for key in ("Prediction", "CS_pos"):
-            assert without_numbers(found[0][name][key]) == without_numbers(found[1][name][key])
-    # What is left to compare: all but what was found, and where the run was asked to write it.
-    blank = r'("(?:Prediction|CS_pos|FORMAT|Plot_eps|Plot_png)": )".*"'
-    texts = [re.sub(blank, r'\1""', text) for text in texts]
-    texts = [re.sub(r'("(?:\w+_FILE|Plot_txt)": )".*/', r'\1"', text) for text in texts]
-    assert without_numbers(texts[0]) == without_numbers(texts[1])
-
-
-def _compare_tables(ours: Path, real: Path) -> None:
-    tables = [path.read_text().split("\n") for path in (ours, real)]
-    assert tables[0][:2] == tables[1][:2]
-    cells = [[line.split("\t") for line in table[2:]] for table in tables]
-    assert [row[:2] for row in cells[0]] == [row[:2] for row in cells[1]]
-    for mine, theirs in zip(*cells, strict=True):
-        assert len(mine) == len(theirs)
-        assert without_numbers("\t".join(mine[3:])) == without_numbers("\t".join(theirs[3:]))
-        assert all(re.fullmatch(r"\d\.\d{6}", value) for value in mine[3:])
 
 
 CASES = {
@@ -297,9 +229,6 @@ def test_a_record_that_is_none_stops_the_run(content, problem, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["bad.fasta"]
 
 
-SIGNAL = "MKKTAIAIAVALAGFATVAQAAPKDNTWYTGAKLGWSQYHDTGFINNN"
-
-
 def test_equal_headers_have_the_same_name_in_every_file(tmp_path):
     path, out = tmp_path / "twins.fasta", tmp_path / "out"
     path.write_text(f">twin é\n{SIGNAL}\n>twin é\n{SIGNAL}AA\n>TWIN é\n{SIGNAL}\n")
@@ -328,53 +257,6 @@ def test_equal_headers_have_the_same_name_in_every_file(tmp_path):
     assert {(n, row[0]) for n, row in consumers.interproscan(out).items()} == {
         (n, "Sec/SPI") for n in names
     }
-
-
-def test_headers_that_begin_alike_are_no_cause_for_a_warning(tmp_path):
-    path = tmp_path / "alike.fasta"
-    path.write_text(f">twin 1\n{SIGNAL}\n>twin 2\n{SIGNAL}\n")
-    assert run("-ff", path, "-od", tmp_path / "out", "-fmt", "none") == (0, "", "")
-
-
-def test_eukaryotes_that_are_predicted_as_other_are_counted(tmp_path):
-    path = tmp_path / "human.fasta"
-    path.write_text(f">sp|P1|X_HUMAN x OS=Homo sapiens OX=9606\n{SIGNAL}\n>y\n{SIGNAL[1:]}\n")
-    code, _, errors = run("-ff", path, "-od", tmp_path / "out", "-fmt", "none")
-    assert (code, errors) == (
-        0,
-        "peft-sp: proteins of eukaryotes by their headers, predicted as other: 1 of 2; "
-        "give --organism eukarya\n",
-    )
-
-
-def test_a_change_and_a_new_name_are_counted_apart(tmp_path):
-    path = tmp_path / "both.fasta"
-    path.write_text(f">a x\n{SIGNAL}\n>a x\n{SIGNAL}\n>b\nMK-T\n>a x\n{SIGNAL}-A\n")
-    code, _, errors = run("-ff", path, "-od", tmp_path / "out", "-fmt", "none")
-    assert (code, errors.splitlines()) == (
-        0,
-        [
-            f"peft-sp: proteins with a warning: 2; the first: {path}, line 5, record 'b': "
-            "1 gap(s) removed",
-            "peft-sp: headers that stood before, with a number behind them in the results: 2; "
-            f"the first: {path}, line 3, record 'a x': called a x_2",
-        ],
-    )
-    code, _, errors = peft_sp("predict", path, path.with_name("none"), "-o", tmp_path / "own")
-    assert code == 2
-    code, _, errors = peft_sp("predict", path, "-o", tmp_path / "own")
-    assert "peft-sp: ids that stood before, with a number behind them in the results: 2" in errors
-    assert f"the first: {path}, line 3, record 'a': called a_2\n" in errors
-
-
-def test_proteins_whose_organism_is_open_are_counted(tmp_path):
-    path = tmp_path / "open.fasta"
-    human = f">sp|P1|X_HUMAN x OS=Homo sapiens OX=9606\n{SIGNAL}\n"
-    for records, noted in ((human, ""), (f"{human}>y\n{SIGNAL}\n", "undecided 1 (predicted as")):
-        path.write_text(records)
-        code, _, errors = run("-ff", path, "-od", tmp_path / "out", "-f", "none", "-org", "auto")
-        assert code == 0 and errors.count("\n") == bool(noted) and noted in errors
-    assert errors.startswith("peft-sp: organisms by header: eukarya 1, other 0, ")
 
 
 def test_paths_in_the_json_are_text_whatever_their_bytes(good, tmp_path):
@@ -432,95 +314,6 @@ def test_files_of_proteins_that_are_no_longer_there_go(ecoli, good, tmp_path):
         assert run("-ff", fasta, "-od", out, "-f", "txt") == (0, "", "")
         assert len(list(out.glob("*_plot.txt"))) == number
         assert (out / RECORD).read_text().count("_plot.txt") == number
-
-
-@pytest.fixture(scope="module")
-def sample(ecoli, tmp_path_factory):
-    """The proteome sample in both layouts, and our own table of each."""
-    folder = tmp_path_factory.mktemp("consumers")
-    made = {}
-    for organism in ("other", "eukarya"):
-        out, table = folder / organism, folder / f"{organism}-own"
-        assert run("-ff", ecoli, "-od", out, "-org", organism, "-fmt", "none")[0] == 0
-        own = ("predict", ecoli, "-o", table, "--organism", organism)
-        assert peft_sp(*own)[0] == 0
-        with (table / "predictions.tsv").open(newline="") as file:
-            rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
-        headers = re.findall("^>(.*)$", ecoli.read_text(), re.MULTILINE)
-        made[organism] = out, dict(zip(headers, rows, strict=True))
-    return made
-
-
-MECHANISMS = {
-    "SP": "Sec/SPI",
-    "LIPO": "Sec/SPII",
-    "TAT": "Tat/SPI",
-    "TATLIPO": "Tat/SPII",
-    "PILIN": "Sec/SPIII",
-}
-
-
-@pytest.mark.parametrize("organism", ["other", "eukarya"])
-def test_those_who_read_the_gff(organism, sample):
-    out, table = sample[organism]
-    positive = {name: row for name, row in table.items() if row["type"] != "NO_SP"}
-    assert len(positive) > 20
-    matches = consumers.interproscan(out)
-    assert list(matches) == list(positive)
-    for name, (mechanism, start, end, score) in matches.items():
-        row = positive[name]
-        assert (mechanism, start) == (MECHANISMS[row["type"]], 1)
-        assert end == int(row["cleavage_site"])
-        assert score == pytest.approx(float(row[f"p_{row['type'].lower()}"]), abs=1e-6)
-    found = consumers.trinotate(out)
-    assert [(name, *rest[1:3]) for name, *rest in found] == [
-        (name, end, score) for name, (_, _, end, score) in matches.items()
-    ]
-    notes = {"TAT": "Note=TAT", "TATLIPO": "Note=TAT", "PILIN": "Note=Pilin"}
-    assert [note for *_, note in found] == [
-        notes.get(row["type"], ".") for row in positive.values()
-    ]
-
-
-def test_those_who_read_the_layout_of_eukaryotes(sample):
-    out, table = sample["eukarya"]
-    sites = {name: int(row["cleavage_site"]) for name, row in table.items() if row["type"] == "SP"}
-    secreted = consumers.funannotate(out)
-    assert {name: site for name, (site, _) in secreted.items()} == sites
-    for name, (_, chance) in secreted.items():
-        assert chance == pytest.approx(float(table[name]["cleavage_probability"]), abs=1e-4)
-    found = consumers.predector(out)
-    assert list(found) == list(table)
-    for name, (kind, no_sp, sp, mature) in found.items():
-        row = table[name]
-        assert kind == {"NO_SP": "OTHER"}.get(row["type"], row["type"])
-        assert (no_sp, sp) == (float(row["p_no_sp"]), float(row["p_sp"]))
-        assert mature == (sites[name] + 1 if name in sites else None)
-    assert dict(consumers.isoform_switch_analyzer(out)) == sites
-
-
-def test_those_who_read_the_layout_of_the_others(sample):
-    out, table = sample["other"]
-    found = consumers.anvio(out)
-    assert list(found) == list(table)
-    for name, (kind, shares, site) in found.items():
-        row = table[name]
-        assert kind == {"NO_SP": "OTHER"}.get(row["type"], row["type"])
-        assert shares == [float(value) for key, value in row.items() if key.startswith("p_")]
-        assert site.startswith("CS pos: ") == bool(row["cleavage_site"])
-
-
-@pytest.mark.parametrize("case", ["eukarya_il2"])
-def test_the_readers_read_the_real_files_too(case):
-    real = REAL / case
-    name = "Target_X  = Human IL-2 Precursor"
-    assert consumers.interproscan(real) == {name: ("Sec/SPI", 1, 20, 0.99986106)}
-    assert consumers.trinotate(real) == [(name, 1, 20, 0.99986106, ".")]
-    assert consumers.funannotate(real) == {name: (20, 0.9889)}
-    assert consumers.predector(real) == {name: ("SP", 0.000151, 0.999861, 21)}
-    assert consumers.isoform_switch_analyzer(real) == [(name, 20)]
-    (row,) = consumers.anvio(REAL / "other_vacsol").values()
-    assert row == ("OTHER", [1.000036, 0.000001, 0, 0, 0, 0], "")
 
 
 def test_pictures_that_cannot_be_drawn_are_one_line(good, tmp_path):

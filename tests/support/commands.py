@@ -30,3 +30,12 @@ def rows(path: Path) -> list[dict[str, str]]:
     """The rows of a table of predictions."""
     with open(path, newline="") as file:
         return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def signalp6(*arguments: object, **options: Any) -> tuple[int, str, str]:
+    """The command in SignalP 6's place."""
+    return peft_sp("signalp6", *arguments, **options)
+
+
+SIGNAL = "MKKTAIAIAVALAGFATVAQAAPKDNTWYTGAKLGWSQYHDTGFINNN"
+"""A protein with a signal peptide of 21 residues."""

@@ -11,6 +11,20 @@ from peft_sp.network.settings import Settings
 
 Number = StrictInt | Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Value = StrictBool | Number | StrictStr
+WeightDecay = Annotated[
+    float, Field(ge=0, description="weight decay of matrices; vectors have none")
+]
+MaxGradNorm = Annotated[
+    float, Field(gt=0, description="gradients of a larger norm are scaled down to this norm")
+]
+WarmupFraction = Annotated[
+    float,
+    Field(ge=0, lt=1, description="fraction of the steps in which the learning rates rise from 0"),
+]
+Schedule = Annotated[
+    Literal["cosine", "linear", "constant"],
+    Field(description="how the learning rates go on after the warm-up"),
+]
 
 
 class Partitions(Settings):
@@ -51,21 +65,10 @@ class Optimisation(Settings):
     head_learning_rate: float = Field(
         default=5e-3, gt=0, description="learning rate of the linear head and the CRF"
     )
-    weight_decay: float = Field(
-        default=0.01, ge=0, description="weight decay of matrices; vectors have none"
-    )
-    max_grad_norm: float = Field(
-        default=1.0, gt=0, description="gradients of a larger norm are scaled down to this norm"
-    )
-    warmup_fraction: float = Field(
-        default=0.1,
-        ge=0,
-        lt=1,
-        description="fraction of the steps in which the learning rates rise from 0",
-    )
-    schedule: Literal["cosine", "linear", "constant"] = Field(
-        default="cosine", description="how the learning rates go on after the warm-up"
-    )
+    weight_decay: WeightDecay = 0.01
+    max_grad_norm: MaxGradNorm = 1.0
+    warmup_fraction: WarmupFraction = 0.1
+    schedule: Schedule = "cosine"
     precision: Literal["float32", "bfloat16"] = Field(
         default="float32", description="numbers that the network computes in; the CRF keeps float64"
     )

@@ -17,6 +17,7 @@ from peft_sp.cli.terminal.console import (
 )
 from peft_sp.errors import InputError
 from peft_sp.inference.run import RunInfo
+from tests.support.commands import SIGNAL, peft_sp, signalp6
 
 RUN = RunInfo(
     tool="PEFT-SP-1",
@@ -108,3 +109,56 @@ def test_a_long_name_with_brackets_is_neither_folded_nor_read_as_markup(capsys):
     assert f"written to {name}/" in capsys.readouterr().out.splitlines()
     screen().print("[bold]x[/b]:smile:")
     assert capsys.readouterr().out == "[bold]x[/b]:smile:\n"
+
+
+@pytest.mark.integration
+def test_headers_that_begin_alike_are_no_cause_for_a_warning(tmp_path):
+    path = tmp_path / "alike.fasta"
+    path.write_text(f">twin 1\n{SIGNAL}\n>twin 2\n{SIGNAL}\n")
+    assert signalp6("-ff", path, "-od", tmp_path / "out", "-fmt", "none") == (0, "", "")
+
+
+@pytest.mark.integration
+def test_eukaryotes_that_are_predicted_as_other_are_counted(tmp_path):
+    path = tmp_path / "human.fasta"
+    path.write_text(f">sp|P1|X_HUMAN x OS=Homo sapiens OX=9606\n{SIGNAL}\n>y\n{SIGNAL[1:]}\n")
+    code, _, errors = signalp6("-ff", path, "-od", tmp_path / "out", "-fmt", "none")
+    assert (code, errors) == (
+        0,
+        "peft-sp: proteins of eukaryotes by their headers, predicted as other: 1 of 2; "
+        "give --organism eukarya\n",
+    )
+
+
+@pytest.mark.integration
+def test_a_change_and_a_new_name_are_counted_apart(tmp_path):
+    path = tmp_path / "both.fasta"
+    path.write_text(f">a x\n{SIGNAL}\n>a x\n{SIGNAL}\n>b\nMK-T\n>a x\n{SIGNAL}-A\n")
+    code, _, errors = signalp6("-ff", path, "-od", tmp_path / "out", "-fmt", "none")
+    assert (code, errors.splitlines()) == (
+        0,
+        [
+            f"peft-sp: proteins with a warning: 2; the first: {path}, line 5, record 'b': "
+            "1 gap(s) removed",
+            "peft-sp: headers that stood before, with a number behind them in the results: 2; "
+            f"the first: {path}, line 3, record 'a x': called a x_2",
+        ],
+    )
+    code, _, errors = peft_sp("predict", path, path.with_name("none"), "-o", tmp_path / "own")
+    assert code == 2
+    code, _, errors = peft_sp("predict", path, "-o", tmp_path / "own")
+    assert "peft-sp: ids that stood before, with a number behind them in the results: 2" in errors
+    assert f"the first: {path}, line 3, record 'a': called a_2\n" in errors
+
+
+@pytest.mark.integration
+def test_proteins_whose_organism_is_open_are_counted(tmp_path):
+    path = tmp_path / "open.fasta"
+    human = f">sp|P1|X_HUMAN x OS=Homo sapiens OX=9606\n{SIGNAL}\n"
+    for records, noted in ((human, ""), (f"{human}>y\n{SIGNAL}\n", "undecided 1 (predicted as")):
+        path.write_text(records)
+        code, _, errors = signalp6(
+            "-ff", path, "-od", tmp_path / "out", "-f", "none", "-org", "auto"
+        )
+        assert code == 0 and errors.count("\n") == bool(noted) and noted in errors
+    assert errors.startswith("peft-sp: organisms by header: eukarya 1, other 0, ")

@@ -104,3 +104,12 @@ def test_any_name_of_a_model_or_input_is_one_line(tmp_path, name):
         run = subprocess.run(command, capture_output=True, check=False, cwd=tmp_path)
         assert run.returncode == 2 and run.stderr.count(b"\n") == 1
         assert b"\x1b" not in run.stderr and b"Traceback" not in run.stderr
+
+
+@needs_full
+def test_a_full_device_is_one_line(ecoli):
+    command = [*PEFT_SP, "predict", str(ecoli), "-o", "-"]
+    with open("/dev/full", "w") as full:
+        run = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert run.returncode == 2
+    assert run.stderr.decode().count("\n") == 1 and b"No space left" in run.stderr

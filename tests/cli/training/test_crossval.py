@@ -10,17 +10,9 @@ import sys
 import pytest
 
 from tests.support.commands import peft_sp
+from tests.support.recipes import small
 
 pytestmark = pytest.mark.integration
-
-
-def small(folder, labelled_file, name):
-    recipe = folder / f"{name}.toml"
-    recipe.write_text(
-        f'name = "{name}"\ndata = "{labelled_file}"\n[student]\nwidth = 16\nhidden = 8\n'
-        "convolutions = 0\n[optimisation]\nepochs = 1\n"
-    )
-    return recipe
 
 
 def test_recipes_are_compared_in_one_table(tmp_path, labelled_file):

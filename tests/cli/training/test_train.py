@@ -11,6 +11,7 @@ import pytest
 
 from peft_sp.io.labelled import UNPARTITIONED, write_labelled
 from tests.support.commands import peft_sp, rows
+from tests.support.recipes import small
 
 pytestmark = pytest.mark.integration
 
@@ -164,15 +165,6 @@ def test_mistakes_are_one_line(tmp_path, labelled_file):
         assert code == 2, arguments
         assert errors.count("\n") == 1 and problem in errors, errors
     assert list(tmp_path.iterdir()) == [recipe]
-
-
-def small(folder, labelled_file, name):
-    recipe = folder / f"{name}.toml"
-    recipe.write_text(
-        f'name = "{name}"\ndata = "{labelled_file}"\n[student]\nwidth = 16\nhidden = 8\n'
-        "convolutions = 0\n[optimisation]\nepochs = 1\n"
-    )
-    return recipe
 
 
 def test_a_student_is_distilled(tmp_path, labelled_file, ecoli):

@@ -18,6 +18,7 @@ from peft_sp.io.results.protection import (
     files_of,
     refuse_input,
 )
+from tests.support.commands import PEFT_SP, peft_sp
 
 
 @pytest.fixture
@@ -197,3 +198,62 @@ def test_a_name_of_any_letters_stays_in_its_folder():
     assert own.owns("plots/a.svg") and own.owns("output_a_plot.txt")
     for name in ("plots/../../a.svg", "output_/../../a_plot.txt", "plots/a/b.svg", "a.svg"):
         assert not own.owns(name)
+
+
+@pytest.mark.integration
+def test_an_input_is_never_replaced(good, tmp_path):
+    """Under whatever name it is given, and whatever stands in its place."""
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "processed_entries.fasta").hardlink_to(good)
+    (tmp_path / "soft.faa").symlink_to(out / "processed_entries.fasta")
+    before = good.read_bytes()
+    given = [good, out / "processed_entries.fasta", tmp_path / "soft.faa"]
+    commands = [(["predict", name, "-o", out], {}) for name in given]
+    commands += [(["signalp6", "-ff", name, "-od", out], {}) for name in given]
+    commands += [
+        (["predict", "processed_entries.fasta", "-o", ".", "--force"], {"cwd": out}),
+        (["predict", tmp_path / "soft.faa", "-o", tmp_path / "link", "--resume"], {}),
+    ]
+    (tmp_path / "link").symlink_to(out)
+    for arguments, options in commands:
+        code, output, errors = peft_sp(*arguments, **options)
+        assert (code, output) == (2, "") and errors.count("\n") == 1, errors
+        assert "processed_entries.fasta: is the input" in errors
+    with good.open() as file:
+        run = subprocess.run(
+            [*PEFT_SP, "predict", "-", "-o", str(out)],
+            stdin=file,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert run.returncode == 2 and b"is read as standard input and would be replaced" in run.stderr
+    with good.open("a") as file:
+        command = [*PEFT_SP, "predict", str(good), "-o", "-"]
+        run = subprocess.run(command, stdout=file, stderr=subprocess.PIPE, check=False)
+    assert run.returncode == 2 and b"goes into the input" in run.stderr
+    assert [path.name for path in out.iterdir()] == ["processed_entries.fasta"]
+    assert good.read_bytes() == before
+
+
+@pytest.mark.integration
+def test_pictures_and_pages_of_others_are_replaced_only_by_force(good, tmp_path):
+    out = tmp_path / "out"
+    for name, options in (("plots/b.svg", ["--plots", "svg"]), ("summary.html", ["--summary"])):
+        own = out / name
+        own.parent.mkdir(parents=True, exist_ok=True)
+        own.write_text("of others")
+        arguments = ["predict", good, "-o", out, *options]
+        code, _, errors = peft_sp(*arguments)
+        assert code == 2 and f"{own}: was not written by this program" in errors
+        assert own.read_text() == "of others" and not (out / "predictions.tsv").exists()
+        own.unlink()
+    (out / "output.json").mkdir()
+    code, _, errors = peft_sp("predict", good, "-o", out)
+    assert code == 2 and "output.json: is a directory" in errors
+    assert {path.name for path in out.iterdir()} == {"output.json", "plots"}
+    (out / "output.json").rmdir()
+    (out / "summary.html").write_text("of others")
+    assert peft_sp("predict", good, "-o", out, "--summary", "--force")[0] == 0
+    assert "of others" not in (out / "summary.html").read_text()
+    assert peft_sp("predict", good, "-o", out, "--summary")[0] == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import sys
@@ -25,6 +26,8 @@ from peft_sp.io.writers.signalp6 import (
     file_stem,
     require,
 )
+from tests.support import consumers
+from tests.support.commands import peft_sp, signalp6
 from tests.support.paths import DATA
 from tests.support.predictions import by_type
 
@@ -263,3 +266,96 @@ def test_a_threshold_stands_in_the_head_of_the_table_and_nothing_without_one(tmp
         about = {"organism": "other", "time": time, "threshold": threshold}
         head = write(tmp_path / name, [], **about)["prediction_results.txt"].split("\n")[0]
         assert head == f"# SignalP-6.0\tOrganism: Other\tTimestamp: 20260208085023{end}"
+
+
+@pytest.fixture(scope="module")
+def sample(ecoli, tmp_path_factory):
+    """The proteome sample in both layouts, and our own table of each."""
+    folder = tmp_path_factory.mktemp("consumers")
+    made = {}
+    for organism in ("other", "eukarya"):
+        out, table = folder / organism, folder / f"{organism}-own"
+        assert signalp6("-ff", ecoli, "-od", out, "-org", organism, "-fmt", "none")[0] == 0
+        own = ("predict", ecoli, "-o", table, "--organism", organism)
+        assert peft_sp(*own)[0] == 0
+        with (table / "predictions.tsv").open(newline="") as file:
+            rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+        headers = re.findall("^>(.*)$", ecoli.read_text(), re.MULTILINE)
+        made[organism] = out, dict(zip(headers, rows, strict=True))
+    return made
+
+
+MECHANISMS = {
+    "SP": "Sec/SPI",
+    "LIPO": "Sec/SPII",
+    "TAT": "Tat/SPI",
+    "TATLIPO": "Tat/SPII",
+    "PILIN": "Sec/SPIII",
+}
+
+
+@pytest.mark.parametrize("organism", ["other", "eukarya"])
+@pytest.mark.integration
+def test_those_who_read_the_gff(organism, sample):
+    out, table = sample[organism]
+    positive = {name: row for name, row in table.items() if row["type"] != "NO_SP"}
+    assert len(positive) > 20
+    matches = consumers.interproscan(out)
+    assert list(matches) == list(positive)
+    for name, (mechanism, start, end, score) in matches.items():
+        row = positive[name]
+        assert (mechanism, start) == (MECHANISMS[row["type"]], 1)
+        assert end == int(row["cleavage_site"])
+        assert score == pytest.approx(float(row[f"p_{row['type'].lower()}"]), abs=1e-6)
+    found = consumers.trinotate(out)
+    assert [(name, *rest[1:3]) for name, *rest in found] == [
+        (name, end, score) for name, (_, _, end, score) in matches.items()
+    ]
+    notes = {"TAT": "Note=TAT", "TATLIPO": "Note=TAT", "PILIN": "Note=Pilin"}
+    assert [note for *_, note in found] == [
+        notes.get(row["type"], ".") for row in positive.values()
+    ]
+
+
+@pytest.mark.integration
+def test_those_who_read_the_layout_of_eukaryotes(sample):
+    out, table = sample["eukarya"]
+    sites = {name: int(row["cleavage_site"]) for name, row in table.items() if row["type"] == "SP"}
+    secreted = consumers.funannotate(out)
+    assert {name: site for name, (site, _) in secreted.items()} == sites
+    for name, (_, chance) in secreted.items():
+        assert chance == pytest.approx(float(table[name]["cleavage_probability"]), abs=1e-4)
+    found = consumers.predector(out)
+    assert list(found) == list(table)
+    for name, (kind, no_sp, sp, mature) in found.items():
+        row = table[name]
+        assert kind == {"NO_SP": "OTHER"}.get(row["type"], row["type"])
+        assert (no_sp, sp) == (float(row["p_no_sp"]), float(row["p_sp"]))
+        assert mature == (sites[name] + 1 if name in sites else None)
+    assert dict(consumers.isoform_switch_analyzer(out)) == sites
+
+
+@pytest.mark.integration
+def test_those_who_read_the_layout_of_the_others(sample):
+    out, table = sample["other"]
+    found = consumers.anvio(out)
+    assert list(found) == list(table)
+    for name, (kind, shares, site) in found.items():
+        row = table[name]
+        assert kind == {"NO_SP": "OTHER"}.get(row["type"], row["type"])
+        assert shares == [float(value) for key, value in row.items() if key.startswith("p_")]
+        assert site.startswith("CS pos: ") == bool(row["cleavage_site"])
+
+
+@pytest.mark.parametrize("case", ["eukarya_il2"])
+@pytest.mark.integration
+def test_the_readers_read_the_real_files_too(case):
+    real = REAL / case
+    name = "Target_X  = Human IL-2 Precursor"
+    assert consumers.interproscan(real) == {name: ("Sec/SPI", 1, 20, 0.99986106)}
+    assert consumers.trinotate(real) == [(name, 1, 20, 0.99986106, ".")]
+    assert consumers.funannotate(real) == {name: (20, 0.9889)}
+    assert consumers.predector(real) == {name: ("SP", 0.000151, 0.999861, 21)}
+    assert consumers.isoform_switch_analyzer(real) == [(name, 20)]
+    (row,) = consumers.anvio(REAL / "other_vacsol").values()
+    assert row == ("OTHER", [1.000036, 0.000001, 0, 0, 0, 0], "")

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from peft_sp.errors import RecipeError
 from peft_sp.io import recipe_files
 from peft_sp.network.settings import Settings
+from peft_sp.training.options import MaxGradNorm, Schedule, WarmupFraction, WeightDecay
 from peft_sp.training.recipe import resolved, validated
 
 
@@ -62,21 +63,10 @@ class Fitting(Settings):
     )
     batch_size: int = Field(default=64, ge=1, description="windows in a batch")
     learning_rate: float = Field(default=3e-4, gt=0, description="the highest learning rate")
-    weight_decay: float = Field(
-        default=0.01, ge=0, description="weight decay of matrices; vectors have none"
-    )
-    max_grad_norm: float = Field(
-        default=1.0, gt=0, description="gradients of a larger norm are scaled down to this norm"
-    )
-    warmup_fraction: float = Field(
-        default=0.1,
-        ge=0,
-        lt=1,
-        description="fraction of the steps in which the learning rate rises from 0",
-    )
-    schedule: Literal["cosine", "linear", "constant"] = Field(
-        default="cosine", description="how the learning rate goes on after the warm-up"
-    )
+    weight_decay: WeightDecay = 0.01
+    max_grad_norm: MaxGradNorm = 1.0
+    warmup_fraction: WarmupFraction = 0.1
+    schedule: Schedule = "cosine"
     precision: Literal["float32", "bfloat16"] = Field(
         default="float32",
         description="numbers that the network computes in; bfloat16 is faster where the "
