@@ -385,10 +385,12 @@ def test_nothing_is_left_of_a_run_that_fails(good, tmp_path):
 
 def test_what_is_of_an_earlier_run_is_named(good, tmp_path):
     out = tmp_path / "out"
-    code, _, errors = peft_sp("predict", good, "-o", out, "--plots", "svg")
+    code, _, errors = peft_sp("predict", good, "-o", out, "--plots", "svg", "--fasta")
     assert code == 0 and "earlier run" not in errors
     code, _, errors = peft_sp("predict", good, "-o", out)
     assert code == 0
-    assert f"peft-sp: summary.html and plots/ in {out} are of an earlier run\n" in errors
+    earlier = f"peft-sp: of an earlier run, and left as they were in {out}: "
+    fasta = "signal_peptides.fasta, no_signal_peptide.fasta"
+    assert f"{earlier}{fasta}, summary.html, plots/\n" in errors
     code, _, errors = peft_sp("predict", good, "-o", out, "--summary")
-    assert code == 0 and f"peft-sp: plots/ in {out} are of an earlier run\n" in errors
+    assert code == 0 and f"{earlier}{fasta}, plots/\n" in errors

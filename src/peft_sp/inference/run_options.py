@@ -59,6 +59,10 @@ SIGNALP6 = Layout(
 again has nowhere to say that they may be replaced."""
 
 
+ON_DEMAND = (*fasta.FILES, SUMMARY, f"{PLOTS}/")
+"""What a run leaves only where that was asked for."""
+
+
 def every_name() -> tuple[str, ...]:
     """Names of all files that a run may leave, whatever its options; see `RunOptions.written`."""
     whole = (tables.FILE, gff3.FILE, *signalp6.FILES, *fasta.FILES, SUMMARY)

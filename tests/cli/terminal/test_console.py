@@ -50,7 +50,7 @@ def test_the_notes(capsys, tmp_path):
     (tmp_path / "plots").mkdir()
     notes(RUN, str(tmp_path))
     assert capsys.readouterr().err.splitlines() == [
-        f"peft-sp: plots/ in {tmp_path} are of an earlier run",
+        f"peft-sp: of an earlier run, and left as they were in {tmp_path}: plots/",
         "peft-sp: organisms by header: eukarya 1, other 0, undecided 2 (predicted as other)",
         "peft-sp: proteins with a warning: 2 (does not begin with M: 2, changed while they were "
         "read: 1); see the column warnings in "

@@ -19,7 +19,8 @@ from peft_sp.biology.organism import BY_HEADER, Organism
 from peft_sp.biology.prediction import MECHANISM_OF_TYPE
 from peft_sp.cli.terminal.streams import ReaderGone
 from peft_sp.errors import OutputError
-from peft_sp.inference.run import PLOTS, SUMMARY, UNDECIDED, Progress, RunInfo
+from peft_sp.inference.run import UNDECIDED, Progress, RunInfo
+from peft_sp.inference.run_options import ON_DEMAND
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -122,11 +123,11 @@ def notes(run: RunInfo, directory: str = "") -> None:
     """What a person should know of a run, on standard error; directory: "" for a stream."""
     older = [
         name
-        for name in (SUMMARY, f"{PLOTS}/")
+        for name in ON_DEMAND
         if directory and name not in run.files and Path(directory, name).exists()
     ]
     if older:
-        note(f"{' and '.join(older)} in {directory} are of an earlier run")
+        note(f"of an earlier run, and left as they were in {directory}: {', '.join(older)}")
     if run.organism == BY_HEADER and run.types:
         by_header(run)
     if run.warnings:
