@@ -26,6 +26,7 @@ from peft_sp.io.labelled import PARTITIONS, LabelledProtein
 from peft_sp.io.registry.accuracy import Figures
 from peft_sp.io.registry.lookup import CONFIG
 from peft_sp.io.registry.model_config import ModelConfig, Parameters
+from peft_sp.io.results.protection import refuse_foreign_directory
 from peft_sp.training.evaluation.calibration import (
     Reliability,
     fit_temperature,
@@ -202,7 +203,8 @@ def read_figures(
 
 
 def _claim(place: Path, protocol: Protocol) -> None:
-    """Refuse a directory whose figures are of the other protocol."""
+    """Refuse a directory of something else, or whose figures are of the other protocol."""
+    refuse_foreign_directory(place, "test-*", FIGURES)
     with contextlib.suppress(OSError, ValueError):
         found = json.loads((place / FIGURES).read_text(encoding="utf-8")).get("protocol")
         if found != protocol:

@@ -33,6 +33,7 @@ from peft_sp.io.registry.model_config import (
     SourceFile,
     UsedPartitions,
 )
+from peft_sp.io.results.protection import refuse_foreign_directory
 from peft_sp.network.checkpoint import save_checkpoint
 from peft_sp.network.onnx.graph import export_onnx
 from peft_sp.training.evaluation.calibration import fit_temperature
@@ -75,12 +76,14 @@ def run(
     `config.json` and the card, and its temperature for the probabilities; without one a
     validation partition gives it, if there is one. progress, activation_cache: see
     `trainer.train`. report_to: see `trackers.check`, which may raise. Raises what `read_inputs`
-    and `trainer.train` raise, and OutputError for a directory that already holds a model.
+    and `trainer.train` raise, and OutputError for a directory that holds a model, or something
+    else than a run.
     """
     directory, report_to = Path(directory), check(report_to)
     if (directory / CONFIG).exists():
         shutil.rmtree(directory / CHECKPOINTS, ignore_errors=True)
         raise OutputError(f"{directory} already holds a model; give another directory or remove it")
+    refuse_foreign_directory(directory, CHECKPOINTS, "member-*")
     split = (inputs or read_inputs(recipe)).split(recipe.partitions)
     if recipe.members > 1:
         return _run_members(

@@ -193,3 +193,15 @@ def test_a_student_is_distilled(tmp_path, labelled_file, ecoli):
     assert [entry["file"] for entry in made["unlabelled"]] == [ecoli.name]
     kept = list((tmp_path / "c").glob("targets-*-float32-2"))
     assert len(kept) == 3, "labelled windows, copies and unlabelled ones, each on their own"
+
+
+@pytest.mark.parametrize("command", ["train", "crossval", "tune"])
+def test_a_directory_of_others_is_left_alone(command, tmp_path, labelled_file):
+    """Where a recipe stands, too: what a run writes has the names of what people write."""
+    recipe, card = small(tmp_path, labelled_file, "best"), tmp_path / "README.md"
+    card.write_text("of others")
+    more = ["--trials", "1"] if command == "tune" else []
+    code, output, errors = peft_sp(command, recipe, *more, "-o", tmp_path)
+    assert (code, output) == (2, "") and "and no run to continue" in errors.splitlines()[-1]
+    assert {path.name for path in tmp_path.iterdir()} == {"README.md", recipe.name}
+    assert card.read_text() == "of others"

@@ -100,6 +100,24 @@ def check_outputs(
             )
 
 
+def refuse_foreign_directory(directory: Path, *own: str, option: str = "-o") -> None:
+    """Raise OutputError where a directory is not empty, and nothing in it is of a run.
+
+    own: patterns of the names that a run gives to what it leaves first.
+    """
+    if not os.path.lexists(directory):
+        return
+    try:
+        names = sorted(path.name for path in directory.iterdir())
+    except OSError as error:
+        raise OutputError(f"{directory}: cannot be written ({error.strerror})") from None
+    if names and not any(fnmatchcase(name, pattern) for name in names for pattern in own):
+        raise OutputError(
+            f"{directory}: holds {names[0]}, and no run to continue; give an empty or a new "
+            f"directory with {option}"
+        )
+
+
 @dataclass(frozen=True)
 class Protection:
     """Keeps the files of a run from replacing what they must not replace.

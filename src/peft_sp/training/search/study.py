@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from peft_sp.errors import OutputError
 from peft_sp.io.atomic import locked
+from peft_sp.io.results.protection import refuse_foreign_directory
 from peft_sp.training.recipe import Recipe
 from peft_sp.training.search.space import Space, own_values
 
@@ -23,12 +24,16 @@ UNPRUNED = 4
 
 @contextmanager
 def alone(place: Path) -> Iterator[None]:
-    """Hold the directory for this process; the lock goes with it, however it ends."""
+    """Hold the directory for this process; the lock goes with it, however it ends.
+
+    Raises OutputError where it cannot be written, is in use, or holds something else.
+    """
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{place}: cannot be written ({error.strerror})") from None
     with locked(place, f"{place}: in use by another search; give another directory"):
+        refuse_foreign_directory(place, DATABASE)
         yield
 
 
