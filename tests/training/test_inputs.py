@@ -39,6 +39,11 @@ def test_the_data_are_read_and_hashed(inputs, labelled, labelled_file):
     assert inputs.unlabelled_windows == () and inputs.teachers == ()
 
 
+def test_data_that_are_not_there_are_named_with_the_option_that_gives_them(tmp_path):
+    with pytest.raises(InputError, match=r"none\.fasta: no such file; give .* --set data=FILE"):
+        read_inputs(recipe_of(tmp_path / "none.fasta"))
+
+
 def test_a_backbone_is_read_once_and_shared(labelled_file, tiny_backbone):
     tuned = {"student": None, "backbone": tiny_backbone, "tuning": {"method": "lora"}}
     inputs = read_inputs(recipe_of(labelled_file, **tuned))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 
 from torch import Tensor
 
@@ -189,6 +190,10 @@ def read_inputs(recipe: Recipe) -> TrainingInputs:
     backbone = None
     if recipe.backbone is not None:
         backbone = (recipe.backbone, recipe.backbone_precision)
+    if not Path(recipe.data).exists():  # shipped recipes name a file that few have there
+        raise InputError(
+            "no such file; give the labelled proteins by --set data=FILE", path=recipe.data
+        )
     proteins, made_partitions = own_or_made(read_labelled(recipe.data))
     return TrainingInputs(
         recipe=recipe.name,
