@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from peft_sp.errors import InputError, ModelError, RecipeError
+from peft_sp.errors import InputError, ModelError, OutputError, RecipeError
 from peft_sp.io.labelled import (
     UNPARTITIONED,
     data_hash,
@@ -12,6 +12,7 @@ from peft_sp.io.labelled import (
     write_labelled,
 )
 from peft_sp.io.labelled.partitions import LIMIT, compare
+from peft_sp.io.registry.model_config import ModelConfig
 from peft_sp.network.backbone import load_encoder, weights_hash
 from peft_sp.training import inputs as reading
 from peft_sp.training.crossval import crossvalidate
@@ -19,6 +20,7 @@ from peft_sp.training.dataset import tabulate
 from peft_sp.training.inputs import read_inputs
 from peft_sp.training.options import Partitions
 from peft_sp.training.recipe import Recipe
+from peft_sp.training.runs import check_made, run
 
 SMALL = {"width": 16, "hidden": 8, "convolutions": 1}
 
@@ -37,6 +39,70 @@ def test_the_data_are_read_and_hashed(inputs, labelled, labelled_file):
     assert list(inputs.proteins) == labelled
     assert inputs.hashes == {"data_sha256": data_hash(labelled_file), "backbone_sha256": None}
     assert inputs.unlabelled_windows == () and inputs.teachers == ()
+
+
+@pytest.fixture
+def with_remainder(tmp_path, labelled, labelled_file):
+    """The labelled proteins without four, and these as a remainder: its options."""
+    away = labelled[:4]
+    rest = [p for p in labelled if p not in away]
+    write_labelled(tmp_path / "data.fasta", rest)
+    write_labelled(tmp_path / "r.fasta", [replace(p, partition=UNPARTITIONED) for p in away])
+    head = ["accession", *(f"{kind}_{n}" for kind in ("identity", "evalue") for n in (0, 1, 2))]
+    near = [(0.9, 0.1, 0.1), (0.1, 0.36, 0.1), (0.1, 0.1, 0.1), (0.5, 0.5, 0.5)]
+    lines = [head, *([p.accession, *own, "", "1", ""] for p, own in zip(away, near, strict=True))]
+    text = "".join("\t".join(map(str, line)) + "\n" for line in lines)
+    (tmp_path / "h.tsv").write_text(text)
+    files = {"data": str(tmp_path / "r.fasta"), "homology": str(tmp_path / "h.tsv")}
+    return tmp_path / "data.fasta", files, [p.accession for p in away]
+
+
+def test_of_the_remainder_what_is_unlike_the_held_out_partitions_is_trained_on(with_remainder):
+    data, files, names = with_remainder
+    inputs = read_inputs(recipe_of(data, remainder=files))
+    alone = read_inputs(recipe_of(data))
+
+    def added(**partitions):
+        chosen = Partitions(**partitions)
+        split, before = inputs.split(chosen), alone.split(chosen)
+        assert split.test == before.test and split.validation == before.validation
+        assert split.train[: len(before.train)] == before.train
+        more = [p.accession for p in split.train[len(before.train) :]]
+        assert split.remainder_count == len(more)
+        assert len(split.train_table) == len(split.train)
+        assert len(split.residues) == sum(map(len, (split.train, split.validation, split.test)))
+        return more
+
+    assert added(train=(1, 2), test=0) == names[1:3]
+    assert added(train=(0, 2), test=1) == [names[0], names[2]]
+    assert added(train=(2,), validation=1, test=0) == [names[2]]
+    assert added(train=(0, 1, 2)) == names
+    # In a search all but the partitions that it uses are left alone.
+    searched = inputs.within((1, 2)).split(Partitions(train=(1,), validation=2))
+    assert [p.accession for p in searched.train if p.partition < 0] == names[1:3]
+    strict = read_inputs(recipe_of(data, remainder={**files, "max_identity": 0.05}))
+    assert strict.split(Partitions(train=(1, 2), test=0)).remainder_count == 0
+
+
+def test_the_remainder_is_part_of_what_a_model_was_made_of(with_remainder, tmp_path):
+    data, files, _ = with_remainder
+    recipe = recipe_of(data, remainder=files, partitions={"train": (1, 2), "test": 0})
+    inputs = read_inputs(recipe)
+    run(recipe, tmp_path / "m", inputs)
+    made = ModelConfig.read(tmp_path / "m").made
+    assert made.remainder.apart_from == (0,) and made.remainder.proteins == 2
+    assert made.remainder.sha256 == inputs.hashes["remainder_sha256"] == data_hash(files["data"])
+    assert made.recipe["remainder"] == {"max_identity": 0.36, "max_evalue": 0.01}
+    check_made(tmp_path / "m", recipe, inputs.split(recipe.partitions))
+    other = recipe_of(data, partitions={"train": (1, 2), "test": 0})
+    with pytest.raises(OutputError, match="another recipe"):
+        check_made(tmp_path / "m", other, read_inputs(other).split(other.partitions))
+    # A student tested on partition 1 must not learn from it: it knows of proteins similar to 1's.
+    taught = {"teachers": (str(tmp_path / "m"),)}
+    student = recipe_of(data, distillation=taught)
+    with pytest.raises(RecipeError, match="of the remainder that are similar"):
+        read_inputs(student).split(Partitions(train=(2,), test=1))
+    assert read_inputs(student).split(Partitions(train=(1, 2), test=0)).teachers
 
 
 def test_data_that_are_not_there_are_named_with_the_option_that_gives_them(tmp_path):

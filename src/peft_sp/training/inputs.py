@@ -6,6 +6,7 @@ Runs, folds, members and trials of one recipe are handed the same `TrainingInput
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -17,6 +18,7 @@ from peft_sp.errors import InputError
 from peft_sp.io.fasta import open_input
 from peft_sp.io.labelled import PARTITIONS, UNPARTITIONED, LabelledProtein, data_hash, read_labelled
 from peft_sp.io.labelled.partitions import own_or_made
+from peft_sp.io.labelled.remainder import Remainder, read_remainder
 from peft_sp.network.backbone import Backbones
 from peft_sp.training.dataset import WindowTable, tabulate
 from peft_sp.training.distillation.teachers import (
@@ -41,7 +43,8 @@ class TrainingInputs:
     """Everything that a recipe names, with SHA-256 checksums.
 
     recipe: its name, for messages. data: path of the labelled proteins. made_partitions: a
-    sentence on the partitions that were made, "" where the file has its own. backbone: name and
+    sentence on the partitions that were made, "" where the file has its own. remainder: proteins
+    of no partition, with the limits of their similarity to what is held out. backbone: name and
     precision, None for a student. backbones: encoders that were read, whose frozen tensors the
     networks share; None where each network reads its own. Encoded windows, the backbone's hash
     and unlabelled windows are computed when first needed.
@@ -52,6 +55,8 @@ class TrainingInputs:
     data_sha256: str
     proteins: tuple[LabelledProtein, ...]
     made_partitions: str = ""
+    remainder: Remainder | None = field(default=None, repr=False)
+    limits: tuple[float, float] = (1.0, 0.0)
     backbone: tuple[str, str] | None = None
     backbones: Backbones | None = field(default=None, repr=False)
     teachers: tuple[Teacher, ...] = ()
@@ -61,7 +66,12 @@ class TrainingInputs:
     @cached_property
     def table(self) -> WindowTable:
         """All labelled windows with their allowed states. Raises InputError, see `tabulate`."""
-        return tabulate(self.proteins)
+        return tabulate(self.labelled)
+
+    @cached_property
+    def labelled(self) -> tuple[LabelledProtein, ...]:
+        """The proteins, and behind them those of the remainder."""
+        return (*self.proteins, *(self.remainder.proteins if self.remainder else ()))
 
     @cached_property
     def backbone_sha256(self) -> str | None:
@@ -80,9 +90,20 @@ class TrainingInputs:
             return tuple(dict.fromkeys(p.window for p in source.proteins()))
 
     @property
+    def labelled_sha256(self) -> str:
+        """Of the labelled proteins; with a remainder, of all its files together."""
+        if (more := self.remainder) is None:
+            return self.data_sha256
+        together = f"{self.data_sha256} {more.sha256} {more.homology_sha256}"
+        return hashlib.sha256(together.encode()).hexdigest()
+
+    @property
     def hashes(self) -> dict[str, str | None]:
         """What a recipe's settings only name, as `metrics.json` has it."""
         found = {"data_sha256": self.data_sha256, "backbone_sha256": self.backbone_sha256}
+        if self.remainder is not None:
+            found["remainder_sha256"] = self.remainder.sha256
+            found["homology_sha256"] = self.remainder.homology_sha256
         return found | ({"teachers_sha256": self.teachers_sha256} if self.teachers else {})
 
     def split(self, partitions: Partitions) -> Split:
@@ -106,7 +127,10 @@ class TrainingInputs:
         if self.made_partitions and partitions.validation is None and partitions.test is None:
             # Which of them were made is then nobody's concern.
             learned = {*PARTITIONS, UNPARTITIONED}
-        train = rows(learned, windows(test) | windows(validation))
+        avoid = windows(test) | windows(validation)
+        train = rows(learned, avoid)
+        more = self._remainder_rows(partitions)
+        train += [row for row in more if self.labelled[row].sequence not in avoid]
         for name, chosen, wanted in (
             ("training", train, True),
             ("validation", validation, partitions.validation is not None),
@@ -117,21 +141,33 @@ class TrainingInputs:
         teachers = honest_teachers(self.recipe, self.teachers, partitions, self.data_sha256)
         return Split(self, partitions, train, validation, test, teachers)
 
+    def _remainder_rows(self, partitions: Partitions) -> list[int]:
+        """Rows of `labelled` of the remainder's proteins that are unlike what is held out."""
+        if self.remainder is None:
+            return []
+        first = len(self.proteins)
+        return [first + n for n in self.remainder.apart_from(partitions.held_out, *self.limits)]
+
     def within(self, partitions: Collection[int]) -> TrainingInputs:
         """The inputs with the proteins of some partitions alone, without windows that also stand
-        in another one. Raises InputError for a partition without any.
+        in another one; of the remainder, those apart from all others. Raises InputError for a
+        partition without any.
         """
         avoid = {p.sequence for p in self.proteins if p.partition not in partitions}
         proteins = tuple(p for p in self.proteins if p.sequence not in avoid)
         for number in partitions:
             if all(p.partition != number for p in proteins):
                 raise InputError(f"no proteins to be used in partition {number}", path=self.data)
-        return replace(self, proteins=proteins)
+        remainder = self.remainder
+        if remainder is not None:
+            others = set(PARTITIONS) - set(partitions)
+            remainder = remainder.take(remainder.apart_from(others, *self.limits))
+        return replace(self, proteins=proteins, remainder=remainder)
 
 
 @dataclass(frozen=True)
 class Split:
-    """The inputs of one run: rows of `inputs.proteins`, and the teachers that are honest for it."""
+    """The inputs of one run: rows of `inputs.labelled`, and the teachers that are honest for it."""
 
     inputs: TrainingInputs
     partitions: Partitions
@@ -148,7 +184,7 @@ class Split:
     @property
     def train(self) -> list[LabelledProtein]:
         """The proteins that the network is trained on."""
-        return [self.inputs.proteins[row] for row in self.train_rows]
+        return [self.inputs.labelled[row] for row in self.train_rows]
 
     @property
     def validation(self) -> list[LabelledProtein]:
@@ -159,6 +195,11 @@ class Split:
     def test(self) -> list[LabelledProtein]:
         """The proteins of the test partition; none without one."""
         return [self.inputs.proteins[row] for row in self.test_rows]
+
+    @property
+    def remainder_count(self) -> int:
+        """How many of the training proteins belong to no partition."""
+        return sum(row >= len(self.inputs.proteins) for row in self.train_rows)
 
     @property
     def residues(self) -> Tensor:
@@ -195,11 +236,14 @@ def read_inputs(recipe: Recipe) -> TrainingInputs:
             "no such file; give the labelled proteins by --set data=FILE", path=recipe.data
         )
     proteins, made_partitions = own_or_made(read_labelled(recipe.data))
+    more = recipe.remainder
     return TrainingInputs(
         recipe=recipe.name,
         data=recipe.data,
         proteins=proteins,
         made_partitions=made_partitions,
+        remainder=None if more is None else read_remainder(more.data, more.homology),
+        limits=(1.0, 0.0) if more is None else (more.max_identity, more.max_evalue),
         data_sha256=data_hash(recipe.data),
         backbone=backbone,
         # What is trained whole cannot be shared.

@@ -41,6 +41,11 @@ class Partitions(Settings):
         default=None, description="partition that the finished model is tested on"
     )
 
+    @property
+    def held_out(self) -> set[int]:
+        """The partitions that nothing is learned from."""
+        return {n for n in (self.validation, self.test) if n is not None}
+
     @model_validator(mode="after")
     def _apart(self) -> Partitions:
         used = [*self.train, *(n for n in (self.validation, self.test) if n is not None)]
@@ -49,6 +54,32 @@ class Partitions(Settings):
         if len(used) != len(set(used)):
             raise ValueError("train, validation and test must be different partitions")
         return self
+
+
+class Remainder(Settings):
+    """Labelled proteins of no partition, which are trained on beside those of the partitions.
+
+    One is left out of a run that validates or tests on a partition that it is similar to.
+    """
+
+    data: str = Field(description="labelled proteins of no partition, three-line format")
+    homology: str = Field(
+        description="table of their similarity to each partition: accession, identity_0 ... and "
+        "evalue_0 ..., separated by tabs"
+    )
+    max_identity: float = Field(
+        default=0.36,
+        gt=0,
+        le=1,
+        description="identity to the nearest protein of a validation or test partition must be "
+        "below this; two unrelated windows reach 0.30 to 0.36",
+    )
+    max_evalue: float = Field(
+        default=0.01,
+        ge=0,
+        allow_inf_nan=False,
+        description="E-value of the best alignment with such a protein must be above this",
+    )
 
 
 class Optimisation(Settings):

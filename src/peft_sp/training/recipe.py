@@ -20,12 +20,19 @@ from peft_sp.errors import RecipeError
 from peft_sp.io import recipe_files
 from peft_sp.io.registry.migrations import RENAMED_OPTIONS
 from peft_sp.network.settings import ModelSettings
-from peft_sp.training.options import Candidates, Distillation, Optimisation, Partitions, Value
+from peft_sp.training.options import (
+    Candidates,
+    Distillation,
+    Optimisation,
+    Partitions,
+    Remainder,
+    Value,
+)
 
 Kind = TypeVar("Kind", bound=BaseModel)
 NOT_SEARCHED = (
     *("name", "description", "licence", "data", "seed", "members", "variants", "partitions"),
-    "search",
+    *("remainder", "search"),
 )
 """Options that name a run or decide how it is evaluated: a search must not vary them."""
 SHARED = tuple({*NOT_SEARCHED, "backbone", "student", "distillation"} - {"seed"})
@@ -35,6 +42,7 @@ NOT_RECORDED: Any = {
     "partitions": True,
     "search": True,
     "distillation": {"teachers", "teacher_backbone", "unlabelled"},
+    "remainder": {"data", "homology"},
 }
 """Options that `model_dump` leaves out where a recipe is recorded: paths, in place of which hashes
 are recorded, and partitions."""
@@ -64,6 +72,7 @@ class Recipe(ModelSettings):
         '{"optimisation.class_balance" = 0.4}',
     )
     partitions: Partitions = Partitions()
+    remainder: Remainder | None = None
     optimisation: Optimisation = Optimisation()
     distillation: Distillation | None = None
     search: dict[str, Candidates] = Field(default={}, exclude=True)

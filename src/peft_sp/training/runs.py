@@ -30,6 +30,7 @@ from peft_sp.io.registry.model_config import (
     Metrics,
     ModelConfig,
     Parameters,
+    RemainderSource,
     SourceFile,
     UsedPartitions,
 )
@@ -186,6 +187,8 @@ def comparable_settings(values: dict[str, Any]) -> dict[str, Any]:
             for key, value in own["distillation"].items()
             if key not in ("teacher_backbone", "unlabelled")
         } | {"teachers": ["-"]}
+    if own.get("remainder") is not None:
+        own["remainder"] = {**own["remainder"], "data": "-", "homology": "-"}
     backbone = "-" if own.get("student") is None else None
     try:
         full = Recipe.model_validate({**own, "name": "-", "data": "-", "backbone": backbone})
@@ -207,6 +210,7 @@ def check_made(model: Path, recipe: Recipe, split: Split) -> ModelConfig:
         and made.data_sha256 == split.inputs.data_sha256
         and (config.backbone and config.backbone.sha256) == split.inputs.backbone_sha256
         and made.distillation == _distillation(split)
+        and made.remainder == _remainder(split)
     )
     if not same:
         raise OutputError(f"{model} holds a model of another recipe; give another directory")
@@ -264,6 +268,7 @@ def model_config_of(
             recipe=recipe.model_dump(mode="json", exclude=NOT_RECORDED),
             partitions=UsedPartitions(partitions.train, partitions.validation, partitions.test),
             distillation=_distillation(split),
+            remainder=_remainder(split),
             data=Path(split.inputs.data).name,
             data_sha256=split.inputs.data_sha256,
             peft_sp=__version__,
@@ -283,6 +288,19 @@ def _distillation(split: Split) -> DistillationSources | None:
     return DistillationSources(
         tuple(teacher.record for teacher in split.teachers),
         tuple(SourceFile(Path(file.path).name, file.sha256) for file in unlabelled),
+    )
+
+
+def _remainder(split: Split) -> RemainderSource | None:
+    """What of the remainder the model is trained on, None without one."""
+    if (own := split.inputs.remainder) is None:
+        return None
+    return RemainderSource(
+        file=Path(own.file).name,
+        sha256=own.sha256,
+        homology_sha256=own.homology_sha256,
+        apart_from=tuple(sorted(split.partitions.held_out)),
+        proteins=split.remainder_count,
     )
 
 

@@ -106,13 +106,15 @@ class UsedPartitions(Table):
 class Teacher(Table):
     """A model that a student was distilled from. sha256: of all that its posterior depends on.
 
-    partitions: those that the teacher was trained on, None where its settings do not say.
+    partitions: those that the teacher was trained on, None where its settings do not say;
+    apart_from: see `RemainderSource`, None where it learned from no remainder.
     """
 
     name: str | None = optional(fields.text, always_written=True)
     licence: str | None = optional(fields.text, always_written=True)
     partitions: tuple[int, ...] | None = optional(fields.listed(_PARTITION), always_written=True)
     sha256: str = optional(fields.sha256, "")
+    apart_from: tuple[int, ...] | None = optional(fields.listed(_PARTITION))
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,21 @@ class DistillationSources(Table):
 
 
 @dataclass(frozen=True)
+class RemainderSource(Table):
+    """Labelled proteins of no partition that a model was trained on, beside those of partitions.
+
+    homology_sha256: of the table of their similarity to each partition; apart_from: partitions
+    that those which were used are unlike; proteins: how many were used.
+    """
+
+    file: str = required(fields.text)
+    sha256: str = required(fields.sha256)
+    homology_sha256: str = required(fields.sha256)
+    proteins: int = required(_COUNT)
+    apart_from: tuple[int, ...] = optional(fields.listed(_PARTITION), (), always_written=True)
+
+
+@dataclass(frozen=True)
 class Made(Table):
     """How a model was made.
 
@@ -147,6 +164,7 @@ class Made(Table):
     recipe: Mapping[str, Any] | None = optional(fields.plain_table)
     partitions: UsedPartitions = optional(UsedPartitions.of, UsedPartitions())
     distillation: DistillationSources | None = optional(DistillationSources.of)
+    remainder: RemainderSource | None = optional(RemainderSource.of)
     data: str = optional(fields.text, "")
     data_sha256: str = optional(fields.sha256, "")
     command: str = optional(fields.text, "")

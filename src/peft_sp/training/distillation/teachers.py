@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from peft_sp.errors import RecipeError
+from peft_sp.io.labelled import PARTITIONS
 from peft_sp.io.registry import lookup, model_config
 from peft_sp.io.registry.model_config import ModelConfig
 from peft_sp.training.options import Partitions
@@ -33,6 +34,13 @@ class Teacher:
         numbers = self.record.partitions
         return None if numbers is None else set(numbers)
 
+    @property
+    def seen(self) -> set[int]:
+        """The partitions of which it learned anything, be it from similar proteins alone."""
+        apart = self.record.apart_from
+        similar = set() if apart is None else set(PARTITIONS) - set(apart)
+        return (self.partitions or set()) | similar
+
 
 def read_teachers(sources: Sequence[str]) -> tuple[tuple[Teacher, ...], str | None]:
     """The teachers of names or directories, and a SHA-256 of all together, None without any.
@@ -52,6 +60,7 @@ def read_teachers(sources: Sequence[str]) -> tuple[tuple[Teacher, ...], str | No
             config.licence or None,
             config.made.partitions.train,
             own.hexdigest(),
+            None if config.made.remainder is None else config.made.remainder.apart_from,
         )
         teachers.append(Teacher(source, directory, config.made.data_sha256, record))
     return tuple(teachers), together.hexdigest() if teachers else None
@@ -73,7 +82,7 @@ def honest_teachers(
     any: so the students of a cross-validation and the one trained on everything are made alike.
     Raises RecipeError, with the recipe's name, where none is honest or where that is unknown.
     """
-    held_out = {n for n in (partitions.validation, partitions.test) if n is not None}
+    held_out = partitions.held_out
     unknown = [
         f"teacher {teacher.source} was trained on other data, so that it is unknown what it has "
         "seen of the validation and test partitions"
@@ -82,10 +91,13 @@ def honest_teachers(
     ]
     if unknown:
         raise RecipeError(recipe, unknown)
-    honest = [t for t in teachers if not held_out & (t.partitions or set())]
+    honest = [t for t in teachers if not held_out & t.seen]
     if teachers and not honest:
         numbers = " and ".join(map(str, sorted(held_out)))
-        problem = f"each of the teachers was trained on partition {numbers}; one must not have been"
+        problem = (
+            f"each of the teachers was trained on partition {numbers}, or on proteins of the "
+            "remainder that are similar to it; one must not have been"
+        )
         raise RecipeError(recipe, [problem])
     alike = [t for t in honest if (t.partitions or set()) == set(partitions.train)]
     return tuple(alike or honest)

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from peft_sp.errors import OutputError
 from peft_sp.io.atomic import locked, write_text
@@ -75,7 +76,8 @@ def last_checkpoint(directory: Path) -> str | None:
 
 def _identity(recipe: Recipe, data_sha256: str) -> str:
     # The data by their content: a path may be written in many ways, and its file may change.
-    settings = recipe.model_dump(mode="json", exclude={"data", "search"})
+    paths: Any = {"data": True, "search": True, "remainder": {"data", "homology"}}
+    settings = recipe.model_dump(mode="json", exclude=paths)
     return json.dumps({**settings, "data_sha256": data_sha256}, indent=2) + "\n"
 
 

@@ -48,6 +48,9 @@ def portable(recipe: Recipe) -> Recipe:
             "teacher_backbone": None if moved is None else _portable(moved),
         }
         changes["distillation"] = own.model_copy(update=paths)
+    if (more := recipe.remainder) is not None:
+        files = {"data": _portable(more.data), "homology": _portable(more.homology)}
+        changes["remainder"] = more.model_copy(update=files)
     return recipe.model_copy(update=changes)
 
 

@@ -94,7 +94,7 @@ def train(
     """
     _set_libraries_up()
     progress = progress if is_first_process() else None
-    refuse_other_run(Path(directory), recipe, split.inputs.data_sha256)
+    refuse_other_run(Path(directory), recipe, split.inputs.labelled_sha256)
     seed_everything(recipe.seed)
     model = build_model(recipe, split.inputs.backbones)
     windows = _windows(recipe, split, activation_cache or directory, progress)
@@ -112,7 +112,7 @@ def train(
         progress=progress,
         trackers=trackers,
     )
-    with claimed(Path(directory), recipe, split.inputs.data_sha256):
+    with claimed(Path(directory), recipe, split.inputs.labelled_sha256):
         trainer.train(resume_from_checkpoint=last_checkpoint(Path(directory)))
     if trackers is not None:
         trackers.finish()
