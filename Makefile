@@ -49,13 +49,13 @@ bench: $(VENV)/.dev  ## Measure speed and memory beside what is aimed at (a quar
 pack-esm2-8m: $(VENV)/.dev  ## Train esm2-8m on everything (an hour), export it into packs/esm2-8m, build its wheel
 	test -f runs/esm2-8m-final/config.json || $(BIN)/peft-sp train esm2-8m \
 	  --set data=$(PEFT_SP_SHARED)/data/train_set.fasta --set backbone=$(PEFT_SP_SHARED)/backbones/esm2_t6_8M \
-	  --crossval docs/results/esm2-8m -o runs/esm2-8m-final
+	  --set licence=MIT --crossval docs/results/esm2-8m -o runs/esm2-8m-final
 	test -f runs/esm2-8m-exported/config.json || $(BIN)/peft-sp export runs/esm2-8m-final \
 	  -o runs/esm2-8m-exported --precision int8
 	$(BIN)/python packs/build.py runs/esm2-8m-exported packs/esm2-8m
 
 PROTEOMES = $(sort $(wildcard $(PEFT_SP_SHARED)/data/proteomes/*))
-STUDENT = fast --set data=$(PEFT_SP_SHARED)/data/train_set.fasta \
+STUDENT = fast --set licence=MIT --set data=$(PEFT_SP_SHARED)/data/train_set.fasta \
   --set distillation.teacher_backbone=$(PEFT_SP_SHARED)/backbones/esm2_t6_8M \
   --set 'distillation.unlabelled=[$(foreach file,$(PROTEOMES),"$(file)",)]'
 distill: $(VENV)/.dev  ## Cross-validate and train `fast`, a student of esm2-8m, and export it (hours)

@@ -24,6 +24,7 @@ from peft_sp.errors import PeftSpError
 from peft_sp.inference.loading import load
 from peft_sp.io.atomic import write_bytes, write_text
 from peft_sp.io.registry import checksums, lookup, packs
+from peft_sp.training.evaluation.model_card import licence_text, use_text, with_section
 
 CARD = "README.md"
 START, END = "<!-- model -->", "<!-- /model -->"
@@ -55,7 +56,7 @@ def main() -> None:
         project = read_project(chosen.pack)
         name, folder = target_of(project, chosen.pack, chosen.name)
         fill(model, folder, name, project)
-        fill_card(model, chosen.pack, folder, project["project"]["license"])
+        fill_card(model, chosen.pack, folder, name, project["project"]["license"])
         print(f"{folder}: {name}, {lookup.find(folder).size / 1e6:.1f} MB, checksums compared")
         if not chosen.no_wheel:
             print(build_wheel(chosen.pack, folder, isolated=not chosen.no_build_isolation))
@@ -138,7 +139,7 @@ def predictions(model: lookup.Model) -> list[Any]:
     ]
 
 
-def fill_card(model: lookup.Model, pack: Path, folder: Path, licence: str) -> None:
+def fill_card(model: lookup.Model, pack: Path, folder: Path, name: str, licence: str) -> None:
     """The pack's README is the model's card: the text of the model's own card goes into it."""
     card = pack / CARD
     text = card.read_text(encoding="utf-8")
@@ -150,6 +151,9 @@ def fill_card(model: lookup.Model, pack: Path, folder: Path, licence: str) -> No
     own = body.strip() if title.startswith("# ") else own
     # The model's card knows only what it was made from.
     own = own.replace(f"Licence: {model.config.licence}.", f"Licence: {licence}.")
+    for section, body in (("Use", use_text(name, None)), ("Licence", licence_text(licence))):
+        if f"\n## {section}\n" in own:
+            own = with_section(own, section, body).strip()
     before, rest = text.split(START, 1)
     full = f"{before}{START}\n{own}\n{END}{rest.split(END, 1)[1]}"
     write_text(card, full)

@@ -47,7 +47,7 @@ HOUSE = (
 )
 FLOOR = {room.name: floor for floor, room in enumerate(HOUSE)}
 # Every room may import these, and they import nothing of the house.
-CELLAR = ("errors", "version")
+CELLAR = ("errors", "version", "wording")
 FRONT_DOOR = "__init__"
 
 

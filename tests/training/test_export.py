@@ -70,7 +70,9 @@ def test_an_exported_directory(trained, labelled, tmp_path):
     assert found["precision"] == "float32" and found["largest_emission_difference"] < 1e-4
     assert found["check"]["proteins"] == 60 and found["check"]["sites_changed"] == 0
     card = (target / "README.md").read_text()
-    assert card.startswith("# tiny") and "A model." in card and config["licence"] in card
+    assert card.startswith("# tiny") and "A model." in card
+    assert f"Licence: {config['licence']}.\n" in card and card.count("Licence: ") == 1
+    assert f"--model ./{target.name} " in card and "It needs no torch." in card
     loaded, original = load(target), load(trained)
     assert loaded.backend.scores.temperature == 2.5
     assert loaded.backend.batch_size == exporting.BACKBONE_BATCH_SIZE

@@ -11,7 +11,7 @@ from peft_sp.errors import RecipeError
 from peft_sp.io.recipe_files import shipped
 from peft_sp.network.backbone_files import NAMES
 from peft_sp.network.model import build_model
-from peft_sp.training.recipe import Recipe, as_toml, read_recipe
+from peft_sp.training.recipe import Recipe, as_toml, changed, read_recipe
 from tests.support.paths import DATA
 
 SIZES = ("8M", "35M", "150M", "650M", "3B")
@@ -112,8 +112,32 @@ def test_recipes_have_the_settings_of_their_measured_results():
     before = json.loads((DATA / "recipes.json").read_text())
     assert len(before) == 35
     for name, values in before.items():
-        description = (recipe := read_recipe(name)).description
-        assert recipe == Recipe.model_validate({**values, "description": description})
+        recipe = read_recipe(name)
+        said = {"description": recipe.description, "settings_origin": recipe.settings_origin}
+        assert recipe == Recipe.model_validate({**values, **said, "licence": ""})
+
+
+def test_where_settings_come_from_is_said_of_these_alone():
+    """Not of what `--set` changes; data, partitions, names and the seed are no settings."""
+    known = read_recipe("lora-8M").settings_origin
+    assert "chosen for the size 8M on SignalP 6.0's" in known
+    for kept in ("data=a.fasta", "backbone=b", "seed=2", "licence=MIT", "partitions.train=[0, 1]"):
+        assert read_recipe("lora-8M", [kept]).settings_origin == known, kept
+    assert not read_recipe("lora-8M", ["optimisation.epochs=1"]).settings_origin
+    assert not read_recipe("lora-8M", [], ["optimisation.ema_decay"]).settings_origin
+    given = read_recipe("lora-8M", ["optimisation.epochs=1", "settings_origin=Guessed."])
+    assert given.settings_origin == "Guessed."
+    teachers = 'distillation.teachers=["t"]'
+    assert read_recipe("fast", [teachers]).settings_origin
+    assert not read_recipe("fast", [teachers, "distillation.mosaics=1"]).settings_origin
+    ensemble = read_recipe("esm2-8m")
+    assert ensemble.member(1).settings_origin == ensemble.settings_origin
+    assert not changed(ensemble, {"optimisation.batch_size": 8}).settings_origin
+
+
+def test_nothing_is_inherited_of_where_settings_come_from(tmp_path):
+    (tmp_path / "mine.toml").write_text('base = "lora-8M"\n')
+    assert not read_recipe(tmp_path / "mine.toml").settings_origin
 
 
 def test_published_recipes_have_the_published_settings():

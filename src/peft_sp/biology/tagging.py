@@ -23,6 +23,7 @@ from peft_sp.biology.grammar import (
     grammar,
     state,
 )
+from peft_sp.wording import counted
 
 LABEL_OF_TYPE = {declaration.name: declaration.label for declaration in DECLARATIONS}
 _HYDROPHOBIC_WINDOW = 7
@@ -42,7 +43,7 @@ def allowed_states(sequence: str, labels: str, type_name: str) -> NDArray[np.boo
     grammar (a signal peptide too short for its regions).
     """
     if len(sequence) != len(labels):
-        raise ValueError(f"{len(sequence)} residues but {len(labels)} labels")
+        raise ValueError(f"{counted(len(sequence), 'residue')} but {counted(len(labels), 'label')}")
     return _allowed_states(labels, type_name, _landmarks(sequence, labels, type_name)).copy()
 
 

@@ -23,6 +23,7 @@ from peft_sp.io.registry.accuracy import (
 )
 from peft_sp.io.registry.checksums import MANIFEST
 from peft_sp.io.registry.lookup import Model
+from peft_sp.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -271,7 +272,7 @@ def _in_words(accuracy: Accuracy | None) -> str:
     if accuracy is None:
         return "not measured"
     figures = accuracy.figures
-    proteins = "" if figures.proteins is None else f", {figures.proteins:,} proteins"
+    proteins = "" if figures.proteins is None else f", {counted(figures.proteins, 'protein')}"
     return (
         f"{MEAN_MCC2.title} {MEAN_MCC2.text(figures)}, eukaryotic SP "
         f"{as_text(figures.eukaryotic_mcc2)}; {accuracy.measured}{proteins}"

@@ -26,6 +26,7 @@ from peft_sp.inference.run import SIGNALP6, UNDECIDED, RunInfo, RunOptions, pred
 from peft_sp.io.registry import lookup
 from peft_sp.io.writers import signalp6
 from peft_sp.version import __version__
+from peft_sp.wording import counted
 
 NAME = "signalp6"
 MODES = {
@@ -194,5 +195,6 @@ def _report(run: RunInfo, output_dir: str) -> None:
     if sys.stderr.isatty():
         positive = run.count - run.types.get(NO_SP, 0)
         console.note(
-            f"{run.count:,} proteins, {positive:,} with a signal peptide; written to {output_dir}"
+            f"{counted(run.count, 'protein')}, {positive:,} with a signal peptide; "
+            f"written to {output_dir}"
         )

@@ -32,6 +32,7 @@ from peft_sp.io.formats import HEAD, check, compression_of, other_format
 from peft_sp.io.raw_fasta import Raw, located, read_raw
 from peft_sp.io.results.protection import REDIRECTED, FileId, descriptor, file_id
 from peft_sp.io.writers.names import FreeNames
+from peft_sp.wording import counted
 
 STANDARD_INPUT = "-"
 _SAMPLE = 1000
@@ -197,7 +198,7 @@ class FastaInput:
             return
         if (read.count, read.unusable) != (before.count, before.unusable):
             raise self._changed(
-                f"{before.count + before.unusable:,} records at first, "
+                f"{counted(before.count + before.unusable, 'record')} at first, "
                 f"{read.count + read.unusable:,} now"
             )
         if read.fingerprint() != before.fingerprint:

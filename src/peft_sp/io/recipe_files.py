@@ -3,7 +3,7 @@
 A file may hold
 - `base`: the recipe that it starts from, "lora-8M.toml" (seen from the file) or "lora-8M" (one of
   the package). Tables are merged, values replaced; a [tuning] of another method and a [search]
-  replace the base's. A name and a description are never inherited.
+  replace the base's. A name, a description and what is said of the settings are never inherited.
 - `unset`: inherited options that are taken away, as ["optimisation.rare_class_size"].
 - [sizes.SIZE]: one recipe for each size, which changes the rest of the file. A file `lora.toml` of
   the sizes 8M and 35M holds the recipes lora-8M and lora-35M. A file without [sizes] whose base
@@ -38,7 +38,7 @@ LONGEST_CHAIN = 20
 """Recipes that one is based on, one through the other."""
 _DEEP = re.compile(r"""(?<![\w-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')\s*\.\s*){50}""")
 """A key of so many tables that Python's reader takes minutes."""
-OWN = ("name", "description")
+OWN = ("name", "description", "settings_origin")
 """Options that are not inherited."""
 
 

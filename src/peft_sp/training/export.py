@@ -26,6 +26,12 @@ from peft_sp.network.model import SignalPeptideModel
 from peft_sp.network.onnx.graph import export_onnx
 from peft_sp.network.onnx.storage import Precision
 from peft_sp.training.evaluation.metrics import Outcomes, score
+from peft_sp.training.evaluation.model_card import (
+    beside,
+    licence_text,
+    use_text,
+    with_section,
+)
 from peft_sp.training.fitting.history import CURVES, HISTORY
 from peft_sp.version import __version__
 
@@ -136,7 +142,7 @@ def export(
             publish(folder / ONNX, target)
             return ExportedModel(target, target.stat().st_size, difference, check)
         result = _Result(precision, difference, licence, size, check)
-        _describe(directory, config, folder, result)
+        _describe(directory, config, folder, target, result)
         weight = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
         publish(folder, target)
     return ExportedModel(target, weight, difference, check)
@@ -187,8 +193,13 @@ class _Result:
     check: Check | None = None
 
 
-def _describe(source: Path, config: ModelConfig, directory: Path, result: _Result) -> None:
-    """Write `config.json` and the card of an exported model: its original's, and more."""
+def _describe(
+    source: Path, config: ModelConfig, directory: Path, target: Path, result: _Result
+) -> None:
+    """Write `config.json` and the card of an exported model: its original's, and more.
+
+    directory: where they are written; target: what it will be called.
+    """
     figures = None
     if result.check is not None:
         figures = {
@@ -216,8 +227,13 @@ def _describe(source: Path, config: ModelConfig, directory: Path, result: _Resul
     )
     card = source / "README.md"
     text = card.read_text(encoding="utf-8").rstrip() if card.is_file() else f"# {source.name}"
-    section = _section(written, exported.networks, result)
-    write_text(directory / "README.md", f"{text}\n\n## Exported\n\n{section}\n")
+    for title, body in (
+        ("Use", use_text(beside(target), None)),
+        ("Licence", licence_text(written.licence)),
+        ("Exported", _section(written, exported.networks, result)),
+    ):
+        text = with_section(text, title, body)
+    write_text(directory / "README.md", text)
     # What the card shows and names.
     for folder in ("", *config.members):
         for name in (CURVES, HISTORY):
@@ -254,10 +270,7 @@ def _section(config: ModelConfig, networks: int, result: _Result) -> str:
     where = "`model.onnx` holds the whole network"
     if networks > 1:
         where = f"`model.onnx` holds all {networks} networks and gives their mean"
-    parts = [
-        f"{where}, weights in {result.precision}; without torch, that is enough to predict. "
-        f"Licence: {config.licence}."
-    ]
+    parts = [f"{where}, weights in {result.precision}; without torch, that is enough to predict."]
     if config.backbone is not None:
         name, checksum = Path(config.backbone.name).name, config.backbone.sha256
         parts.append(f"The backbone {name} (SHA-256 {checksum[:16]}...) is inside.")
@@ -269,10 +282,10 @@ def _section(config: ModelConfig, networks: int, result: _Result) -> str:
 
 def inherited_licence(config: ModelConfig) -> str:
     """The licence of an exported model: its own and, of weights that are inside, theirs."""
-    own = config.licence or "not stated"
     if config.backbone is None:
-        return own
+        return config.licence
     name = Path(config.backbone.name).name
+    own = config.licence or "not stated"
     return f"{own}, and that of the backbone {name}, whose weights are inside"
 
 

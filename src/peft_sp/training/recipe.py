@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from difflib import get_close_matches
 from typing import Any, Self, TypeVar, get_args
 
@@ -28,11 +29,12 @@ from peft_sp.training.options import (
     Remainder,
     Value,
 )
+from peft_sp.wording import counted
 
 Kind = TypeVar("Kind", bound=BaseModel)
 NOT_SEARCHED = (
-    *("name", "description", "licence", "data", "seed", "members", "variants", "partitions"),
-    *("remainder", "search"),
+    *("name", "description", "settings_origin", "licence", "data", "seed", "members", "variants"),
+    *("partitions", "remainder", "search"),
 )
 """Options that name a run or decide how it is evaluated: a search must not vary them."""
 SHARED = tuple({*NOT_SEARCHED, "backbone", "student", "distillation"} - {"seed"})
@@ -46,6 +48,11 @@ NOT_RECORDED: Any = {
 }
 """Options that `model_dump` leaves out where a recipe is recorded: paths, in place of which hashes
 are recorded, and partitions."""
+APART = (
+    *("name", "description", "settings_origin", "licence", "data", "partitions", "backbone"),
+    "search",
+)
+"""Options that say what a run is called, what it reads and what it is tested on: not settings."""
 
 
 class Recipe(ModelSettings):
@@ -56,8 +63,12 @@ class Recipe(ModelSettings):
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
-    description: str = ""
-    licence: str = "MIT"
+    description: str = Field(default="", description="what the model is")
+    settings_origin: str = Field(
+        default="",
+        description="how the settings were found, for the card; left out where one is changed",
+    )
+    licence: str = Field(default="", description="of the model; the card asks for it without one")
     data: str = Field(description="labelled proteins, three-line format")
     seed: int = Field(default=1, ge=0, description="seed of all random numbers")
     members: int = Field(
@@ -99,7 +110,8 @@ class Recipe(ModelSettings):
         """Each variant must be a recipe."""
         if len(self.variants) > self.members:
             raise ValueError(
-                f"there are {len(self.variants)} variants but only {self.members} members"
+                f"there are {len(self.variants)} variants but only "
+                f"{counted(self.members, 'member')}"
             )
         for variant in self.variants:
             for key in variant:
@@ -115,7 +127,8 @@ class Recipe(ModelSettings):
     def member(self, number: int) -> Recipe:
         """The recipe of one of the members, counted from 0. Raises RecipeError."""
         own = self.variants[number % len(self.variants)] if self.variants else {}
-        return changed(self, {"members": 1, "variants": (), "seed": self.seed + number, **own})
+        alone = {"members": 1, "variants": (), "settings_origin": self.settings_origin}
+        return changed(self, {**alone, "seed": self.seed + number, **own})
 
     @model_validator(mode="after")
     def _augmented_windows(self) -> Recipe:
@@ -153,9 +166,12 @@ class Recipe(ModelSettings):
 def changed(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
     """A recipe with other values of some options, as {"optimisation.epochs": 2}, without [search].
 
-    Raises RecipeError where the values are invalid or contradict each other.
+    What the recipe says of the origin of its settings is not said of others. Raises RecipeError
+    where the values are invalid or contradict each other.
     """
     table = recipe.model_dump()
+    if not all(key.split(".")[0] in (*APART, "seed") for key in values):
+        table["settings_origin"] = ""
     for key, value in values.items():
         _put(table, key, value)
     return validated(Recipe, recipe.name, table)
@@ -183,11 +199,27 @@ def read_recipe(
 def resolved(
     recipe: str | os.PathLike[str], settings: Sequence[str], unset: Sequence[str]
 ) -> dict[str, Any]:
-    """The values of a recipe of any kind, changed. Raises RecipeError."""
+    """The values of a recipe of any kind, changed. Raises RecipeError.
+
+    What the recipe says of the origin of its settings is not said of others.
+    """
     values = recipe_files.resolve(recipe_files.find(recipe))
+    before = deepcopy(values)
     if problems := recipe_files.change(values, settings, unset):
         raise RecipeError(str(recipe), problems)
+    said = values.get("settings_origin")
+    if said == before.get("settings_origin") and _settings(values) != _settings(before):
+        values.pop("settings_origin", None)
     return values
+
+
+def _settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands in a recipe but names, files and partitions, and the seed."""
+    own = {key: value for key, value in values.items() if key not in (*APART, "seed")}
+    for name in ("distillation", "remainder"):
+        if isinstance(table := own.get(name), dict):
+            own[name] = {k: value for k, value in table.items() if k not in NOT_RECORDED[name]}
+    return own
 
 
 def validated(kind: type[Kind], source: str, values: dict[str, Any]) -> Kind:

@@ -40,11 +40,15 @@ from peft_sp.network.onnx.graph import export_onnx
 from peft_sp.training.evaluation.calibration import fit_temperature
 from peft_sp.training.evaluation.evaluate import evaluate
 from peft_sp.training.evaluation.model_card import (
+    beside,
     card,
     cross_validated,
     how,
+    licence_text,
+    proteins_text,
     table,
     teachers_text,
+    use_text,
 )
 from peft_sp.training.evaluation.published import SIGNALP6_NAME, is_comparable
 from peft_sp.training.fitting.history import CURVES, HISTORY
@@ -54,7 +58,7 @@ from peft_sp.training.fitting.repeat import command
 from peft_sp.training.fitting.trackers import Trackers, check
 from peft_sp.training.fitting.trainer import HeldOut, Trained, train
 from peft_sp.training.inputs import Split, TrainingInputs, read_inputs
-from peft_sp.training.recipe import NOT_RECORDED, Recipe
+from peft_sp.training.recipe import APART, NOT_RECORDED, Recipe
 from peft_sp.version import __version__
 
 CHECKPOINTS = "checkpoints"
@@ -112,7 +116,7 @@ def run(
         drawn = [CURVES] if trained.history.write(directory, titles) else []
         content = model_config_of(recipe, split, trained, measured, parameters)
         content = replace(content, made=replace(content.made, **_circumstances(recipe, trained)))
-        text = _card(recipe, split, trained, measured, made=content.made, pictures=drawn)
+        text = _card(recipe, split, trained, measured, directory, made=content.made, pictures=drawn)
         if recipe.student is not None:
             # For prediction without torch. Before `config.json`, which makes a directory a model.
             export_onnx(model, directory / ONNX)
@@ -165,7 +169,7 @@ def _run_members(
     made = replace(content.made, **_circumstances(recipe, [config.made for config in configs]))
     content = replace(content, made=made)
     drawn = [f"{name}/{CURVES}" for name in names if (directory / name / CURVES).exists()]
-    text = _card(recipe, split, held_out, measured, made=made, pictures=drawn)
+    text = _card(recipe, split, held_out, measured, directory, made=made, pictures=drawn)
     write_text(directory / "README.md", text)
     replace(content, members=tuple(names), backbone=configs[0].backbone).write(directory)
     return held_out
@@ -177,9 +181,8 @@ def comparable_settings(values: dict[str, Any]) -> dict[str, Any]:
     Options that came after the run have the value that they have when left out, renamed ones go
     by their present names. What a run is called decides nothing.
     """
-    apart = ("name", "licence", "partitions", "data", "description", "backbone", "search")
     current = with_current_names(values)
-    own = {key: value for key, value in current.items() if key not in apart}
+    own = {key: value for key, value in current.items() if key not in APART}
     # Where things lie is no setting; what they are is compared by hash.
     if own.get("distillation") is not None:
         own["distillation"] = {
@@ -194,7 +197,7 @@ def comparable_settings(values: dict[str, Any]) -> dict[str, Any]:
         full = Recipe.model_validate({**own, "name": "-", "data": "-", "backbone": backbone})
     except ValidationError:
         return own
-    return full.model_dump(mode="json", exclude=set(apart))
+    return full.model_dump(mode="json", exclude=set(APART))
 
 
 def check_made(model: Path, recipe: Recipe, split: Split) -> ModelConfig:
@@ -335,6 +338,7 @@ def _card(
     split: Split,
     held_out: HeldOut,
     measured: dict[str, Any] | None,
+    directory: Path,
     *,
     made: Made,
     pictures: Sequence[str],
@@ -347,14 +351,17 @@ def _card(
         if not recipe.variants:
             last = recipe.seed + recipe.members - 1
             seeds = f"{recipe.members} networks with the seeds {recipe.seed} to {last}"
+    about = " ".join(filter(None, (recipe.settings_origin, how(made))))
     sections = [
+        ("Use", use_text(beside(directory), recipe.backbone)),
+        ("Labelled proteins", proteins_text(split.train, split.validation, split.test)),
         (
             "Training",
             f"Partitions {', '.join(map(str, parts.train))} of `{Path(inputs.data).name}` "
             f"({known}SHA-256 {inputs.data_sha256[:16]}...), {seeds}; the whole recipe is in "
-            f"`config.json`. {how(made)} To train it again, where the files are that it names:\n\n"
-            f"```sh\n{made.command}\n```" + _made_partitions(split),
-        )
+            f"`config.json`. {about} To train it again, where the files are that it "
+            f"names:\n\n```sh\n{made.command}\n```" + _made_partitions(split),
+        ),
     ]
     if pictures:
         drawn = "\n".join(f"![learning curves]({name})" for name in pictures)
@@ -371,4 +378,5 @@ def _card(
         sections.append(("Test", body + table(held_out.test.scores.figures)))
     if measured is not None:
         sections.append(("Accuracy", cross_validated(measured)))
+    sections.append(("Licence", licence_text(recipe.licence)))
     return card(recipe.name, recipe.description, sections)

@@ -156,7 +156,7 @@ def test_of_two_unfinished_runs_the_new_one_counts_once_it_has_a_journal(tmp_pat
     files._lock.close()
     with pytest.raises(OutputError, match="an unfinished run is here") as caught:
         RunDirectory(tmp_path, SAME).__enter__()
-    assert f"({1 if marked else 2} proteins done)" in str(caught.value)
+    assert f"({'1 protein' if marked else '2 proteins'} done)" in str(caught.value)
     assert names(tmp_path) == {UNFINISHED}
     with RunDirectory(tmp_path, OTHER if marked else SAME, True) as again:
         assert again.done == (1 if marked else 2)

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from peft_sp.biology.grammar import TYPES
+from peft_sp.io.labelled import LabelledProtein
 from peft_sp.io.registry.accuracy import SUMMARY_METRICS
 from peft_sp.training.evaluation.metrics import Outcomes, score
-from peft_sp.training.evaluation.model_card import card, cross_validated, table
+from peft_sp.training.evaluation.model_card import (
+    beside,
+    card,
+    cross_validated,
+    licence_text,
+    proteins_text,
+    table,
+    use_text,
+    with_section,
+)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +49,7 @@ def test_figures_are_plain_data_with_null_where_undefined(scores):
 def test_a_table_has_a_row_a_class_and_its_means(scores):
     lines = table(scores.figures).splitlines()
     assert lines[2] == "| EUKARYA | SP | 5 | 0.816 | 0.816 | 1.000 | 0.833 |"
-    assert lines[-1].startswith("Mean MCC2 over the 1 classes: **0.816**, ")
+    assert lines[-1].startswith("Mean MCC2 over the 1 class: **0.816**, ")
     assert "over all 10 proteins" in lines[-1]
 
 
@@ -58,3 +69,45 @@ def test_figures_of_an_earlier_version_may_lack_a_block(scores):
 def test_a_card_is_a_title_and_its_sections():
     text = card("m", "A model.", [("Training", "On data."), ("Test", "None.")])
     assert text == "# m\n\nA model.\n\n## Training\n\nOn data.\n\n## Test\n\nNone.\n"
+
+
+def proteins(**counts):
+    """So many proteins of classes that are called like EUKARYA_SP."""
+    return [
+        LabelledProtein("p", *name.split("_", 1), 0, "M", "I")
+        for name, count in counts.items()
+        for _ in range(count)
+    ]
+
+
+def test_proteins_are_counted_by_class_in_each_set():
+    train = proteins(NEGATIVE_LIPO=1200, EUKARYA_NO_SP=1)
+    text = proteins_text(train, test=proteins(EUKARYA_NO_SP=1))
+    assert text.splitlines() == [
+        "The model was trained on 1,201 proteins of 2 classes, tested on 1 protein of 1 class "
+        "(organism group and type).",
+        "",
+        "| organism | type | trained | tested |",
+        "|---|---|--:|--:|",
+        "| EUKARYA | NO_SP | 1 | 1 |",
+        "| NEGATIVE | LIPO | 1,200 | 0 |",
+    ]
+
+
+def test_a_licence_is_named_or_asked_for():
+    assert licence_text("CC-BY-4.0") == "Licence: CC-BY-4.0."
+    assert '`--set licence="..."`' in licence_text("")
+
+
+def test_a_model_on_a_backbone_says_what_it_needs():
+    assert "the backbone `esm2_t6_8M`" in use_text("./m", "/where/ever/esm2_t6_8M")
+    assert use_text("fast", None).endswith("It needs no torch.")
+    assert beside(Path("/x/y/../z")) == "./z" and beside(Path()) == f"./{Path.cwd().name}"
+
+
+def test_a_section_is_replaced_where_it_stands_or_comes_last():
+    text = card("m", "A model.", [("Use", "Old\\1.\n\nMore."), ("Test", "None.")])
+    new = with_section(text, "Use", "New\\1.")
+    assert new == card("m", "A model.", [("Use", "New\\1."), ("Test", "None.")])
+    assert with_section(new, "Test", "Two.") == new.replace("None.", "Two.")
+    assert with_section(new, "More", "x") == new.rstrip() + "\n\n## More\n\nx\n"

@@ -25,9 +25,7 @@ def test_it_names_licence_origin_windows_and_figures(tmp_path):
     assert text.startswith("---\nlicense: mit\n")
     assert "`esm2_t6_8M` (weights abcdef012345). Random numbers." in text
     assert "1,234 windows" in text and "from `w.faa`; 50 more were held out" in text
-    assert (
-        "12 windows that begin with the same 60 residues as a protein of `labelled.fasta`" in text
-    )
+    assert "12 windows with the same first 60 residues as a protein of `labelled.fasta`" in text
     assert "| all | 12.346 | 0.200 |\n| other | 11.000 | 0.250 |" in text
 
 

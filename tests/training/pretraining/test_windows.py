@@ -70,7 +70,7 @@ def test_a_window_keeps_its_length(tmp_path):
 
 def test_too_few_windows_are_an_error_with_the_file(tmp_path):
     file = fasta(tmp_path / "w.faa", {"a": A})
-    with pytest.raises(InputError, match=r"w\.faa: 1 windows are left of 1; to hold out 1"):
+    with pytest.raises(InputError, match=r"w\.faa: 1 window left of 1 record; to hold out 1"):
         read_windows([file], [], 1, seed=0)
 
 

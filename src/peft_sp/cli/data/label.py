@@ -17,6 +17,7 @@ from peft_sp.io.labelled import LabelledProtein, as_text, write_labelled
 from peft_sp.io.labelled.uniprot.labelling import Remarks, Rules, labelled
 from peft_sp.io.labelled.uniprot.reading import read_entries
 from peft_sp.io.results.protection import check_outputs, files_of
+from peft_sp.wording import counted
 
 
 class EvidenceOption(StrEnum):
@@ -120,7 +121,7 @@ def _report(proteins: list[LabelledProtein], remarks: Remarks, rules: Rules) -> 
     for (group, kind), count in sorted(classes.items()):
         console.log(f"{group} {kind}: {count:,}")
     total = len(proteins) + len(remarks.left_out)
-    console.log(f"{len(proteins):,} of {total:,} proteins labelled")
+    console.log(f"{len(proteins):,} of {counted(total, 'protein')} labelled")
 
 
 def _named(accessions: list[str]) -> str:

@@ -28,6 +28,7 @@ from peft_sp.io.labelled.partitions import (
     make_partitions,
 )
 from peft_sp.io.results.protection import check_outputs, files_of
+from peft_sp.wording import counted
 
 
 class MethodOption(StrEnum):
@@ -122,15 +123,17 @@ def _report_partitions(made: Partitioned, count: int) -> None:
         console.log(f"{group} {kind}: {numbers}")
     console.log(
         f"partitions of {' / '.join(f'{sizes[n]:,}' for n in range(count))} proteins; "
-        f"{made.moved:,} windows moved out of "
-        f"their cluster, {len(made.removed):,} proteins left out"
+        f""
+        f"{counted(made.moved, 'window')} moved out of "
+        f"{'its' if made.moved == 1 else 'their'} cluster, "
+        f"{counted(len(made.removed), 'protein')} left out"
     )
 
 
 def _report(comparison: Comparison, across: Across, limit: float) -> None:
     how = {"mmseqs2": "common k-mers and MMseqs2", "kmers": "common k-mers"}[comparison.method]
     console.log(
-        f"{len(comparison.pairs):,} pairs found by {how} and aligned: in different partitions "
-        f"{across.reaching(limit):,} with an identity of {limit:g} or more; the greatest is "
-        f"{across.greatest:.3f}"
+        f"{counted(len(comparison.pairs), 'pair')} found by {how} and aligned: in different "
+        f"partitions {across.reaching(limit):,} with an identity of {limit:g} or "
+        f"more; the greatest is {across.greatest:.3f}"
     )

@@ -11,6 +11,7 @@ from peft_sp.cli.terminal import console, streams
 from peft_sp.cli.terminal.options import Replace
 from peft_sp.io import labelled as records
 from peft_sp.io.results.protection import check_outputs, files_of
+from peft_sp.wording import counted
 
 
 def add_to(app: typer.Typer) -> None:
@@ -45,6 +46,6 @@ def subset(
         records.write_labelled(output, drawn)
     classes = Counter(p.organism_type for p in drawn)
     console.log(
-        f"{len(drawn):,} of {len(proteins):,} proteins in {len(classes)} classes of organism group "
-        f"and type"
+        f"{len(drawn):,} of {counted(len(proteins), 'protein')} in "
+        f"{counted(len(classes), 'class', 'classes')} of organism group and type"
     )

@@ -21,6 +21,7 @@ from peft_sp.cli.terminal.streams import ReaderGone
 from peft_sp.errors import OutputError
 from peft_sp.inference.run import UNDECIDED, Progress, RunInfo
 from peft_sp.inference.run_options import ON_DEMAND
+from peft_sp.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -103,7 +104,7 @@ def report(run: RunInfo) -> None:
 def _print_counts(run: RunInfo) -> None:
     from rich.table import Table
 
-    say(f"{run.count:,} protein{'' if run.count == 1 else 's'}, {run.settings}")
+    say(f"{counted(run.count, 'protein')}, {run.settings}")
     table = Table()
     table.add_column("type")
     table.add_column("pathway")

@@ -16,6 +16,7 @@ from peft_sp.cli.terminal.scores import print_regions, print_scores
 from peft_sp.errors import MissingExtraError
 from peft_sp.io.atomic import write_text
 from peft_sp.io.results.protection import check_outputs, files_of
+from peft_sp.wording import counted
 
 if TYPE_CHECKING:
     from peft_sp.io.labelled import LabelledProtein
@@ -94,7 +95,8 @@ def _learned_from(made: Made, measured: Sequence[LabelledProtein], own: bool) ->
     remembers = "these figures say how well it remembers, not how well it predicts"
     if made.trained_windows:
         known = recorded((p.sequence for p in measured), made.trained_windows)
-        of_them = f"{known:,} of these {len(measured):,} proteins"
+        count = counted(len(measured), "protein")
+        of_them = f"{known:,} of {'this' if len(measured) == 1 else 'these'} {count}"
         return f"learned from {of_them}: {remembers}" if known else ""
     if own:
         numbers = sorted(set(made.partitions.train or ()) & {p.partition for p in measured})

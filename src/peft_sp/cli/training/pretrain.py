@@ -13,6 +13,7 @@ from peft_sp.cli.recipes import RecipeName, Set, Unset
 from peft_sp.cli.terminal import console
 from peft_sp.cli.terminal.training_display import TrainingDisplay, training_display
 from peft_sp.errors import MissingExtraError
+from peft_sp.wording import counted
 
 if TYPE_CHECKING:
     from peft_sp.training.fitting.progress import Report
@@ -116,7 +117,7 @@ def _announce(windows: PretrainingWindows) -> None:
     """One line on standard error of what became of the windows."""
     counts = windows.counts
     console.log(
-        f"{counts.train:,} windows to train on and {counts.held_out:,} held out, of "
+        f"{counted(counts.train, 'window')} to train on and {counts.held_out:,} held out, of "
         f"{counts.records:,}; {counts.excluded:,} excluded, {counts.repeated:,} repeated"
     )
 

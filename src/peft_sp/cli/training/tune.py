@@ -12,6 +12,7 @@ from peft_sp.cli.terminal import console
 from peft_sp.cli.terminal.training_display import TrainingDisplay, training_display
 from peft_sp.cli.training.arguments import ActivationCache, cache_directory, report_data
 from peft_sp.errors import MissingExtraError
+from peft_sp.wording import counted
 
 if TYPE_CHECKING:
     from peft_sp.training.fitting.progress import Report
@@ -125,7 +126,7 @@ def _print_trials(found: Sequence[Tried], partitions: Sequence[int]) -> None:
     }
     others = "".join(f", {count} {state}" for state, count in counts.items() if count)
     complete = sum(tried.value is not None for tried in found)
-    console.say(f"{complete} trial{'s' * (complete != 1)} complete{others}")
+    console.say(f"{counted(complete, 'trial')} complete{others}")
 
 
 def _short(value: Any) -> str:

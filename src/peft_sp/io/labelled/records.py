@@ -29,6 +29,7 @@ from peft_sp.biology.tagging import LABEL_OF_TYPE, allowed_states, cleavage_site
 from peft_sp.errors import InputError
 from peft_sp.io.atomic import write_text
 from peft_sp.io.formats import Wanted, open_text
+from peft_sp.wording import counted
 
 PARTITIONS = (0, 1, 2)
 UNPARTITIONED = -1
@@ -144,7 +145,7 @@ def _protein(lines: list[tuple[int, str]], path: str) -> LabelledProtein:
         raise _MistakesError(errors)
     sequence, labels = lines[1][1].upper(), lines[2][1]
     if len(sequence) != len(labels):
-        wrong(f"{len(sequence)} residues but {len(labels)} labels", 1)
+        wrong(f"{counted(len(sequence), 'residue')} but {counted(len(labels), 'label')}", 1)
     if len(sequence) > WINDOW:
         wrong(f"{len(sequence)} residues; at most {WINDOW} are read", 1)
     if not _LETTERS.issuperset(sequence):

@@ -150,7 +150,7 @@ class Metric:
 MEAN_MCC2 = Metric(
     "mean_mcc2",
     "mean MCC2",
-    phrase="Mean MCC2 over the {classes} classes: {value}, which classes of a few proteins swing",
+    phrase="Mean MCC2 over the {classes}: {value}, which classes of a few proteins swing",
     has_interval=True,
 )
 BIG_CLASSES_MCC2 = Metric(
@@ -164,7 +164,7 @@ SUMMARY_METRICS = (
     Metric(
         "multiclass_mcc",
         "multi-class MCC",
-        phrase="multi-class MCC over all {proteins} proteins: {value}",
+        phrase="multi-class MCC over all {proteins}: {value}",
     ),
 )
 """Metrics of a whole test set."""

@@ -12,6 +12,7 @@ from typing import Any
 from peft_sp.errors import OutputError
 from peft_sp.io.atomic import replace_file
 from peft_sp.io.registry.regular import read_regular
+from peft_sp.wording import counted
 
 FORMAT = 4
 _MOST = 1 << 30
@@ -93,7 +94,7 @@ class Journal:
                     f"{directory.parent}: the unfinished run there has another {name} (there "
                     f"{then}, now {now})",
                     f"give what it was started with, or remove {directory} to start anew",
-                    f"its {self.done:,} proteins are discarded",
+                    f"its {counted(self.done, 'protein is', 'proteins are')} discarded",
                 )
 
 

@@ -16,6 +16,7 @@ from peft_sp.io.atomic import PARTIAL, locked, sync_directory
 from peft_sp.io.results.journal import Journal, NotContinuedError, damaged
 from peft_sp.io.results.protection import EARLIER, RECORD, UNFINISHED, Protection
 from peft_sp.io.results.unfinished import JOURNAL, NAMES, UnfinishedFolder
+from peft_sp.wording import counted
 
 INTERVAL = 5.0
 """Seconds of work that may be lost, at least."""
@@ -345,7 +346,8 @@ class RunDirectory:
         if self._recorded is None:
             return "the unfinished run there is kept" if self._set_aside else "nothing was written"
         how = "" if self._resume == "if possible" else " with --resume"
-        return f"{self.done:,} proteins are done; the same command{how} continues"
+        done = counted(self.done, "protein is", "proteins are")
+        return f"{done} done; the same command{how} continues"
 
     def _error(self, error: OSError) -> OutputError:
         try:
@@ -371,8 +373,8 @@ def refuse_unfinished(
         with locked(path, _busy(path, option)):
             pass
     raise OutputError(
-        f"{path}: an unfinished run is here ({journal.done:,} proteins done); pass --resume to "
-        f"continue it, or remove {path / UNFINISHED} to start anew"
+        f"{path}: an unfinished run is here ({counted(journal.done, 'protein')} done); pass "
+        f"--resume to continue it, or remove {path / UNFINISHED} to start anew"
     )
 
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from peft_sp.biology.grammar import ORGANISM_GROUPS, TYPES
+from peft_sp.io.labelled import LabelledProtein
 from peft_sp.io.registry.accuracy import (
     BIG_CLASSES_MCC2,
     CLASS_METRICS,
@@ -17,6 +23,7 @@ from peft_sp.io.registry.accuracy import (
 from peft_sp.io.registry.model_config import Made, Teacher
 from peft_sp.training.evaluation.markdown import markdown_table
 from peft_sp.training.evaluation.published import is_comparable
+from peft_sp.wording import counted
 
 
 def table(figures: Figures) -> str:
@@ -29,8 +36,8 @@ def table(figures: Figures) -> str:
     phrases = [
         (metric.phrase or metric.title + ": {value}").format(
             value=metric.text(figures, bold=True),
-            classes=len(figures.classes),
-            proteins=count_text(figures.proteins),
+            classes=counted(len(figures.classes), "class", "classes"),
+            proteins=f"{count_text(figures.proteins)} proteins",
         )
         for metric in SUMMARY_METRICS
     ]
@@ -104,8 +111,7 @@ def how(made: Made) -> str:
     if made.duration is None:
         return ""
     minutes, seconds = round(made.duration / 60), round(made.duration)
-    in_seconds = "1 second" if seconds == 1 else f"{seconds} seconds"
-    took = in_seconds if minutes < 2 else f"{minutes:,} minutes"
+    took = counted(seconds, "second") if minutes < 2 else counted(minutes, "minute")
     together = "" if made.world_size in (None, 1) else f" in {made.world_size} processes"
     return f"It took {took} on {made.device or 'an unknown device'}{together}."
 
@@ -126,6 +132,76 @@ def teachers_text(teachers: Sequence[Teacher], unlabelled: Sequence[str]) -> str
     if unlabelled:
         lines += ["", f"Unlabelled: {', '.join(f'`{name}`' for name in unlabelled)}."]
     return "\n".join(lines)
+
+
+def proteins_text(
+    train: Sequence[LabelledProtein],
+    validation: Sequence[LabelledProtein] = (),
+    test: Sequence[LabelledProtein] = (),
+) -> str:
+    """How many proteins of which classes a model learned from, was validated and tested on."""
+    sets = {"trained": train, "validated": validation, "tested": test}
+    counts = {name: Counter(p.organism_type for p in own) for name, own in sets.items() if own}
+    amounts = [
+        f"{name} on {counted(sum(own.values()), 'protein')} of "
+        f"{counted(len(own), 'class', 'classes')}"
+        for name, own in counts.items()
+    ]
+    found = set().union(*counts.values())
+    classes = [(group, kind) for group in ORGANISM_GROUPS for kind in TYPES]
+    rows = [
+        (*key, *(f"{own[key]:,}" for own in counts.values())) for key in classes if key in found
+    ]
+    return "\n".join(
+        [
+            f"The model was {', '.join(amounts)} (organism group and type).",
+            "",
+            *markdown_table(["organism", "type", *counts], rows, labels=2),
+        ]
+    )
+
+
+def use_text(model: str, backbone: str | None) -> str:
+    """How to predict with a model, by its name or as `beside` gives it.
+
+    backbone: the name of the one that the model needs beside it.
+    """
+    needs = "It needs no torch."
+    if backbone is not None:
+        needs = (
+            f"It needs `pip install 'peft-sp[train]'` and beside it the backbone "
+            f"`{Path(backbone).name}`; what `peft-sp export` makes of it needs neither."
+        )
+    return (
+        f"```sh\npeft-sp predict proteins.faa --model {shlex.quote(model)} -o results\n```\n\n"
+        f"```python\nimport peft_sp\n"
+        f"predictions = list(peft_sp.load({model!r}).predict("
+        f'peft_sp.read_fasta("proteins.faa")))\n```\n\n{needs}'
+    )
+
+
+def beside(directory: Path) -> str:
+    """What a model's directory is called from the one that it lies in."""
+    return f"./{directory.resolve().name}"
+
+
+def licence_text(licence: str) -> str:
+    """The licence of a model; without one, what its author has to do."""
+    if licence:
+        return f"Licence: {licence}."
+    return (
+        "Licence: not stated, so that nobody else may use the model. Its author names one here and "
+        'in `config.json`, or trains it with `--set licence="..."`.'
+    )
+
+
+def with_section(text: str, title: str, body: str) -> str:
+    """A card with a section in place of the one of its title, or as its last one."""
+    section = f"## {title}\n\n{body}\n"
+    own = re.compile(rf"^## {re.escape(title)}\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+    if not own.search(text):
+        return f"{text.rstrip()}\n\n{section}"
+    return own.sub(lambda _: f"{section}\n", text, count=1).rstrip() + "\n"
 
 
 def card(name: str, description: str, sections: Sequence[tuple[str, str]]) -> str:

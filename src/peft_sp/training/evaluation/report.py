@@ -91,7 +91,7 @@ def report(content: dict[str, Any], pictures: Sequence[str] = ()) -> str:
     lines = [
         f"# Cross-validation of {content['recipe']['name']}",
         "",
-        content["recipe"]["description"],
+        " ".join(filter(None, map(content["recipe"].get, ("description", "settings_origin")))),
         "",
         f"{len(models)} models of {parameters['all']:,} parameters, of which "
         f"{parameters['trained']:,} ({share:.1%}) are trained; no window is learned from and "

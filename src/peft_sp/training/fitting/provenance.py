@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from peft_sp import version
+from peft_sp.wording import counted
 
 
 def device_name(device: torch.device) -> str:
@@ -18,8 +19,7 @@ def device_name(device: torch.device) -> str:
         return f"GPU, {torch.cuda.get_device_name(device)}"
     if device.type != "cpu":
         return device.type
-    threads = torch.get_num_threads()
-    return f"CPU, {threads} thread{'s' * (threads != 1)}"
+    return f"CPU, {counted(torch.get_num_threads(), 'thread')}"
 
 
 def commit() -> str | None:

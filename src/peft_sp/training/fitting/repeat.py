@@ -70,7 +70,7 @@ def _values(recipe: Recipe) -> Values:
         inner = {k: without_none(v) if isinstance(v, dict) else v for k, v in table.items()}
         return {key: value for key, value in inner.items() if value is not None}
 
-    return without_none(recipe.model_dump(mode="json"))
+    return without_none(recipe.model_dump(mode="json", exclude={"settings_origin"}))
 
 
 def _changes(base: Values, wanted: Values, above: str = "") -> Iterator[tuple[str, str | None]]:

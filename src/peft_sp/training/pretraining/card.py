@@ -7,6 +7,7 @@ from typing import Any
 from peft_sp.training.evaluation.markdown import markdown_table
 from peft_sp.training.evaluation.model_card import card as model_card
 from peft_sp.training.pretraining.recipe import PretrainingRecipe
+from peft_sp.wording import counted
 
 
 def card(recipe: PretrainingRecipe, record: dict[str, Any]) -> str:
@@ -20,19 +21,20 @@ def card(recipe: PretrainingRecipe, record: dict[str, Any]) -> str:
     taken = [file["name"] for file in record["files"] if not file["excluded"]]
     left_out = [file["name"] for file in record["files"] if file["excluded"]]
     data = (
-        f"{counts['train']:,} windows (the first 70 residues of a protein at most) from "
+        f"{counted(counts['train'], 'window')} (the first 70 residues of a protein at most) from "
         f"{_names(taken)}; {counts['held_out']:,} more were held out, drawn at random, so that "
         "relatives of theirs are among the former."
     )
     if left_out:
         data += (
-            f" Left out were {counts['excluded']:,} windows that begin with the same 60 residues "
+            f" Left out: {counted(counts['excluded'], 'window')} with the same first 60 residues "
             f"as a protein of {_names(left_out)}."
         )
     training = (
-        f"{record['steps']:,} steps of {fitting.batch_size} windows ({fitting.epochs:g} passes), "
-        f"{recipe.masking.fraction:.0%} of the residues hidden, learning rate "
-        f"{fitting.learning_rate:g} ({fitting.schedule}), {fitting.precision}, {record['device']}; "
+        f"{counted(record['steps'], 'step')} of {counted(fitting.batch_size, 'window')} "
+        f"({fitting.epochs:g} passes), {recipe.masking.fraction:.0%} of the residues hidden, "
+        f"learning rate {fitting.learning_rate:g} ({fitting.schedule}), {fitting.precision}, "
+        f"{record['device']}; "
         "all that is known of it is in `pretraining.json`, the learning curves are in "
         "`history.json` and `learning_curves.svg`. Once more, beside the files that it names: "
         "`peft-sp pretrain recipe.toml -o again`."

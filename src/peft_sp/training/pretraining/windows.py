@@ -16,6 +16,7 @@ from peft_sp.errors import InputError
 from peft_sp.io.fasta import open_input
 from peft_sp.io.organism import organism_of
 from peft_sp.io.raw_fasta import read_raw
+from peft_sp.wording import counted
 
 BEGINNING = 60
 """Residues by which windows are compared: collections of sequences are cut at different lengths."""
@@ -82,8 +83,8 @@ def read_windows(
                 windows.setdefault(key, (protein.window, protein.header))
     if len(windows) <= held_out:
         raise InputError(
-            f"{len(windows):,} windows are left of {records:,}; to hold out {held_out:,}, more "
-            "are needed",
+            f"{counted(len(windows), 'window')} left of {counted(records, 'record')}; to hold out "
+            f"{held_out:,}, more are needed",
             path=files[0],
         )
     kept = list(windows.values())

@@ -40,7 +40,7 @@ def alone(place: Path) -> Iterator[None]:
 def open_study(directory: Path, recipe: Recipe, data_sha256: str, space: Space) -> optuna.Study:
     """The directory's study, new or of the same search. data_sha256: of the labelled data."""
     made = {
-        **recipe.model_dump(mode="json", exclude={"data", "description"}),
+        **recipe.model_dump(mode="json", exclude={"data", "description", "settings_origin"}),
         "data_sha256": data_sha256,
         "space": {key: values.model_dump(mode="json") for key, values in space.items()},
     }

@@ -51,7 +51,7 @@ def test_unknown_positions_and_types():
     [
         ([SIGNAL[:30]], [], "a.gff, line 2, record 'P1': a line of GFF has nine columns"),
         ([REGION], [">sp|P2|X", "MK"], "a.gff, record 'P2': has no line '##sequence-region P2'"),
-        ([REGION], [], "features of 1 proteins that the FASTA file lacks, 'P1' the first"),
+        ([REGION], [], "features of 1 protein that the FASTA file lacks, 'P1' the first"),
         ([REGION], [">", "MK"], "a.fasta, line 1: this protein has no accession"),
         (
             [SIGNAL.replace("UniProtKB", "PEFT-SP-0.1.0")],

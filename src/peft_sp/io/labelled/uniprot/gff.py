@@ -20,6 +20,7 @@ from peft_sp.io.labelled.uniprot.entry import (
     groups_of,
     length_of,
 )
+from peft_sp.wording import counted
 
 BEGINS = b"##gff"
 _REGION = "##sequence-region"
@@ -58,7 +59,7 @@ def read(lines: Iterable[str], path: str, fasta: Iterable[str], fasta_path: str)
         yield _entry(header, sequence, annotated, (path, fasta_path, number))
     if annotated:
         raise InputError(
-            f"has features of {len(annotated):,} proteins that the FASTA file lacks, "
+            f"has features of {counted(len(annotated), 'protein')} that the FASTA file lacks, "
             f"'{next(iter(annotated))}' the first; give the FASTA file of the same proteins",
             path=path,
         )

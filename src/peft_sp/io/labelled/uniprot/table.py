@@ -16,6 +16,7 @@ from peft_sp.io.labelled.uniprot.entry import (
     groups_of,
     length_of,
 )
+from peft_sp.wording import counted
 
 _NEEDED = ("entry", "sequence", "signal peptide", "lipidation", "transmembrane", "propeptide")
 """Columns without which a type would be guessed."""
@@ -58,8 +59,8 @@ def read(lines: Iterator[str], path: str) -> Iterator[Entry]:
         cells = [_cell(text) for text in line.rstrip("\r\n").split("\t")]
         if len(cells) != len(names):
             raise InputError(
-                f"{len(cells)} columns, but the first line names {len(names)}; if the file is cut "
-                "off, download it again",
+                f"{counted(len(cells), 'column')}, but the first line names {len(names)}; if the "
+                "file is cut off, download it again",
                 path=path,
                 line=number,
                 record=cells[0],
