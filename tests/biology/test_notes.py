@@ -89,3 +89,15 @@ def test_notes_stand_in_the_order_of_the_protein_first():
     assert found == expected
     made = Prediction(Protein("p", "M", ("1 gap(s) removed",)), "NO_SP", by_type(1.0))
     assert replace(made, notes=found).warnings == ("1 gap(s) removed", *expected)
+
+
+def test_kinds_of_warnings_are_the_notes_and_one_word_for_all_changes():
+    protein = Protein("p", SEQUENCE)
+    changed = replace(protein, warnings=("1 J read as X", "2 gap(s) removed"))
+    found = [
+        notes.warning_kinds(Prediction(one, "NO_SP", by_type(0.9, 0.1), notes=noted))
+        for one in (protein, changed)
+        for noted in ((), (notes.NOT_M, notes.PARTIAL))
+    ]
+    both = (notes.NOT_M, notes.PARTIAL)
+    assert found == [(), both, (notes.CHANGED,), (*both, notes.CHANGED)]

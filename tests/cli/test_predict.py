@@ -85,7 +85,7 @@ def test_names_pass_whatever_the_locale(tmp_path):
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
     code, output, errors = peft_sp("predict", path, "-o", "-", env=environment)
     assert code == 0 and output.splitlines()[1].startswith("Ωé\t")
-    changed = "(changed while they were read: 1)"
+    changed = "(changed while it was read: 1)"
     assert errors == f"peft-sp: proteins with a warning: 1 {changed}; see the column warnings\n"
 
 
@@ -93,7 +93,7 @@ def test_ids_that_stand_twice_are_kept_apart(tmp_path):
     path, out = tmp_path / "in.faa", tmp_path / "out"
     path.write_text(">a x\nMKT\n>a x\nMKV\n>b\nMKT\n")
     code, _, errors = peft_sp("predict", path, "-o", out)
-    assert code == 0 and "proteins with a warning: 1; see the column warnings" in errors
+    assert code == 0 and "proteins with a warning: 1 (changed while it was read: 1); see" in errors
     assert f"{path}, line 3, record 'a': called a_2" in errors
     table = rows(out / "predictions.tsv")
     assert [(row["id"], row["warnings"]) for row in table] == [

@@ -23,6 +23,8 @@ OF_ANOTHER = {
     Organism.EUKARYA: "of a bacterium or archaeon by its header, predicted as eukarya",
 }
 """By the organism that was predicted for."""
+CHANGED = "changed while it was read"
+"""Stands for all warnings of what cleaning changed, whose wordings hold numbers."""
 LEAST_LEFT = 10
 MEMBRANE, MEMBRANE_HYDROPATHY = 19, 1.6
 """Residues that span a membrane, and their mean hydropathy (Kyte and Doolittle 1982)."""
@@ -55,6 +57,12 @@ def notes_on(prediction: Prediction, named: Organism | None = None) -> tuple[str
         if prediction.probabilities[NO_SP] >= DOUBT and spans_a_membrane(protein.window):
             found.append(ANCHOR)
     return tuple(found)
+
+
+def warning_kinds(prediction: Prediction) -> tuple[str, ...]:
+    """The kinds of warning that a prediction has, for those who count or filter."""
+    changed = (CHANGED,) if prediction.protein.warnings else ()
+    return (*prediction.notes, *changed)
 
 
 def is_partial(header: str) -> bool:

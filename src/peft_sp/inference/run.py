@@ -18,6 +18,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from peft_sp.biology.notes import warning_kinds
 from peft_sp.biology.organism import parse_choice
 from peft_sp.biology.prediction import Prediction, Protein
 from peft_sp.errors import OptionError
@@ -367,8 +368,9 @@ class _Counts:
         """Count a prediction."""
         self.types[prediction.type] += 1
         self.organisms[UNDECIDED if prediction.undecided else prediction.organism] += 1
-        self.notes.update(prediction.notes)
-        self.warnings += bool(prediction.warnings)
+        if found := warning_kinds(prediction):
+            self.notes.update(found)
+            self.warnings += 1
 
     def state(self) -> dict[str, Any]:
         """Everything counted, as plain data for JSON."""

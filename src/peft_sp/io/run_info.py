@@ -19,25 +19,19 @@ class RunInfo:
     """A run, before its predictions and, with what was counted, after them.
 
     tool: name and version, as in "SignalP-6.0"; model: its name, in a SignalP 6 run its mode;
-    source: the input and directory: the output as the user named them, "" for a stream; <<<<<<<
-    HEAD organism: as it was asked for; count: proteins predicted; unusable: records that could not
-    be, and skipped: the errors of the first 1,000 of them; cleaned: proteins that were changed
+    source: the input and directory: the output as the user named them, "" for a stream; organism:
+    as it was asked for; threshold: from which probability of a signal peptide on one is called,
+    None where the most probable type is; count: proteins predicted; unusable: records that could
+    not be, and skipped: the errors of the first 1,000 of them; cleaned: proteins that were changed
     while they were read, and changed: the warning of the first, and where it stands; protein_files:
     SignalP 6's format of the files of each protein ("none", "txt", "png", "eps" or "all"); time:
-    when the run was first started. ======= organism: as it was asked for; threshold: from which
-    probability of a signal peptide on one is called, None where the most probable type is; count:
-    proteins predicted; unusable: records that could not be, and skipped: the errors of the first
-    1,000 of them; changed: the warning of the first record that has one, and where it stands;
-    protein_files: SignalP 6's format of the files of each protein ("none", "txt", "png", "eps" or
-    "all"); time: when the run was first started; restarted: why an unfinished run in the directory
-    was not continued, "" where there was none. >>>>>>> bcc2fe4 (Threshold and model are recorded;
-    headers, partial proteins and foreign input are read as meant)
+    when the run was first started.
 
     After the run: types: proteins by predicted type; organisms: by "eukarya", "other" and
     "undecided" (predicted as other because the header does not decide); warnings: proteins with
-    a warning; notes: how many proteins have each of the notes on predictions; renamed: proteins
-    that have a number behind their name, since it stood before, and renaming: the first of them,
-    and where it stands; files: names of what was written, folders with a "/".
+    a warning; notes: with each kind of it (`warning_kinds`); renamed: proteins that have a number
+    behind their name, since it stood before, and renaming: the first of them, and where it
+    stands; files: names of what was written, folders with a "/".
     """
 
     tool: str

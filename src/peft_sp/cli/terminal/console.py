@@ -109,11 +109,11 @@ def _print_counts(run: RunInfo) -> None:
     table.add_column("type")
     table.add_column("pathway")
     table.add_column("proteins", justify="right")
-    table.add_column("share", justify="right")
+    table.add_column("fraction", justify="right")
     for name in TYPES:
         if number := run.types.get(name, 0):
-            share = f"{number / run.count:.1%}"
-            table.add_row(name, MECHANISM_OF_TYPE[name], f"{number:,}", share)
+            fraction = f"{number / run.count:.1%}"
+            table.add_row(name, MECHANISM_OF_TYPE[name], f"{number:,}", fraction)
     screen().print(table)
     say(f"written to {run.directory.rstrip('/')}/")
     for name in run.files:
@@ -134,9 +134,10 @@ def notes(run: RunInfo, directory: str = "") -> None:
     if run.warnings:
         where = f" in {Path(directory, run.files[0])}" if directory else ""
         kinds = [f"{text}: {number:,}" for text, number in sorted(run.notes.items())]
-        kinds += [f"changed while they were read: {run.cleaned:,}"] if run.cleaned else []
-        of_them = f" ({', '.join(kinds)})" if kinds else ""
-        note(f"proteins with a warning: {run.warnings:,}{of_them}; see the column warnings{where}")
+        note(
+            f"proteins with a warning: {run.warnings:,} ({', '.join(kinds)}); "
+            f"see the column warnings{where}"
+        )
     of_renamed(run, "ids")
     of_another_organism(run, " or --organism auto")
     for error in run.skipped:

@@ -1,7 +1,7 @@
 """Scenes as PNG, PDF and EPS, through matplotlib's renderers. Needs `peft-sp[plot]`.
 
 Scenes go straight to a renderer: matplotlib's own axes, ticks and layout would take nearly all
-of the time, and follow settings of the user's.
+of the time.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.colors import to_rgba
@@ -27,6 +26,7 @@ from matplotlib.transforms import Affine2D
 from numpy.typing import NDArray
 from PIL import Image
 
+from peft_sp.io.plotting.drawing_library import defaults
 from peft_sp.io.plotting.layers import Frame
 from peft_sp.io.plotting.palette import LIGHT
 from peft_sp.io.plotting.protein import STYLES
@@ -52,7 +52,7 @@ _DATE = re.compile(rb"^%%CreationDate:.*\n", re.MULTILINE)
 
 def png(frame: Frame, shapes: Shapes) -> bytes:
     """The picture as a PNG file's bytes, in 144 dots an inch."""
-    with _ONE_AT_A_TIME, _quiet():
+    with _ONE_AT_A_TIME, _quiet(), defaults():
         renderer, background = _sheet(frame)
         pixels = np.asarray(renderer.buffer_rgba())
         pixels[:] = background
@@ -71,11 +71,11 @@ def png(frame: Frame, shapes: Shapes) -> bytes:
 
 def vector(frame: Frame, shapes: Shapes, suffix: str) -> bytes:
     """The picture as the bytes of a "pdf" or "eps" file, the same for the same scene."""
-    figure = Figure(figsize=(frame.width / 72, frame.height / 72), facecolor="white")
-    figure.add_artist(_Scene((*frame.shapes, *shapes), frame.height))
     buffer = BytesIO()
     # Type 3 fonts: embedding the others takes many times as long.
-    with _quiet(), rc_context({"pdf.fonttype": 3, "ps.fonttype": 3}):
+    with _quiet(), defaults({"pdf.fonttype": 3, "ps.fonttype": 3}):
+        figure = Figure(figsize=(frame.width / 72, frame.height / 72), facecolor="white")
+        figure.add_artist(_Scene((*frame.shapes, *shapes), frame.height))
         figure.savefig(buffer, format=suffix, metadata=_WITHOUT_CLOCK[suffix])
     return _DATE.sub(b"", buffer.getvalue())
 

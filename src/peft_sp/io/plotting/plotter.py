@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
 from collections import deque
@@ -16,7 +15,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from peft_sp.biology.prediction import Prediction, Protein
-from peft_sp.errors import MissingExtraError, OutputError
+from peft_sp.errors import OutputError
+from peft_sp.io.plotting import drawing_library
 from peft_sp.io.plotting.residue_table import residue_table
 from peft_sp.io.writers.names import FreeNames
 
@@ -42,15 +42,12 @@ Job = tuple[Prediction, Path]
 def require(kind: str) -> None:
     """Make sure that pictures of a kind can be drawn, before any work.
 
-    Raises MissingExtraError without matplotlib, ValueError for a kind that is none of `KINDS`.
+    Raises ValueError for a kind that is none of `KINDS`, and as `drawing_library.load`.
     """
     if kind not in KINDS:
         raise ValueError(f"a picture is one of {', '.join(KINDS)}, not '{kind}'")
     if kind in _DRAWN_BY_MATPLOTLIB:
-        try:
-            importlib.import_module("peft_sp.io.plotting.matplotlib_backend")
-        except ModuleNotFoundError as error:
-            raise MissingExtraError(f"drawing {kind} pictures", "plot", error.name) from None
+        drawing_library.load(f"drawing {kind} pictures")
 
 
 def draw(prediction: Prediction, path: str | os.PathLike[str]) -> None:

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from peft_sp.biology.grammar import ORGANISM_GROUPS, TYPES
-from peft_sp.errors import MissingExtraError
 from peft_sp.io.atomic import write_bytes
+from peft_sp.io.plotting import drawing_library
 from peft_sp.io.plotting.palette import BLUE, GREEN, GREY, PALE, SKY, VERMILION
 from peft_sp.io.registry.accuracy import BIG_CLASSES, as_text
 from peft_sp.training.evaluation.calibration import Reliability
@@ -69,14 +69,11 @@ def draw(  # noqa: PLR0917 - what a cross-validation has, in the order it comes 
     figures, which are drawn beside ours (see `published.is_comparable`). A picture without
     anything to show is left out.
 
-    Raises MissingExtraError without matplotlib, OutputError where a file cannot be written.
+    Raises as `drawing_library.load`, and OutputError where a file cannot be written.
     """
-    try:
-        from matplotlib import style
-    except ImportError as error:
-        raise MissingExtraError("drawing", "plot", error.name) from None
+    drawing_library.load("drawing")
     big = [c for c in scores.classes if (c.organism, c.type) in BIG_CLASSES]
-    with style.context(["default", _STYLE]):
+    with drawing_library.defaults(_STYLE):
         pictures = {
             "classes.png": _classes(scores, published) if scores.classes else None,
             "cleavage.png": _cleavage(scores, published) if big else None,

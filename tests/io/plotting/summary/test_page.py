@@ -13,8 +13,9 @@ import pytest
 
 import peft_sp
 from peft_sp.biology.grammar import TYPES
+from peft_sp.biology.notes import CHANGED, NOT_M, PARTIAL
 from peft_sp.biology.organism import parse_choice
-from peft_sp.biology.prediction import Protein
+from peft_sp.biology.prediction import MECHANISM_OF_TYPE, Protein
 from peft_sp.io.plotting import palette, svg
 from peft_sp.io.plotting.curves import curves
 from peft_sp.io.plotting.protein import scene, strip
@@ -132,9 +133,14 @@ def test_the_page_asks_nothing_of_a_network(page):
 def test_charts_and_counts_stand_in_the_page(page, predictions):
     for name in TYPES:
         number = sum(prediction.type == name for prediction in predictions)
-        assert re.search(f'>{name}</th><td>[^<]*</td><td class="number">{number}</td>', page)
+        row = re.search(rf'<tr><th scope="row">{name}</th>.*?</tr>', page)[0]
+        assert f'<td>{MECHANISM_OF_TYPE[name]}</td><td class="number">{number}</td>' in row
+        assert ("<div" in row) is (number > 0)  # no bar for none
     warned = sum(bool(prediction.warnings) for prediction in predictions)
-    assert warned >= len(HOSTILE) and f"Proteins with a warning: {warned};" in page
+    changed = sum(bool(prediction.protein.warnings) for prediction in predictions)
+    assert warned >= changed >= len(HOSTILE)
+    line = re.search(rf"Proteins with a warning: {warned} \((.*)\)\.</p>", page)[1]
+    assert f"{CHANGED}</button>: {changed}" in line
     background = re.search(r"all proteins of this run</summary><p>(.*?)</p>", page)[1]
     assert sum(float(share[2:-1]) for share in background.split(", ")) == pytest.approx(100, abs=1)
 
@@ -145,6 +151,16 @@ def test_a_run_without_signal_peptides():
     assert page.count("No signal peptide was predicted") == 2
     assert "Records that could not be predicted: 2." in page
     assert ">LIPO</th>" not in page and "1 protein," in page
+    none = re.search(r'<tr><th scope="row">SP</th>.*?</tr>', page)[0]
+    assert ">0.0%<" in none and "<div" not in none
+
+
+def test_types_of_too_few_signal_peptides_have_no_card(predictions):
+    few = [p for p in predictions if p.type == "SP"][:5]
+    few += [p for p in predictions if p.type == "TAT"][:4]
+    page = page_of(few)
+    assert "<figcaption>SP <small>Sec/SPI, n = 5<" in page and "<figcaption>TAT" not in page
+    assert "<p>Fewer than 5, and so without a logo: TAT (4).</p>" in page
 
 
 def test_marginals_are_needed():
@@ -265,6 +281,42 @@ def test_the_table_in_a_browser(page, predictions, tmp_path):
     assert found["top"].startswith("one.") and found["second"].startswith("short.")
     assert found["selected"] == 1 and found["active"].startswith("row-")
     assert found["printed"] == size + 1
+
+
+@pytest.mark.integration
+def test_a_warning_is_a_filter_in_a_browser(predictions, tmp_path):
+    wanted = [
+        replace(predictions[0], notes=(NOT_M,)),
+        replace(predictions[1], notes=(NOT_M, PARTIAL)),
+        replace(predictions[2], notes=()),
+        next(p for p in predictions if p.protein.warnings),
+    ]
+    warned = browse(
+        page_of(wanted),
+        """
+        const names = () => rows().map((row) => row[1]);
+        const choices = [...el("warning").options].map((option) => option.textContent);
+        const found = {};
+        for (const button of document.querySelectorAll(".notes button")) {
+          button.click(); await pause();
+          found[button.textContent] = [names(), el("shown").textContent, el("warning").value];
+        }
+        el("warning").value = "any"; el("warning").dispatchEvent(new Event("input")); await pause();
+        const any = names();
+        el("warning").value = ""; el("warning").dispatchEvent(new Event("input")); await pause();
+        return { choices, found, any, all: names(), hidden: el("warning").closest("label").hidden };
+        """,
+        tmp_path,
+    )
+    first, second, third, last = (p.protein.header for p in wanted)
+    assert warned["choices"] == ["all", "any warning", NOT_M, PARTIAL, CHANGED]
+    assert warned["found"] == {
+        NOT_M: [[first, second], "2 of 4", "0"],
+        PARTIAL: [[second], "1 of 4", "1"],
+        CHANGED: [[last], "1 of 4", "2"],
+    }
+    assert warned["any"] == [first, second, last]
+    assert warned["all"] == [first, second, third, last] and not warned["hidden"]
 
 
 NUMBERS = re.compile("x|y|cx|cy|r|width|height|points|font-size|stroke-width")

@@ -5,6 +5,7 @@ import pytest
 
 from peft_sp.biology.alphabet import AMINO_ACIDS
 from peft_sp.biology.grammar import TYPES
+from peft_sp.biology.notes import CHANGED
 from peft_sp.io.plotting.summary.statistics import BEFORE, REGIONS, Statistics
 
 LIPO = TYPES.index("LIPO")
@@ -12,7 +13,7 @@ LIPO = TYPES.index("LIPO")
 
 def test_counts(counted):
     assert counted.types == {"LIPO": 10, "NO_SP": 1} and counted.count == 11
-    assert counted.warned == 1
+    assert counted.warned == 1 and counted.warnings == {CHANGED: 1}
     assert counted.signal[0] == 1 and counted.signal[18] + counted.signal[17] == 10
     assert counted.sites[10] == 10 and counted.sites.sum() == 10
     lengths = {

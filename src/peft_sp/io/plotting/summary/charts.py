@@ -20,7 +20,7 @@ _CHEMISTRY = {
 }
 _CAP = 0.72
 """Height of a capital letter, as a fraction of the font's size, in the fonts of the style sheet."""
-_FEWEST = 5
+FEWEST = 5
 """Peptides below which no logo is drawn."""
 _CLASS = dict(zip(REGIONS, ("n", "h", "c", "signal"), strict=True))
 _TICKS = (0, 20, 40, 60)
@@ -70,7 +70,7 @@ def _ticks(most: int, logarithmic: bool) -> list[int]:
 
 def logo(statistics: Statistics, type_name: str) -> str:
     """Letters around the predicted cuts of a type; "" of fewer than 5 signal peptides."""
-    if statistics.types[type_name] < _FEWEST:
+    if statistics.types[type_name] < FEWEST:
         return ""
     heights = statistics.logo(type_name)
     most = max(1.0, float(np.ceil(heights.sum(axis=1).max())))
@@ -105,7 +105,7 @@ def logo(statistics: Statistics, type_name: str) -> str:
 
 def region_lengths(statistics: Statistics, types: Sequence[str], numbers: Sequence[int]) -> str:
     """Lengths of the regions of these types, whose numbers are given, as small histograms."""
-    across, left, row, top = _CELL_WIDTH + 22, 74.0, _CELL_HEIGHT + 18, 22.0
+    across, left, row, top = _CELL_WIDTH + 22, 74.0, _CELL_HEIGHT + 26, 14.0
     parts = [
         _text(left + column * across, 12, name, "start", "name")
         for column, name in enumerate(REGIONS)

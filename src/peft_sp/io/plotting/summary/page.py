@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from peft_sp.biology.alphabet import AMINO_ACIDS
 from peft_sp.biology.grammar import TYPES
+from peft_sp.biology.notes import warning_kinds
 from peft_sp.biology.prediction import MECHANISM_OF_TYPE, Prediction
 from peft_sp.io.plotting import protein
 from peft_sp.io.plotting.curves import CURVES, curves
@@ -104,16 +105,18 @@ class SummaryWriter:
         types = run.layout.types
         self._pack("frames", _json([plain(protein.frame(*key)) for key in self._frames]).encode())
         predicted = [name for name in types[1:] if counted.types[name]]
-        logos = [(name, charts.logo(counted, name)) for name in predicted]
         words = {
             "title": f"Signal peptides of {run.source}",
             "subtitle": f"{_proteins(counted.count)}, {run.settings}, {run.tool}",
-            "notes": _notes(counted, run.unusable),
+            "skipped": f"Records that could not be predicted: {run.unusable:,}."
+            if run.unusable
+            else "",
             "background": _background(counted),
         }
         values = {key: html.escape(text) for key, text in words.items()}
         values |= {
-            "run": _json(_run(types)),
+            "run": _json(_run(types, counted)),
+            "warnings": _warnings(counted),
             "script": _read("summary.js"),
             "counts": _counts(counted, types),
             "signal": charts.histogram(
@@ -125,8 +128,7 @@ class SummaryWriter:
             )
             if predicted
             else "<p>No signal peptide was predicted.</p>",
-            "logos": "".join(_logo(counted, name, chart) for name, chart in logos)
-            or "<p>No signal peptide was predicted.</p>",
+            "logos": _logos(counted, predicted),
         }
         self._file.write(_filled(self._tail, values))
 
@@ -148,11 +150,12 @@ class SummaryWriter:
         )
 
 
-def _run(types: Sequence[str]) -> dict[str, Any]:
+def _run(types: Sequence[str], counted: Statistics) -> dict[str, Any]:
     """What the script needs to know of the run and of all pictures."""
     return {
         "types": [[name, MECHANISM_OF_TYPE[name]] for name in TYPES],
         "shown": [TYPES.index(name) for name in types],
+        "warnings": [kind for kind, _ in counted.warnings.most_common()],
         "names": protein.NAMES,
         "curves": [
             {"name": name, "colour": style.colour}
@@ -180,6 +183,7 @@ def _rows(block: Sequence[Prediction], frames: Sequence[int]) -> bytes:
         "regions": [[number for region in protein.strip(p) for number in region] for p in block],
         "length": [len(p.protein.sequence) for p in block],
         "warnings": ["; ".join(p.warnings) for p in block],
+        "kinds": [warning_kinds(p) for p in block],
         "frame": list(frames),
     }
     return json.dumps(columns, separators=(",", ":")).encode()
@@ -200,30 +204,47 @@ def _counts(counted: Statistics, types: Sequence[str]) -> str:
         number = counted.types[name]
         fraction = number / max(counted.count, 1)
         rows.append(
-            f'<tr><th scope="row">{name}</th><td>{MECHANISM_OF_TYPE[name] or "none"}</td>'
+            f'<tr><th scope="row">{name}</th><td>{MECHANISM_OF_TYPE[name]}</td>'
             f'<td class="number">{number:,}</td><td class="number">{fraction:.1%}</td>'
-            f'<td class="fraction"><div style="width:{100 * fraction:.2f}%"></div></td></tr>'
+            f'<td class="fraction">{_bar(fraction) if number else ""}</td></tr>'
         )
     return "".join(rows)
 
 
-def _logo(counted: Statistics, name: str, chart: str) -> str:
-    number = counted.types[name]
-    title = f"{name} <small>{MECHANISM_OF_TYPE[name]}, n = {number:,}</small>"
-    return f"<figure><figcaption>{title}</figcaption>{chart or '<p>Too few.</p>'}</figure>"
+def _bar(fraction: float) -> str:
+    return f'<div style="width:{100 * fraction:.2f}%"></div>'
+
+
+def _logos(counted: Statistics, types: Sequence[str]) -> str:
+    """A card for each type that has enough signal peptides, and a line for the others."""
+    if not types:
+        return "<p>No signal peptide was predicted.</p>"
+    made = {name: charts.logo(counted, name) for name in types}
+    cards = "".join(
+        f"<figure><figcaption>{name} <small>{MECHANISM_OF_TYPE[name]}, "
+        f"n = {counted.types[name]:,}</small></figcaption>{chart}</figure>"
+        for name, chart in made.items()
+        if chart
+    )
+    few = ", ".join(f"{name} ({counted.types[name]})" for name, chart in made.items() if not chart)
+    line = f"<p>Fewer than {charts.FEWEST}, and so without a logo: {few}.</p>" if few else ""
+    return f'<div class="cards">{cards}</div>{line}' if cards else line
 
 
 def _proteins(count: int) -> str:
     return f"{count:,} protein{'' if count == 1 else 's'}"
 
 
-def _notes(counted: Statistics, skipped: int) -> str:
-    notes = []
-    if skipped:
-        notes.append(f"Records that could not be predicted: {skipped:,}.")
-    if counted.warned:
-        notes.append(f"Proteins with a warning: {counted.warned:,}; see the table's last column.")
-    return " ".join(notes)
+def _warnings(counted: Statistics) -> str:
+    """How many proteins have which kind of warning; the script makes each a filter."""
+    if not counted.warned:
+        return ""
+    kinds_of_them = ", ".join(
+        f'<button type="button" data-warning="{html.escape(kind)}">{html.escape(kind)}</button>: '
+        f"{number:,}"
+        for kind, number in counted.warnings.most_common()
+    )
+    return f"Proteins with a warning: {counted.warned:,} ({kinds_of_them})."
 
 
 def _background(counted: Statistics) -> str:

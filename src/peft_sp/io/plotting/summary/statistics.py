@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from peft_sp.biology.alphabet import AMINO_ACIDS
 from peft_sp.biology.grammar import NO_SP, TYPES, WINDOW
+from peft_sp.biology.notes import warning_kinds
 from peft_sp.biology.prediction import SIGNAL_PEPTIDE, Prediction
 
 BEFORE, AFTER = 12, 5
@@ -29,16 +30,18 @@ _CODE[np.frombuffer(AMINO_ACIDS.encode(), dtype=np.uint8)] = np.arange(len(AMINO
 class Statistics:
     """Counts of a run.
 
-    types: predictions by type; warned: proteins with a warning; signal (BINS,): proteins by
-    P(signal peptide), in equal steps from 0 to 1; sites (BINS,): predicted sites by their
-    probability; residues (20,): amino acids in all windows; around (types, BEFORE + AFTER, 20):
-    those around the predicted cuts; lengths (types, regions, WINDOW + 1): of `REGIONS`.
+    types: predictions by type; warned: proteins with a warning, and warnings: with each kind of it;
+    signal (BINS,): proteins by P(signal peptide), in equal steps from 0 to 1; sites (BINS,):
+    predicted sites by their probability; residues (20,): amino acids in all windows; around
+    (types, BEFORE + AFTER, 20): those around the predicted cuts; lengths (types, regions,
+    WINDOW + 1): of `REGIONS`.
     """
 
     def __init__(self) -> None:
         size = len(AMINO_ACIDS)
         self.types: Counter[str] = Counter()
         self.warned = 0
+        self.warnings: Counter[str] = Counter()
         self.signal: Counts = np.zeros(BINS, dtype=np.int64)
         self.sites: Counts = np.zeros(BINS, dtype=np.int64)
         self.residues: Counts = np.zeros(size, dtype=np.int64)
@@ -69,7 +72,10 @@ class Statistics:
     def add(self, predictions: Sequence[Prediction]) -> None:
         """Count these too."""
         self.types.update(prediction.type for prediction in predictions)
-        self.warned += sum(bool(prediction.warnings) for prediction in predictions)
+        for prediction in predictions:
+            if found := warning_kinds(prediction):
+                self.warnings.update(found)
+                self.warned += 1
         text = "".join(prediction.protein.window for prediction in predictions)
         self.residues += np.bincount(_codes(text), minlength=len(AMINO_ACIDS) + 1)[:-1]
         self.signal += _histogram(

@@ -7,7 +7,7 @@
   const types = run.types.map(([name]) => name);
   const grid = byId("grid"), body = byId("body"), picture = byId("picture");
   const blocks = [], starts = [];
-  const all = { header: [], type: [], probabilities: [], site: [], site_probability: [], regions: [], length: [], warnings: [], frame: [] };
+  const all = { header: [], type: [], probabilities: [], site: [], site_probability: [], regions: [], length: [], warnings: [], kinds: [], frame: [] };
   let frames = [];
   let lower = [], order = [], chosen = -1, sorted = { key: "number", down: false }, count = 0, drawing = 0;
 
@@ -259,11 +259,12 @@
   }
 
   function arrange() {
-    const wanted = byId("search").value.trim().toLowerCase(), kind = byId("kind").value;
+    const wanted = byId("search").value.trim().toLowerCase(), kind = byId("kind").value, warning = byId("warning").value;
     order = [];
     for (let i = 0; i < count; i += 1) {
       const fits = kind === "" || (kind === "sp" ? all.type[i] > 0 : all.type[i] === Number(kind));
-      if (fits && (!wanted || lower[i].includes(wanted))) order.push(i);
+      const warned = warning === "" || (warning === "any" ? all.kinds[i].length > 0 : all.kinds[i].includes(run.warnings[warning]));
+      if (fits && warned && (!wanted || lower[i].includes(wanted))) order.push(i);
     }
     const { value } = columns.find((column) => column.key === sorted.key);
     if (sorted.key !== "number") {
@@ -349,6 +350,9 @@
     await load();
     const options = [["", "all"], ["sp", "any signal peptide"], ...run.shown.map((n) => [n, n ? types[n] : "no signal peptide"])];
     byId("kind").replaceChildren(...options.map(([value, text]) => new Option(text, value)));
+    const warnings = [["", "all"], ["any", "any warning"], ...run.warnings.map((text, n) => [n, text])];
+    byId("warning").replaceChildren(...warnings.map(([value, text]) => new Option(text, value)));
+    byId("warning").closest("label").hidden = !run.warnings.length;
     heads();
     arrange();
     const first = all.type.findIndex((type) => type > 0);
@@ -363,7 +367,15 @@
       if (row) choose(Number(row.dataset.protein));
     });
     grid.addEventListener("keydown", keys);
-    for (const id of ["search", "kind"]) byId(id).addEventListener("input", () => { grid.scrollTop = 0; arrange(); });
+    for (const id of ["search", "kind", "warning"]) byId(id).addEventListener("input", () => { grid.scrollTop = 0; arrange(); });
+    for (const button of document.querySelectorAll("[data-warning]")) {
+      button.addEventListener("click", () => {
+        byId("search").value = byId("kind").value = "";
+        byId("warning").value = run.warnings.indexOf(button.dataset.warning);
+        byId("warning").dispatchEvent(new Event("input"));
+        byId("proteins-title").scrollIntoView();
+      });
+    }
     byId("search").addEventListener("keydown", (event) => {
       if (event.key === "ArrowDown" || event.key === "Enter") {
         event.preventDefault();
