@@ -5,20 +5,22 @@ import numpy as np
 from peft_sp.biology.prediction import MARGINAL_COLUMNS, CleavageSite, Marginals, Region
 from peft_sp.inference.cache import WindowCache
 
+LENGTH = 9
+
 
 def result(number):
-    probabilities = (0.1 + number / 3, 1e-300, 0.0, 0.0, 0.0, 0.0)
+    probabilities = (0.1 + number / 30, 1e-300, 0.0, 0.0, 0.0, 0.0)
     regions = (Region("n-region", 1, number), Region("h-region", number + 1, 9))
     sites = (CleavageSite("SP", 9, 1 / 3), CleavageSite("SP", 8, 1e-300))
     return number, probabilities, sites[: number % 3], regions if number % 2 else (), None
 
 
-def keys(windows):
-    return [(window, "other") for window in windows]
+def keys(letters):
+    return [(letter * LENGTH, "other") for letter in letters]
 
 
 def results(**numbers):
-    return {(window, "other"): result(number) for window, number in numbers.items()}
+    return {(letter * LENGTH, "other"): result(number) for letter, number in numbers.items()}
 
 
 def settled(cache, results):
@@ -66,11 +68,11 @@ def test_a_state_brings_back_every_bit_and_the_order():
 def test_a_state_brings_back_marginals():
     numbers = np.random.default_rng(0)
     own = Marginals(
-        numbers.random((4, len(MARGINAL_COLUMNS)), dtype=np.float32),
-        numbers.random(4, dtype=np.float32),
+        numbers.random((LENGTH, len(MARGINAL_COLUMNS)), dtype=np.float32),
+        numbers.random(LENGTH, dtype=np.float32),
     )
     cache, other = WindowCache(), WindowCache()
-    cache.pending["MKTA", "other"] = (*result(1)[:-1], own)
+    cache.pending["MKTAMKTAM", "other"] = (*result(1)[:-1], own)
     other.restore(json.loads(json.dumps(cache.state())))
     ((*same, found),) = other.pending.values()
     assert tuple(same) == result(1)[:-1]

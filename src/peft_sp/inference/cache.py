@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peft_sp.biology.prediction import CleavageSite, Marginals, Region
+from peft_sp.biology.grammar import TYPES
+from peft_sp.biology.prediction import (
+    MARGINAL_COLUMNS,
+    REGIONS,
+    CleavageSite,
+    Marginals,
+    Region,
+)
 
 CACHED = 20_000
 """Windows whose results are kept."""
@@ -62,7 +69,7 @@ class WindowCache:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Hold what `state` gave, and nothing else."""
+        """Hold what `state` gave, and nothing else. Raises ValueError for anything else."""
         self.settled = state["settled"]
         self._results, self.pending = _results(state["results"]), _results(state["pending"])
 
@@ -81,15 +88,37 @@ def _plain(results: Mapping[Key, Result]) -> list[list[Any]]:
 
 
 def _results(plain: Iterable[list[Any]]) -> dict[Key, Result]:
-    return {
-        (window, organism): (
+    found: dict[Key, Result] = {}
+    for window, organism, kind, probabilities, sites, regions, marginals in plain:
+        result = (
             *(kind, tuple(probabilities)),
             tuple(CleavageSite(*site) for site in sites),
             tuple(Region(*region) for region in regions),
             marginals and Marginals(_unpacked(marginals[0], len(window)), _unpacked(marginals[1])),
         )
-        for window, organism, kind, probabilities, sites, regions, marginals in plain
-    }
+        if not _fits(window, result):
+            raise ValueError(f"no result of {window}")
+        found[window, organism] = result
+    return found
+
+
+def _fits(window: str, result: Result) -> bool:
+    """Whether a result can be one of this window."""
+    kind, probabilities, sites, regions, marginals = result
+    length = len(window)
+    shapes = (length, len(MARGINAL_COLUMNS)), (length,)
+    numbers = [kind + 1, *(site.position for site in sites)]
+    numbers += [number for region in regions for number in (region.start, region.end)]
+    chances = (*probabilities, *(site.probability for site in sites))
+    return (
+        all(type(number) is int and number > 0 for number in numbers)
+        and kind < len(TYPES)
+        and len(probabilities) == len(TYPES)
+        and all(0 <= chance <= 1 for chance in chances)
+        and all(site.type in TYPES and site.position <= length for site in sites)
+        and all(r.name in REGIONS and r.start <= r.end <= length for r in regions)
+        and (not marginals or (marginals.regions.shape, marginals.cleavage.shape) == shapes)
+    )
 
 
 def _packed(values: NDArray[np.float32]) -> str:

@@ -7,8 +7,7 @@ or `predict_stream`. Nothing is printed; progress comes through a callback.
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,7 +17,6 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from peft_sp.biology.notes import warning_kinds
 from peft_sp.biology.organism import parse_choice
 from peft_sp.biology.prediction import Prediction, Protein
 from peft_sp.errors import OptionError
@@ -28,6 +26,7 @@ from peft_sp.inference.loading import load
 from peft_sp.inference.predictor import Predictor
 from peft_sp.inference.processors import available_processors
 from peft_sp.inference.progress import Notice, Progress, Stages
+from peft_sp.inference.recorded import UNDECIDED, Counts, Recorded
 from peft_sp.inference.run_options import PLOTS, SIGNALP6, SUMMARY, Layout, RunOptions, every_name
 from peft_sp.io.fasta import STANDARD_INPUT, FastaInput, Survey, open_input
 from peft_sp.io.plotting import plotter
@@ -41,8 +40,6 @@ from peft_sp.version import __version__
 __all__ = ["PLOTS", "SIGNALP6", "SUMMARY", "UNDECIDED", "Layout", "RunInfo", "RunOptions"]
 __all__ += ["Notice", "Progress", "predict_run", "predict_stream"]
 
-UNDECIDED = "undecided"
-"""Among organisms: predicted as other, because the header does not decide."""
 Sources = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
@@ -93,6 +90,7 @@ def predict_run(
             run.identity(),
             options.resume,
             protection=protection,
+            read=lambda found: Recorded.of(found, options.cached_windows, options.summary),
             interval=options.journal_interval,
             share=options.journal_share,
         ) as files:
@@ -120,7 +118,7 @@ def predict_stream(
     with _opened(sources, options.layout) as source:
         refuse_input(stream, source.files)
         run = _prepared(source, options)
-        counts, table = _Counts(), tables.TableWriter(stream)
+        counts, table = Counts(), tables.TableWriter(stream)
         cache = WindowCache(options.cached_windows)
         tell = Stages(progress, run.info.count)
         for prediction in run.predictions(run.source.proteins(), cache, tell.computed):
@@ -241,25 +239,16 @@ def _write(files: RunDirectory, run: _Run, progress: Progress | None) -> RunInfo
 
     How far the run got is recorded by the batch: of a chunk, its results so far.
     """
-    options, info, earlier = run.options, run.info, None
+    options, info = run.options, replace(run.info, files=run.options.files)
+    counts, cache = Counts(), WindowCache(options.cached_windows)
+    earlier: Recorded | None = files.earlier
+    if earlier is not None:
+        info = replace(info, time=earlier.time, directory=earlier.directory, source=earlier.source)
+        counts, cache = earlier.counts, earlier.cache
+        if earlier.renamed is not None:  # all but the moving of the files was done
+            return counts.added_to(replace(info, **earlier.renamed))
     assert info.time is not None
-    about = {
-        "time": info.time.isoformat(),
-        "directory": info.directory,
-        "source": info.source,
-    }
-    counts, cache = _Counts(), WindowCache(options.cached_windows)
-    if files.resumed:
-        about = {name: files.state[name] for name in about}
-        time = datetime.fromisoformat(about["time"])
-        info = replace(info, time=time, directory=about["directory"], source=about["source"])
-        counts.restore(files.state["counts"])
-        if not files.whole:
-            cache.restore(files.state["windows"])
-        earlier = files.state.get("read")
-    info = replace(info, files=options.files)
-    if files.whole:  # all but the moving of the files was done
-        return counts.added_to(replace(info, **files.state["renamed"]))
+    about = {"time": info.time.isoformat(), "directory": info.directory, "source": info.source}
     with ExitStack() as drawing:
         outputs = _Outputs(files, info, options, drawing)
 
@@ -276,7 +265,7 @@ def _write(files: RunDirectory, run: _Run, progress: Progress | None) -> RunInfo
             tell.computed(computed)
             files.mark(cache.settled, state)
 
-        proteins = run.source.proteins(earlier)
+        proteins = run.source.proteins(earlier.read if earlier else None)
         for protein in islice(proteins, files.done):
             outputs.pass_over(protein)
         predictions = run.predictions(proteins, cache, after_batch)
@@ -312,7 +301,7 @@ class _Outputs:
         if options.summary:
             from peft_sp.io.plotting.summary import page
 
-            begun = files.state["page"] if files.resumed else None
+            begun = files.earlier.page if files.earlier is not None else None
             stream = files.open(SUMMARY)
             self._page = page.SummaryWriter(stream, info, begun)
         if options.plots:
@@ -353,34 +342,3 @@ class _Outputs:
         self._compatible.finish()
         if self._page is not None:
             self._page.finish()
-
-
-class _Counts:
-    """Predictions by type and by organism, and with a warning: fields of `RunInfo`."""
-
-    def __init__(self) -> None:
-        self.types: Counter[str] = Counter()
-        self.organisms: Counter[str] = Counter()
-        self.notes: Counter[str] = Counter()
-        self.warnings = 0
-
-    def add(self, prediction: Prediction) -> None:
-        """Count a prediction."""
-        self.types[prediction.type] += 1
-        self.organisms[UNDECIDED if prediction.undecided else prediction.organism] += 1
-        if found := warning_kinds(prediction):
-            self.notes.update(found)
-            self.warnings += 1
-
-    def state(self) -> dict[str, Any]:
-        """Everything counted, as plain data for JSON."""
-        return vars(self).copy()
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Count on from what `state` gave."""
-        for name, value in state.items():
-            setattr(self, name, type(getattr(self, name))(value))
-
-    def added_to(self, info: RunInfo) -> RunInfo:
-        """What is known of the run, with what was counted."""
-        return replace(info, **vars(self))

@@ -52,6 +52,17 @@ FOREIGN = {
     "no table": b"[]",
     "without a format": b'{"done": 1}',
     "with other keys": b'{"format": %d, "done": 1}' % module.FORMAT,
+    "no JSON": b"half",
+    "nested too deeply": b"[" * 100_000,
+    "a number of many digits": b"1" * 10_000,
+    "with a negative number": (
+        b'{"format": %d, "identity": {}, "done": -1, "files": {}, "state": {}, "whole": true}'
+        % module.FORMAT
+    ),
+    "with a size that is no number": (
+        b'{"format": %d, "identity": {}, "done": 1, "files": {"a": ""}, "state": {}, "whole": true}'
+        % module.FORMAT
+    ),
     "with other kinds of values": (
         b'{"format": %d, "identity": {}, "done": "1", "files": [], "state": {}, "whole": true}'
         % module.FORMAT

@@ -108,7 +108,7 @@ def test_a_stopped_run_is_resumed(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == [UNFINISHED]
     with RunDirectory(tmp_path, SAME, resume=True) as files:
         assert files.resumed and not files.whole
-        assert (files.done, files.state) == (2, {"sum": 2})
+        assert (files.done, files.earlier) == (2, {"sum": 2})
         files.open("a.txt").write("row 3\n")
         files.open("new.txt").write("new\n")
         files.complete(3, {"sum": 3})
@@ -221,7 +221,7 @@ def test_a_file_that_cannot_be_put_in_place_can_be_later(tmp_path):
     assert names(tmp_path) == {"b.txt", UNFINISHED}, "nothing was moved"
     (tmp_path / "b.txt").rmdir()
     with RunDirectory(tmp_path, SAME, resume=True) as files:
-        assert files.whole and files.done == 7 and files.state == {"sum": 7}
+        assert files.whole and files.done == 7 and files.earlier == {"sum": 7}
     assert contents(tmp_path) == {name: name for name in ("a.txt", "b.txt", "c.txt")}
 
 

@@ -33,6 +33,17 @@ def test_what_a_run_wrote_is_removed_with_the_folder(folder):
     folder.refuse_foreign()
 
 
+def test_a_run_of_an_earlier_version_is_told_from_files_of_others(folder):
+    (folder.path / NAMES).unlink()
+    message = "an unfinished run of an earlier version .* remove it to start anew, or choose"
+    with pytest.raises(OutputError, match=message):
+        folder.refuse_foreign()
+    folder.journal.unlink()
+    with pytest.raises(OutputError, match=r"a\.txt: was not written by this program"):
+        folder.refuse_foreign()
+    assert (folder.path / "a.txt").exists()
+
+
 @pytest.mark.parametrize("name", ["notes.txt", "plots/a.txt", "plots/names", "b.svg"])
 def test_what_others_put_there_is_refused_and_stays(folder, name):
     (folder.path / name).write_text("mine")

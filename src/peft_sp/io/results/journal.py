@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -72,7 +73,10 @@ class Journal:
         text = text.removesuffix(b"\n")
         if digest != _digest(text):
             raise damaged(path)
-        content = json.loads(text)
+        try:
+            content = json.loads(text)
+        except (ValueError, RecursionError):
+            raise damaged(path) from None
         if not isinstance(content, dict) or "format" not in content:
             raise damaged(path)
         if content.pop("format") != FORMAT:
@@ -83,7 +87,11 @@ class Journal:
         kinds = {"identity": dict, "done": int, "files": dict, "state": dict, "whole": bool}
         if {name: type(value) for name, value in content.items()} != kinds:
             raise damaged(path)
-        return cls(**content)
+        found = cls(**content)
+        numbers = [found.done, *found.files.values()]
+        if any(type(number) is not int or number < 0 for number in numbers):
+            raise damaged(path)
+        return found
 
     def compare(self, identity: Mapping[str, str], directory: Path) -> None:
         """Raise NotContinuedError where a run of this identity would be another one."""
@@ -96,6 +104,19 @@ class Journal:
                     f"give what it was started with, or remove {directory} to start anew",
                     f"its {counted(self.done, 'protein is', 'proteins are')} discarded",
                 )
+
+
+def numbers_like(own: Any, value: Any) -> Any:
+    """A number, or numbers by name, that a journal holds in place of `own`.
+
+    Raises ValueError for what cannot have been counted.
+    """
+    if isinstance(value, dict) is not isinstance(own, Counter):
+        raise ValueError("other counts")
+    numbers = value.values() if isinstance(value, dict) else [value]
+    if any(type(number) is not int or number < 0 for number in numbers):
+        raise ValueError("no counts")
+    return type(own)(value)
 
 
 def damaged(path: Path) -> NotContinuedError:

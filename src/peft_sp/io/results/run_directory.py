@@ -38,7 +38,8 @@ class RunDirectory:
     any moment. How a failure left things is noted on the exception.
 
     identity: what decides the output, by name, in words for people. Then `resumed` tells whether
-    an earlier run is continued, `done` how many proteins it finished, `state` what it recorded.
+    an earlier run is continued, `done` how many proteins it finished, `earlier` what it recorded,
+    None in a new run. read: makes that of its journal; raises ValueError where no run wrote it.
     `whole`: it had finished all, and its files are in the directory now. `restarted`: which
     unfinished run is discarded, and why, "" where none is; it is kept until the first journal of
     this one, and is there again where this one ends before. protection: what the files may replace.
@@ -56,6 +57,7 @@ class RunDirectory:
         resume: Resume = False,
         *,
         protection: Protection | None = None,
+        read: Callable[[Journal], Any] = lambda journal: journal.state,
         interval: float = INTERVAL,
         share: float = SHARE,
     ) -> None:
@@ -63,7 +65,7 @@ class RunDirectory:
         self._protection = protection or Protection(self.directory)
         self._option = self._protection.option
         self.identity = identity or {}
-        self._resume = resume
+        self._resume, self._read = resume, read
         self._interval, self._share = interval, share
         self._staging = self.directory / UNFINISHED
         self._folder = UnfinishedFolder(self._staging, self._protection)
@@ -78,6 +80,7 @@ class RunDirectory:
         self._due = 0.0
         self._ended = self._set_aside = False
         self.resumed = False
+        self.earlier: Any = None
         self.restarted = ""
 
     @property
@@ -89,11 +92,6 @@ class RunDirectory:
     def whole(self) -> bool:
         """Whether an earlier run left nothing to do."""
         return self._recorded is not None and self._recorded.whole
-
-    @property
-    def state(self) -> Mapping[str, Any]:
-        """What the earlier run gave to `mark` or `complete`."""
-        return self._recorded.state if self._recorded else {}
 
     def __enter__(self) -> RunDirectory:
         self._made = [p for p in (self.directory, *self.directory.parents) if not p.exists()]
@@ -163,6 +161,10 @@ class RunDirectory:
                 path = self.directory / name  # moved already
             if not path.is_file() or path.stat().st_size < size:
                 raise damaged(path)
+        try:
+            self.earlier = self._read(journal)
+        except ValueError:
+            raise damaged(self._journal) from None
         return journal
 
     def open(self, name: str) -> TextIO:

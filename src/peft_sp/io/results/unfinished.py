@@ -67,6 +67,12 @@ class UnfinishedFolder:
             foreign = [self.path]
         else:
             foreign = [path for path in self.files() if path not in self._own()]
+        if foreign and self.journal.is_file() and not self._marker.exists():
+            raise OutputError(
+                f"{self.path}: an unfinished run of an earlier version of this program is here; "
+                f"remove it to start anew, or choose another directory with "
+                f"{self._protection.option}"
+            )
         if foreign:
             raise self._foreign(foreign[0])
 

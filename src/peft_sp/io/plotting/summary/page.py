@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peft_sp.biology.alphabet import AMINO_ACIDS
-from peft_sp.biology.grammar import TYPES
+from peft_sp.biology.grammar import TYPES, WINDOW
 from peft_sp.biology.notes import warning_kinds
 from peft_sp.biology.prediction import MECHANISM_OF_TYPE, Prediction
 from peft_sp.io.plotting import protein
@@ -148,6 +148,14 @@ class SummaryWriter:
         self._file.write(
             f'<script type="application/octet-stream" class="{kind}">{packed}</script>\n'
         )
+
+
+def check_state(state: Mapping[str, Any]) -> None:
+    """Raise ValueError, or what its parts raise, where no `SummaryWriter` gave this state."""
+    Statistics().restore(state["statistics"])
+    for length, shown in state["frames"]:
+        if length not in range(1, WINDOW + 1) or any(n not in range(len(CURVES)) for n in shown):
+            raise ValueError("no frame of a picture")
 
 
 def _run(types: Sequence[str], counted: Statistics) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from peft_sp.biology.alphabet import AMINO_ACIDS
 from peft_sp.biology.grammar import NO_SP, TYPES, WINDOW
 from peft_sp.biology.notes import warning_kinds
 from peft_sp.biology.prediction import SIGNAL_PEPTIDE, Prediction
+from peft_sp.io.results.journal import numbers_like
 
 BEFORE, AFTER = 12, 5
 """Residues of a logo before and behind the cut."""
@@ -61,12 +62,17 @@ class Statistics:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Have counted what `state` gave, and nothing else."""
+        """Have counted what `state` gave, and nothing else. Raises ValueError for anything else."""
+        if state.keys() != vars(self).keys():
+            raise ValueError("other counts")
         for name, value in state.items():
             own = getattr(self, name)
-            restored = (
-                np.array(value, own.dtype) if isinstance(own, np.ndarray) else type(own)(value)
-            )
+            if not isinstance(own, np.ndarray):
+                setattr(self, name, numbers_like(own, value))
+                continue
+            restored = np.array(value, own.dtype)
+            if restored.shape != own.shape or restored.min() < 0:
+                raise ValueError("no counts")
             setattr(self, name, restored)
 
     def add(self, predictions: Sequence[Prediction]) -> None:
