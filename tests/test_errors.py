@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 
-from peft_sp.errors import InputError, MissingExtraError, PeftSpError, RecipeError
+from peft_sp.errors import InputError, MissingExtraError, ModelError, PeftSpError, RecipeError
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,18 @@ def test_an_input_error_says_where(where, text):
     assert error.problem == "no residues"
     for name in ("path", "line", "record"):
         assert getattr(error, name) == where.get(name)
+
+
+@pytest.mark.parametrize("letters", ["\n", "\x85", "\u2028", "\x1b[31m", "\udcff", "\0"])
+def test_an_error_is_one_line_whatever_a_name_holds(letters):
+    """A model's file may name an operator so, a directory may be called so."""
+    for error in (
+        ModelError(f"operator A{letters}B"),
+        InputError("no residues", path=f"a{letters}b"),
+        RecipeError(f"a{letters}b", ["x", f"y{letters}"]),
+    ):
+        assert str(error).isprintable() and letters not in str(error)
+        assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 
 def test_a_recipe_error_holds_all_mistakes():

@@ -10,6 +10,8 @@ import copyreg
 import re
 from typing import Any
 
+from peft_sp.wording import printable
+
 _SHOWN = 60
 """Letters of a record's name, and of a word that is no word, that a message shows."""
 _NO_WORD = re.compile(r"\S{250,}")
@@ -20,7 +22,13 @@ _LONGEST = 2000
 
 
 class PeftSpError(Exception):
-    """Base of every error with a cause outside the program; passes between processes."""
+    """Base of every error with a cause outside the program; passes between processes.
+
+    Its text is one line whatever names of files and models it holds.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(printable(text))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Not by calling the class again: it makes the message of other arguments.

@@ -1,4 +1,4 @@
-"""Counts in messages and cards."""
+"""Words of messages and cards: counts, and letters that a terminal may show."""
 
 from __future__ import annotations
 
@@ -6,3 +6,13 @@ from __future__ import annotations
 def counted(count: int, noun: str, plural: str = "") -> str:
     """A number with its noun, as "1 protein" and "1,200 proteins". plural: where it takes no s."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def printable(text: str) -> str:
+    """A text on one line, with escapes in place of all that is no letter or sign.
+
+    Escape codes would act on the terminal; bytes of a file's name that are no UTF-8 have no letter.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -23,7 +23,7 @@ from peft_sp.io.registry.accuracy import (
 )
 from peft_sp.io.registry.checksums import MANIFEST
 from peft_sp.io.registry.lookup import Model
-from peft_sp.wording import counted
+from peft_sp.wording import counted, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -107,13 +107,13 @@ def _wide(models: list[Model]) -> Any:
     for model in models:
         accuracy = model.config.accuracy
         table.add_row(
-            console.printable(model.name),
+            printable(model.name),
             _source(model),
             _size(model),
-            console.printable(model.config.licence or "not stated"),
+            printable(model.config.licence or "not stated"),
             as_text(accuracy.figures.mean_mcc2 if accuracy else None),
             as_text(accuracy.figures.eukaryotic_mcc2 if accuracy else None),
-            console.printable(accuracy.measured if accuracy else "not measured"),
+            printable(accuracy.measured if accuracy else "not measured"),
         )
     return table
 
@@ -129,9 +129,9 @@ def _narrow(models: list[Model]) -> Any:
         licence = model.config.licence or "licence not stated"
         facts = f"{_source(model)}, {_size(model)}, {licence}"
         parts += [
-            Text(console.printable(model.name), style="bold"),
-            Padding(Text(console.printable(facts)), (0, 0, 0, 2)),
-            Padding(Text(console.printable(_in_words(model.config.accuracy))), (0, 0, 0, 2)),
+            Text(printable(model.name), style="bold"),
+            Padding(Text(printable(facts)), (0, 0, 0, 2)),
+            Padding(Text(printable(_in_words(model.config.accuracy))), (0, 0, 0, 2)),
         ]
     return Group(*parts)
 
@@ -157,19 +157,19 @@ def _show(model: Model, as_json: bool) -> None:
     from rich.text import Text
 
     screen = console.screen()
-    screen.print(Text(console.printable(model.name), style="bold"))
+    screen.print(Text(printable(model.name), style="bold"))
     if model.config.description:
-        screen.print(Text(console.printable(model.config.description)))
+        screen.print(Text(printable(model.config.description)))
     screen.print()
     facts = Table.grid(padding=(0, 2))
     facts.add_column(no_wrap=True)
     facts.add_column(overflow="fold")
     for label, fact in _facts(model, has_manifest):
-        facts.add_row(Text(label), Text(console.printable(fact)))
+        facts.add_row(Text(label), Text(printable(fact)))
     screen.print(facts)
     accuracy = model.config.accuracy
     screen.print()
-    screen.print(Text(console.printable(_in_words(accuracy))))
+    screen.print(Text(printable(_in_words(accuracy))))
     if accuracy is not None and accuracy.figures.classes:
         _print_classes(screen, accuracy.figures)
 

@@ -21,6 +21,14 @@ def test_a_first_prompt_starts_as_tokens_each_drawn_once(tiny_backbone):
     assert sorted(drawn.tolist()) == list(range(25))
 
 
+def test_prompts_are_made_where_the_backbone_is(tiny_backbone):
+    """A backbone that another network trained with may have moved to a device."""
+    for position in ("first", "all", "last"):
+        backbone = Backbone(load_encoder(tiny_backbone), token_ids(tiny_backbone)).to("meta")
+        Prompt(length=2, position=position).apply(backbone)
+        assert backbone.prompts.vectors.device.type == "meta"
+
+
 def test_a_prompt_is_replaced_at_each_prompted_layer(tiny_backbone, monkeypatch):
     """What became of the vectors of one layer is not seen by the layers above."""
     model = model_of(tiny_backbone, Prompt(length=2, position="all")).encoder

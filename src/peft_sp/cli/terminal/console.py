@@ -21,7 +21,7 @@ from peft_sp.cli.terminal.streams import ReaderGone
 from peft_sp.errors import OutputError
 from peft_sp.inference.run import UNDECIDED, Progress, RunInfo
 from peft_sp.inference.run_options import ON_DEMAND
-from peft_sp.wording import counted
+from peft_sp.wording import counted, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -52,16 +52,6 @@ def screen() -> Console:
     from rich.console import Console
 
     return Console(markup=False, highlight=False, emoji=False)
-
-
-def printable(text: str) -> str:
-    """A text on one line, with escapes in place of all that is no letter or sign.
-
-    Escape codes would act on the terminal; bytes of a file's name that are no UTF-8 have no letter.
-    """
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 @contextmanager

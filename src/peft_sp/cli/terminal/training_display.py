@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from peft_sp.cli.terminal import console
 from peft_sp.io.registry.accuracy import SUMMARY_METRICS, as_text
+from peft_sp.wording import printable
 
 if TYPE_CHECKING:
     from peft_sp.training.fitting.progress import Report
@@ -75,7 +76,7 @@ class TrainingDisplay:
         if self.bar is None:
             console.log(line)
         else:
-            line = console.printable(line)
+            line = printable(line)
             self.bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def _is_over(self, report: Report) -> bool:

@@ -66,7 +66,9 @@ class Prompt(Method):
             vectors = _tokens(table[backbone.residue_tokens], self.length)[None]
         else:
             count = backbone.depth - first
-            vectors = torch.randn(count, self.length, backbone.width) * table.std()
+            # Drawn on the processor, so that they are the same whatever device the backbone is on.
+            drawn = torch.randn(count, self.length, backbone.width)
+            vectors = drawn.to(table.device) * table.std()
         backbone.prompts = Prompts(vectors, first, self.mlp)
 
     def _first(self, depth: int) -> int:
