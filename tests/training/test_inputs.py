@@ -93,6 +93,11 @@ def test_the_remainder_is_part_of_what_a_model_was_made_of(with_remainder, tmp_p
     assert made.remainder.apart_from == (0,) and made.remainder.proteins == 2
     assert made.remainder.sha256 == inputs.hashes["remainder_sha256"] == data_hash(files["data"])
     assert made.recipe["remainder"] == {"max_identity": 0.36, "max_evalue": 0.01}
+    card = (tmp_path / "m" / "README.md").read_text()
+    assert (
+        " and 2 proteins of `r.fasta`, which are in none of them and unlike all of partition 0"
+        in card
+    )
     check_made(tmp_path / "m", recipe, inputs.split(recipe.partitions))
     other = recipe_of(data, partitions={"train": (1, 2), "test": 0})
     with pytest.raises(OutputError, match="another recipe"):

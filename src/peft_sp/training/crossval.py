@@ -68,13 +68,17 @@ class Fold:
 
 @dataclass(frozen=True)
 class FoldResult:
-    """A fold's model and what it says of its test partition; temperature: for that model."""
+    """A fold's model and what it says of its test partition.
+
+    temperature: for that model; from_remainder: proteins of no partition that it learned from.
+    """
 
     fold: Fold
     proteins: list[LabelledProtein]
     evaluation: Evaluation
     temperature: float
     parameters: Parameters
+    from_remainder: int = 0
 
     @property
     def tempered(self) -> Outcomes:
@@ -156,7 +160,16 @@ def crossvalidate(
         config = ModelConfig.read(model)
         assert config.parameters is not None, model
         stored = read_evaluation(model / EVALUATION)
-        results.append(FoldResult(fold, split.test, stored, config.temperature, config.parameters))
+        results.append(
+            FoldResult(
+                fold,
+                split.test,
+                stored,
+                config.temperature,
+                config.parameters,
+                split.remainder_count,
+            )
+        )
     if protocol == "deployed":
         results = _calibrated(results, directory)
     return _conclude(directory, recipe, protocol, inputs, results)
@@ -234,6 +247,7 @@ def _conclude(
         "recipe": recipe.model_dump(mode="json", exclude={**NOT_RECORDED, "backbone": True}),
         "sources": inputs.hashes,
         "made_partitions": inputs.made_partitions,
+        "remainder": {r.fold.name: r.from_remainder for r in results} if inputs.remainder else {},
         "parameters": results[0].parameters.to_json(),
         "pooled": pooled.figures.to_json(),
         "restricted": score(together.restricted, resamples).figures.to_json(),

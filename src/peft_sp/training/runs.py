@@ -60,6 +60,7 @@ from peft_sp.training.fitting.trainer import HeldOut, Trained, train
 from peft_sp.training.inputs import Split, TrainingInputs, read_inputs
 from peft_sp.training.recipe import APART, NOT_RECORDED, Recipe
 from peft_sp.version import __version__
+from peft_sp.wording import counted
 
 CHECKPOINTS = "checkpoints"
 
@@ -333,6 +334,16 @@ def _made_partitions(split: Split) -> str:
     return said
 
 
+def _from_remainder(made: Made) -> str:
+    """What the card says of proteins of no partition that were trained on, too."""
+    if (own := made.remainder) is None:
+        return ""
+    said = f" and {counted(own.proteins, 'protein')} of `{own.file}`, which are in none of them"
+    if own.apart_from:
+        said += f" and unlike all of partition {' and '.join(map(str, own.apart_from))}"
+    return said
+
+
 def _card(
     recipe: Recipe,
     split: Split,
@@ -358,9 +369,9 @@ def _card(
         (
             "Training",
             f"Partitions {', '.join(map(str, parts.train))} of `{Path(inputs.data).name}` "
-            f"({known}SHA-256 {inputs.data_sha256[:16]}...), {seeds}; the whole recipe is in "
-            f"`config.json`. {about} To train it again, where the files are that it "
-            f"names:\n\n```sh\n{made.command}\n```" + _made_partitions(split),
+            f"({known}SHA-256 {inputs.data_sha256[:16]}...){_from_remainder(made)}, {seeds}; the "
+            f"whole recipe is in `config.json`. {about} To train it again, where the files are "
+            f"that it names:\n\n```sh\n{made.command}\n```" + _made_partitions(split),
         ),
     ]
     if pictures:

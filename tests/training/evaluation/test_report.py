@@ -46,6 +46,18 @@ def test_partitions_that_were_made_are_said(measured):
     assert own == report(measured) and "The file of labelled proteins" not in own
 
 
+def test_proteins_of_no_partition_that_were_learned_from_are_said(measured):
+    limits = {"max_identity": 0.36, "max_evalue": 0.01}
+    recipe = {**measured["recipe"], "remainder": limits}
+    text = report({**measured, "recipe": recipe, "remainder": {"test-0": 3100, "test-1": 4450}})
+    assert "learned from 3,100 to 4,450 labelled proteins of no partition, too" in text
+    assert "is below 36%, and whose alignments with these have E-values above 0.01." in text
+    assert "The published models did not" in text
+    other = {**measured, "recipe": recipe, "remainder": {"a": 5, "b": 5}, "sources": FOREIGN}
+    assert "learned from 5 labelled proteins" in report(other)
+    assert "The published models" not in report(other)
+
+
 @pytest.mark.parametrize("sources", [FOREIGN, {}, None])
 @pytest.mark.parametrize("protocol", ["deployed", "published"])
 def test_of_other_data_nothing_is_said_that_is_known_of_signalp6s(measured, sources, protocol):

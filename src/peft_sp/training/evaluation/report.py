@@ -98,6 +98,7 @@ def report(content: dict[str, Any], pictures: Sequence[str] = ()) -> str:
         "tested on." + intervals,
         "",
         *_made_partitions(content),
+        *_remainder(content),
         "## Pooled out-of-fold predictions",
         "",
         cross_validated(content),
@@ -123,6 +124,24 @@ def _made_partitions(content: dict[str, Any]) -> list[str]:
     """A paragraph on partitions that the data lack."""
     said = content.get("made_partitions")
     return [f"The file of labelled proteins {said}.", ""] if said else []
+
+
+def _remainder(content: dict[str, Any]) -> list[str]:
+    """A paragraph on proteins of no partition that the models learned from, too."""
+    if not (counts := content.get("remainder")):
+        return []
+    limits = content["recipe"]["remainder"]
+    few, many = min(counts.values()), max(counts.values())
+    number = f"{few:,}" if few == many else f"{few:,} to {many:,}"
+    said = (
+        f"Each model learned from {number} labelled proteins of no partition, too: those whose "
+        f"identity to every protein that it is validated or tested on is below "
+        f"{limits['max_identity']:.0%}, and whose alignments with these have E-values above "
+        f"{limits['max_evalue']:g}."
+    )
+    if is_comparable(content.get("sources")):
+        said += " The published models did not: their figures are of less data to learn from."
+    return [said, ""]
 
 
 def _fold_by_fold(content: dict[str, Any]) -> list[str]:
