@@ -214,3 +214,10 @@ def test_the_published_models_are_exported(shared, labelled, tmp_path):
     done = export(model, tmp_path / "out", precision="float16", backbone=backbone, labelled=tested)
     assert done.check is not None and done.check.sites_changed == 0 and done.check.sites > 5
     assert 14e6 < done.size < 16e6
+
+
+def test_a_file_that_is_there_is_not_replaced(trained, tmp_path):
+    (tmp_path / "net.onnx").write_text("of others")
+    with pytest.raises(OutputError, match=r"net\.onnx exists already; give another with -o"):
+        export(trained, tmp_path / "net.onnx")
+    assert (tmp_path / "net.onnx").read_text() == "of others"

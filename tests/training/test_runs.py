@@ -1,6 +1,4 @@
 import json
-import re
-import shlex
 from collections import Counter
 
 import numpy as np
@@ -15,7 +13,6 @@ from peft_sp.training.evaluation.calibration import fit_temperature
 from peft_sp.training.evaluation.metrics import Outcomes
 from peft_sp.training.recipe import Recipe
 from peft_sp.training.runs import run
-from tests.support.commands import peft_sp
 
 pytestmark = pytest.mark.integration
 
@@ -63,23 +60,6 @@ def test_an_ensemble_is_its_members_mean(recipe, labelled, tmp_path):
     assert "2 networks with the seeds 1 to 2" in card and f"--model ./{tmp_path.name} " in card
     classes = Counter(p.organism_type for p in partition(labelled, [1]))
     assert f"trained on {sum(classes.values())} proteins of {len(classes)} classes, " in card
-
-
-def test_a_card_says_how_to_use_the_model_and_whose_it_is(recipe, tmp_path, monkeypatch):
-    """Its two ways to predict work where the model's directory lies."""
-    alone = changed(recipe, members=1, settings_origin="Guessed.")
-    run(alone, tmp_path / "my model")
-    card = (tmp_path / "my model" / "README.md").read_text()
-    assert card.startswith("# pair\n") and "in `config.json`. Guessed. It took " in card
-    assert "Licence: not stated, so that nobody else may use the model." in card
-    (tmp_path / "proteins.faa").write_text(">OmpA\nMKKTAIAIAVALAGFATVAQAAPKDN\n")
-    monkeypatch.chdir(tmp_path)
-    shell, python = (re.search(rf"```{kind}\n(.*?)```", card, re.S)[1] for kind in ("sh", "python"))
-    assert peft_sp(*shlex.split(shell)[1:])[0] == 0
-    assert (tmp_path / "results" / "predictions.tsv").exists()
-    found = {}
-    exec(python, found)
-    assert [p.id for p in found["predictions"]] == ["OmpA"]
 
 
 def test_whole_members_are_kept(recipe, tmp_path):

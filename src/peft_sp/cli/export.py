@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from peft_sp.cli.terminal import console
 from peft_sp.errors import MissingExtraError
-from peft_sp.io.results.protection import files_of, refuse_input
 
 
 class Precision(StrEnum):
@@ -91,11 +89,11 @@ def export(
         from peft_sp.training import export as exporting
     except ImportError as error:
         raise MissingExtraError("export", "train", error.name) from None
+    exporting.check_start(output)
     if partitions and check is None:
         raise typer.BadParameter("--partition says what to check on; give --check LABELLED, too")
     labelled = None
     if check is not None:
-        refuse_input(Path(output), files_of(check))
         labelled = of_partitions(read_labelled(check), partitions, check)
     done = exporting.export(
         model,

@@ -5,6 +5,7 @@ Every class refuses options it does not know. `network/model.py` builds what the
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -16,6 +17,23 @@ class Settings(BaseModel):
     """Base of every group of options: unknown ones are errors, values are fixed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _utf8(cls, values: Any) -> Any:
+        """Refuse text that no JSON, TOML or card can hold: bytes of a command that are no UTF-8."""
+        if isinstance(values, dict):
+            for key, value in values.items():
+                if isinstance(value, dict):  # a group of its own
+                    continue
+                try:
+                    json.dumps(value, ensure_ascii=False, default=repr).encode()
+                except UnicodeEncodeError:
+                    raise ValueError(
+                        f"{key} is not UTF-8, as texts and names of files have to be in a recipe; "
+                        "rename the file, or link to it by another name"
+                    ) from None
+        return values
 
 
 class StudentSettings(Settings):

@@ -26,7 +26,7 @@ from peft_sp.io.labelled import PARTITIONS, LabelledProtein
 from peft_sp.io.registry.accuracy import Figures
 from peft_sp.io.registry.lookup import CONFIG
 from peft_sp.io.registry.model_config import ModelConfig, Parameters
-from peft_sp.io.results.protection import refuse_foreign_directory
+from peft_sp.io.results.directories import refuse_foreign_directory, refuse_foreign_file
 from peft_sp.training.evaluation.calibration import (
     Reliability,
     fit_temperature,
@@ -44,7 +44,8 @@ from peft_sp.training.evaluation.figures import draw
 from peft_sp.training.evaluation.metrics import Outcomes, Scores, score
 from peft_sp.training.evaluation.published import is_comparable
 from peft_sp.training.evaluation.regions import region_lengths
-from peft_sp.training.evaluation.report import mean_over_models, report
+from peft_sp.training.evaluation.report import HEADING, mean_over_models, report
+from peft_sp.training.fitting.precision import refuse_precision
 from peft_sp.training.fitting.progress import Progress
 from peft_sp.training.inputs import TrainingInputs, read_inputs
 from peft_sp.training.options import Partitions
@@ -134,8 +135,8 @@ def crossvalidate(
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise OutputError("crossval runs in one process; give torchrun the folds with 'train'")
     directory = Path(directory)
+    check_start(recipe, directory, protocol)
     inputs = inputs or read_inputs(recipe)
-    _claim(directory, protocol)
     results = []
     for fold in folds(protocol):
         settings = recipe.model_copy(update={"partitions": fold.partitions})
@@ -215,10 +216,19 @@ def read_figures(
     return found
 
 
-def _claim(place: Path, protocol: Protocol) -> None:
-    """Refuse a directory of something else, or whose figures are of the other protocol."""
-    refuse_foreign_directory(place, "test-*", FIGURES)
-    with contextlib.suppress(OSError, ValueError):
+def check_start(recipe: Recipe, directory: str | os.PathLike[str], protocol: Protocol) -> None:
+    """What can keep a cross-validation from starting, as far as it is known before all else.
+
+    Raises OutputError for a directory that cannot be written, that holds something else, or whose
+    figures are of the other protocol, RecipeError for numbers that the device does not have.
+    """
+    place = Path(directory)
+    refuse_precision(recipe.name, "optimisation.precision", recipe.optimisation.precision)
+    names = (fold.name for known in ("deployed", "published") for fold in folds(known))
+    refuse_foreign_directory(place, *names, FIGURES)
+    refuse_foreign_file(place / FIGURES, '{\n "protocol": ')
+    refuse_foreign_file(place / REPORT, HEADING)
+    with contextlib.suppress(OSError, ValueError, AttributeError):
         found = json.loads((place / FIGURES).read_text(encoding="utf-8")).get("protocol")
         if found != protocol:
             raise OutputError(

@@ -20,6 +20,7 @@ from peft_sp.io.registry import lookup
 from peft_sp.io.registry.checksums import ONNX
 from peft_sp.io.registry.graph_check import OPSET
 from peft_sp.io.registry.model_config import Exported, ModelConfig
+from peft_sp.io.results.directories import refuse_other_encodings, refuse_unwritable
 from peft_sp.network.backbone import Backbones
 from peft_sp.network.checkpoint import HEAD, load_checkpoint
 from peft_sp.network.model import SignalPeptideModel
@@ -113,12 +114,13 @@ def export(
     Raises ModelError for a model that cannot be exported and for a result beyond `MCC2_LIMIT`
     or `SITES_LIMIT`, OutputError for an output that cannot be written; nothing is left then.
     """
-    directory, target = lookup.locate(model), Path(output)
-    config = ModelConfig.read(directory)
+    check_start(output)
+    target = Path(output)
     alone = target.suffix == ".onnx"
+    directory = lookup.locate(model)
+    config = ModelConfig.read(directory)
     if backbone is not None and config.backbone is None:
         raise ModelError(f"model '{model}' has no backbone; leave out --backbone")
-    _refuse_existing(target, alone)
     with staging(target, "choose another with -o") as folder:
         backbones = Backbones()
         sources = [member for member, _ in lookup.member_configs(directory, config)] or [directory]
@@ -289,8 +291,13 @@ def inherited_licence(config: ModelConfig) -> str:
     return f"{own}, and that of the backbone {name}, whose weights are inside"
 
 
-def _refuse_existing(target: Path, alone: bool) -> None:
+def check_start(output: str | os.PathLike[str]) -> None:
+    """Raise OutputError where the result cannot be written, or would replace something."""
+    target = Path(output)
+    alone = target.suffix == ".onnx"
+    refuse_other_encodings(target)
     if alone and target.is_dir():
         raise OutputError(f"{target} is a directory; a file is called *.onnx")
-    if not alone and target.exists() and (not target.is_dir() or any(target.iterdir())):
+    if os.path.lexists(target) and (not target.is_dir() or any(target.iterdir())):
         raise OutputError(f"{target} exists already; give another with -o or remove it")
+    refuse_unwritable(target.parent if alone else target)

@@ -34,24 +34,14 @@ from peft_sp.io.registry.model_config import (
     SourceFile,
     UsedPartitions,
 )
-from peft_sp.io.results.protection import refuse_foreign_directory
+from peft_sp.io.results.directories import refuse_foreign_directory, refuse_foreign_file
 from peft_sp.network.checkpoint import save_checkpoint
 from peft_sp.network.onnx.graph import export_onnx
 from peft_sp.training.evaluation.calibration import fit_temperature
 from peft_sp.training.evaluation.evaluate import evaluate
-from peft_sp.training.evaluation.model_card import (
-    beside,
-    card,
-    cross_validated,
-    how,
-    licence_text,
-    proteins_text,
-    table,
-    teachers_text,
-    use_text,
-)
-from peft_sp.training.evaluation.published import SIGNALP6_NAME, is_comparable
-from peft_sp.training.fitting.history import CURVES, HISTORY
+from peft_sp.training.evaluation.run_card import run_card
+from peft_sp.training.fitting.history import CURVES
+from peft_sp.training.fitting.precision import refuse_precision
 from peft_sp.training.fitting.progress import Progress
 from peft_sp.training.fitting.provenance import commit
 from peft_sp.training.fitting.repeat import command
@@ -60,7 +50,6 @@ from peft_sp.training.fitting.trainer import HeldOut, Trained, train
 from peft_sp.training.inputs import Split, TrainingInputs, read_inputs
 from peft_sp.training.recipe import APART, NOT_RECORDED, Recipe
 from peft_sp.version import __version__
-from peft_sp.wording import counted
 
 CHECKPOINTS = "checkpoints"
 
@@ -86,10 +75,7 @@ def run(
     else than a run.
     """
     directory, report_to = Path(directory), check(report_to)
-    if (directory / CONFIG).exists():
-        shutil.rmtree(directory / CHECKPOINTS, ignore_errors=True)
-        raise OutputError(f"{directory} already holds a model; give another directory or remove it")
-    refuse_foreign_directory(directory, CHECKPOINTS, "member-*")
+    check_start(recipe, directory)
     split = (inputs or read_inputs(recipe)).split(recipe.partitions)
     if recipe.members > 1:
         return _run_members(
@@ -117,13 +103,30 @@ def run(
         drawn = [CURVES] if trained.history.write(directory, titles) else []
         content = model_config_of(recipe, split, trained, measured, parameters)
         content = replace(content, made=replace(content.made, **_circumstances(recipe, trained)))
-        text = _card(recipe, split, trained, measured, directory, made=content.made, pictures=drawn)
+        text = run_card(
+            recipe, split, trained, measured, directory, made=content.made, pictures=drawn
+        )
         if recipe.student is not None:
             # For prediction without torch. Before `config.json`, which makes a directory a model.
             export_onnx(model, directory / ONNX)
         save_checkpoint(directory, model, recipe, content, text)
         shutil.rmtree(directory / CHECKPOINTS)
     return trained
+
+
+def check_start(recipe: Recipe, directory: str | os.PathLike[str]) -> None:
+    """What can keep a run from starting, as far as it is known before anything is read.
+
+    Raises OutputError for a directory that cannot be written or that holds a model or something
+    else than a run, RecipeError for numbers that the device does not have.
+    """
+    directory = Path(directory)
+    refuse_precision(recipe.name, "optimisation.precision", recipe.optimisation.precision)
+    if (directory / CONFIG).exists():
+        shutil.rmtree(directory / CHECKPOINTS, ignore_errors=True)
+        raise OutputError(f"{directory} already holds a model; give another directory or remove it")
+    refuse_foreign_directory(directory, CHECKPOINTS, "member-*")
+    refuse_foreign_file(directory / "README.md", f"# {recipe.name}\n")
 
 
 def _run_members(
@@ -170,7 +173,7 @@ def _run_members(
     made = replace(content.made, **_circumstances(recipe, [config.made for config in configs]))
     content = replace(content, made=made)
     drawn = [f"{name}/{CURVES}" for name in names if (directory / name / CURVES).exists()]
-    text = _card(recipe, split, held_out, measured, directory, made=made, pictures=drawn)
+    text = run_card(recipe, split, held_out, measured, directory, made=made, pictures=drawn)
     write_text(directory / "README.md", text)
     replace(content, members=tuple(names), backbone=configs[0].backbone).write(directory)
     return held_out
@@ -322,72 +325,3 @@ def _circumstances(recipe: Recipe, trained: Trained | Sequence[Made]) -> dict[st
         "duration": round(sum(durations), 1),
         "commit": commit(),
     }
-
-
-def _made_partitions(split: Split) -> str:
-    """What the card says of partitions that the data lack."""
-    if not split.inputs.made_partitions:
-        return ""
-    said = f"\n\n`{Path(split.inputs.data).name}` {split.inputs.made_partitions}."
-    if split.holds_nothing_out:
-        said += " Nothing is held out, so that all proteins are trained on."
-    return said
-
-
-def _from_remainder(made: Made) -> str:
-    """What the card says of proteins of no partition that were trained on, too."""
-    if (own := made.remainder) is None:
-        return ""
-    said = f" and {counted(own.proteins, 'protein')} of `{own.file}`, which are in none of them"
-    if own.apart_from:
-        said += f" and unlike all of partition {' and '.join(map(str, own.apart_from))}"
-    return said
-
-
-def _card(
-    recipe: Recipe,
-    split: Split,
-    held_out: HeldOut,
-    measured: dict[str, Any] | None,
-    directory: Path,
-    *,
-    made: Made,
-    pictures: Sequence[str],
-) -> str:
-    parts, inputs = split.partitions, split.inputs
-    known = f"{SIGNALP6_NAME}; " if is_comparable(inputs.hashes) else ""
-    seeds = f"seed {recipe.seed}"
-    if recipe.members > 1:
-        seeds = f"{recipe.members} networks that predict together"
-        if not recipe.variants:
-            last = recipe.seed + recipe.members - 1
-            seeds = f"{recipe.members} networks with the seeds {recipe.seed} to {last}"
-    about = " ".join(filter(None, (recipe.settings_origin, how(made))))
-    sections = [
-        ("Use", use_text(beside(directory), recipe.backbone)),
-        ("Labelled proteins", proteins_text(split.train, split.validation, split.test)),
-        (
-            "Training",
-            f"Partitions {', '.join(map(str, parts.train))} of `{Path(inputs.data).name}` "
-            f"({known}SHA-256 {inputs.data_sha256[:16]}...){_from_remainder(made)}, {seeds}; the "
-            f"whole recipe is in `config.json`. {about} To train it again, where the files are "
-            f"that it names:\n\n```sh\n{made.command}\n```" + _made_partitions(split),
-        ),
-    ]
-    if pictures:
-        drawn = "\n".join(f"![learning curves]({name})" for name in pictures)
-        sections.append(("Learning curves", f"{drawn}\n\nThe numbers are in `{HISTORY}`."))
-    if split.teachers:
-        files = [Path(file.path).name for file in inputs.unlabelled]
-        records = [teacher.record for teacher in split.teachers]
-        sections.append(("Teachers", teachers_text(records, files)))
-    if held_out.validation is not None:
-        body = f"Partition {parts.validation}, by which the epoch was chosen.\n\n"
-        sections.append(("Validation", body + table(held_out.validation.scores.figures)))
-    if held_out.test is not None:
-        body = f"Partition {parts.test}, never seen in training.\n\n"
-        sections.append(("Test", body + table(held_out.test.scores.figures)))
-    if measured is not None:
-        sections.append(("Accuracy", cross_validated(measured)))
-    sections.append(("Licence", licence_text(recipe.licence)))
-    return card(recipe.name, recipe.description, sections)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
 
 import pytest
 
+from peft_sp.cli.commands import app
+from peft_sp.errors import OutputError, RecipeError
 from peft_sp.io.labelled import UNPARTITIONED, write_labelled
 from tests.support.commands import peft_sp, rows
 from tests.support.recipes import small
@@ -61,9 +64,11 @@ def test_the_printed_command_repeats_the_run(tmp_path, labelled_file):
     assert "training: step " in errors and "epoch 1.00 of 1" in errors
     card = (tmp_path / "model" / "README.md").read_text()
     assert "(learning_curves.svg)" in card and (tmp_path / "model/learning_curves.svg").exists()
-    printed = card.split("```sh\n")[1].split("\n```")[0]
+    printed = card.split("To train it again")[1].split("```sh\n")[1].split("\n```")[0]
     script = f"{sys.executable} -m peft_sp.cli.main {printed.removeprefix('peft-sp ')}"
-    subprocess.run(script, shell=True, cwd=tmp_path, check=True, capture_output=True)
+    # Not in what accelerate finds around, but in the recipe's precision.
+    around = {**os.environ, "ACCELERATE_MIXED_PRECISION": "fp16"}
+    subprocess.run(script, shell=True, cwd=tmp_path, check=True, capture_output=True, env=around)
     first, again = (
         json.loads((tmp_path / name / "config.json").read_text())
         for name in ("model", "small-again")
@@ -205,3 +210,59 @@ def test_a_directory_of_others_is_left_alone(command, tmp_path, labelled_file):
     assert (code, output) == (2, "") and "and no run to continue" in errors.splitlines()[-1]
     assert {path.name for path in tmp_path.iterdir()} == {"README.md", recipe.name}
     assert card.read_text() == "of others"
+
+
+STARTS = {
+    "train": ["small", "--set", "data=nosuch.fasta"],
+    "distill": ["fast", "--set", "data=nosuch.fasta", "--teacher", "fast"],
+    "crossval": ["small", "--set", "data=nosuch.fasta"],
+    "tune": ["small", "--set", "data=nosuch.fasta", "--trials", "1"],
+    "pretrain": ["pretrain-8M", "--set", 'windows.unlabelled=["nosuch.faa"]'],
+    "export": ["nosuch"],
+}
+
+
+@pytest.mark.parametrize("command", STARTS)
+def test_what_cannot_be_written_is_said_before_anything_is_read(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("of others")
+    for output, problem in (
+        ("file/model", "file: is a file, not a directory; choose another with -o"),
+        (os.fsdecode(b"caf\xe9"), "is not UTF-8, as names have to be here"),
+    ):
+        with pytest.raises(OutputError, match=problem):
+            app([command, *STARTS[command], "-o", output], standalone_mode=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("command", "more", "own", "foreign"),
+    [
+        ("train", [], "checkpoints", "README.md"),
+        ("crossval", [], "test-1", "metrics.json"),
+        ("crossval", [], "test-1", "report.md"),
+        ("crossval", ["fast"], "small", "comparison.md"),
+        ("tune", ["--trials", "1"], "study.db", "trials.tsv"),
+        ("tune", ["--trials", "1"], "study.db", "best.json"),
+        ("pretrain", [], "checkpoint.safetensors", "README.md"),
+    ],
+)
+def test_a_file_of_others_beside_a_run_is_not_replaced(command, more, own, foreign, tmp_path):
+    (tmp_path / own).mkdir()
+    (tmp_path / foreign).write_text("of others")
+    recipe, *changes = STARTS[command][:3]
+    with pytest.raises(OutputError, match=f"{foreign}: was not written by this command"):
+        app([command, recipe, *more, *changes, "-o", str(tmp_path)], standalone_mode=False)
+    assert (tmp_path / foreign).read_text() == "of others"
+
+
+@pytest.mark.parametrize("command", ["train", "distill"])
+def test_names_that_are_no_utf8_do_not_get_into_a_recipe(command, tmp_path, monkeypatch):
+    """They could stand in none of the files that a run writes."""
+    name, change = os.fsdecode(b"caf\xe9"), ["--set", "data=nosuch.fasta"]
+    given = {
+        "train": ["small", "--set", f"data={name}"],
+        "distill": ["fast", *change, "--teacher", name],
+    }
+    with pytest.raises(RecipeError, match=r"(: data|distillation: teachers) is not UTF-8"):
+        app([command, *given[command], "-o", str(tmp_path / "m")], standalone_mode=False)

@@ -16,7 +16,6 @@ from peft_sp.io.results.protection import (
     check_outputs,
     file_id,
     files_of,
-    refuse_foreign_directory,
     refuse_input,
 )
 from tests.support.commands import PEFT_SP, peft_sp
@@ -258,17 +257,3 @@ def test_pictures_and_pages_of_others_are_replaced_only_by_force(good, tmp_path)
     assert peft_sp("predict", good, "-o", out, "--summary", "--force")[0] == 0
     assert "of others" not in (out / "summary.html").read_text()
     assert peft_sp("predict", good, "-o", out, "--summary")[0] == 0
-
-
-def test_only_a_directory_that_is_new_or_holds_a_run_is_written_into(tmp_path):
-    refuse_foreign_directory(tmp_path / "new", "test-*")
-    place = tmp_path / "place"
-    place.mkdir()
-    refuse_foreign_directory(place, "test-*")
-    (place / "README.md").write_text("of others")
-    with pytest.raises(OutputError, match=r"place: holds README\.md, and no run to continue"):
-        refuse_foreign_directory(place, "test-*", "figures.json")
-    (place / "test-1").mkdir()
-    refuse_foreign_directory(place, "test-*", "figures.json")
-    with pytest.raises(OutputError, match=r"README\.md: cannot be written .Not a directory"):
-        refuse_foreign_directory(place / "README.md", "test-*")

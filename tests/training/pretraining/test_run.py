@@ -63,7 +63,7 @@ def test_a_directory_of_another_run_is_refused(tmp_path, tiny_backbone, finished
 def test_a_directory_with_something_else_is_refused(tmp_path, tiny_backbone):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.txt").write_text("mine")
-    with pytest.raises(OutputError, match="is not an empty directory"):
+    with pytest.raises(OutputError, match=r"holds thesis\.txt, and no run to continue"):
         pretrain(small_recipe(tmp_path, tiny_backbone), tmp_path / "out")
 
 

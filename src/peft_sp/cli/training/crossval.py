@@ -16,6 +16,7 @@ from peft_sp.cli.training.arguments import ActivationCache, ReportTo, cache_dire
 from peft_sp.errors import MissingExtraError
 from peft_sp.io.atomic import write_text
 from peft_sp.io.registry.accuracy import as_text
+from peft_sp.io.results.directories import refuse_foreign_file
 
 if TYPE_CHECKING:
     from peft_sp.training.crossval import CrossValidation
@@ -57,7 +58,7 @@ def crossvalidate(
     """
     try:
         from peft_sp.training import crossval as protocols
-        from peft_sp.training.evaluation.comparison import comparison
+        from peft_sp.training.evaluation import comparison
         from peft_sp.training.inputs import read_inputs
     except ImportError as error:
         raise MissingExtraError("training", "train", error.name) from None
@@ -69,14 +70,18 @@ def crossvalidate(
         raise typer.BadParameter(
             f"two of the recipes are named '{repeated[0]}'; each needs its own name"
         )
+    places = [Path(output, name) if len(chosen) > 1 else Path(output) for name in names]
+    for recipe, place in zip(chosen, places, strict=True):
+        protocols.check_start(recipe, place, protocol)  # type: ignore[arg-type]  # checked above
+    if len(chosen) > 1:
+        refuse_foreign_file(Path(output) / comparison.FILE, comparison.BEGINNING)
     resolved = [read_inputs(recipe) for recipe in chosen]
     for inputs in {inputs.data_sha256: inputs for inputs in resolved}.values():
         report_data(inputs)
     if len({inputs.data_sha256 for inputs in resolved}) > 1:
         raise typer.BadParameter("the recipes name different data, so they cannot be compared")
     contents = []
-    for recipe, inputs in zip(chosen, resolved, strict=True):
-        place = Path(output) if len(chosen) == 1 else Path(output) / recipe.name
+    for recipe, place, inputs in zip(chosen, places, resolved, strict=True):
         with training_display() as display:
             result = protocols.crossvalidate(
                 recipe,
@@ -90,7 +95,7 @@ def crossvalidate(
         contents.append(result.content)
         _print_result(recipe.name, result)
     if len(chosen) > 1:
-        write_text(Path(output) / "comparison.md", comparison(contents))
+        write_text(Path(output) / comparison.FILE, comparison.comparison(contents))
     console.say(f"written to {output.rstrip('/')}/")
 
 

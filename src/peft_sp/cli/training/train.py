@@ -83,7 +83,8 @@ def distill(
     --unlabelled ecoli.faa -o my-fast[/bold]
     """
     given = {"teachers": teachers, "unlabelled": unlabelled}
-    more = [f"distillation.{key}={json.dumps(names)}" for key, names in given.items() if names]
+    lists = {key: json.dumps(names, ensure_ascii=False) for key, names in given.items() if names}
+    more = [f"distillation.{key}={names}" for key, names in lists.items()]
     student = read(recipe, [*(settings or []), *more], unset)
     if student.distillation is None:
         problem = "has no teachers; name them by --teacher or in its table [distillation]"
@@ -105,6 +106,7 @@ def _train(
         from peft_sp.training.inputs import read_inputs
     except ImportError as error:
         raise MissingExtraError("training", "train", error.name) from None
+    runs.check_start(recipe, output)
     inputs = read_inputs(recipe)
     if is_first_process():
         report_data(inputs)

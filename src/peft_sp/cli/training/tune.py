@@ -56,6 +56,7 @@ def tune(
         raise MissingExtraError("tune", "train", error.name) from None
     searched = read(recipe, settings, unset)
     partitions = searches.usable(searched)
+    searches.check_start(searched, output)
     inputs = read_inputs(searched)
     report_data(inputs)
     _announce(partitions)

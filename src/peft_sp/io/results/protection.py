@@ -16,6 +16,7 @@ from typing import TextIO
 
 from peft_sp.errors import OutputError
 from peft_sp.io.registry.regular import open_regular, read_regular
+from peft_sp.io.results.directories import refuse_in_the_way, refuse_unwritable_file
 
 UNFINISHED = "peft-sp-unfinished"
 """Folder inside the output directory that holds the files of a run until they are whole."""
@@ -90,6 +91,7 @@ def check_outputs(
             continue
         target = Path(path)
         refuse_input(target, inputs, option)
+        refuse_unwritable_file(target, option)
         other = taken.setdefault(target.absolute().resolve(), option)
         if other != option:
             raise OutputError(f"{target}: is what {other} writes; choose another with {option}")
@@ -98,24 +100,6 @@ def check_outputs(
                 f"{target}: is there already; choose another with {option}, or pass --force to "
                 "replace it"
             )
-
-
-def refuse_foreign_directory(directory: Path, *own: str, option: str = "-o") -> None:
-    """Raise OutputError where a directory is not empty, and nothing in it is of a run.
-
-    own: patterns of the names that a run gives to what it leaves first.
-    """
-    if not os.path.lexists(directory):
-        return
-    try:
-        names = sorted(path.name for path in directory.iterdir())
-    except OSError as error:
-        raise OutputError(f"{directory}: cannot be written ({error.strerror})") from None
-    if names and not any(fnmatchcase(name, pattern) for name in names for pattern in own):
-        raise OutputError(
-            f"{directory}: holds {names[0]}, and no run to continue; give an empty or a new "
-            f"directory with {option}"
-        )
 
 
 @dataclass(frozen=True)
@@ -146,10 +130,7 @@ class Protection:
 
     def refuse_file(self) -> None:
         """Raise OutputError where something else has the name of the directory, or of one above."""
-        for path in (self.directory, *self.directory.parents):
-            if os.path.lexists(path) and not path.is_dir():
-                kind = "a file, not a directory" if path.is_file() else "not a directory"
-                raise OutputError(f"{path}: is {kind}; choose another with {self.option}")
+        refuse_in_the_way(self.directory, self.option)
 
     def check_files(self, names: Iterable[str]) -> None:
         """Look at what stands under the names of finished files, and of the record.

@@ -20,6 +20,11 @@ _CLASS_COLUMNS = {
 """Columns on single classes: by their titles, the class and the metric."""
 
 
+FILE = "comparison.md"
+BEGINNING = "Protocol '"
+"""Of every comparison."""
+
+
 def comparison(contents: Sequence[dict[str, Any]]) -> str:
     """Several cross-validations of one protocol and data set as a Markdown table."""
     first = contents[0]
@@ -40,7 +45,7 @@ def comparison(contents: Sequence[dict[str, Any]]) -> str:
         )
     titles = [*(metric.title for metric in SUMMARY_METRICS), *_CLASS_COLUMNS]
     lines = [
-        f"Protocol '{protocol}', {len(first['folds'])} models each, {proteins:,} predictions of "
+        f"{BEGINNING}{protocol}', {len(first['folds'])} models each, {proteins:,} predictions of "
         "labelled proteins. Means over the models, in brackets the standard deviation over them; "
         "CS: cleavage recall at tolerance 0. Rows by mean MCC2.",
         "",

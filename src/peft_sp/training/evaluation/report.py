@@ -29,6 +29,8 @@ from peft_sp.training.evaluation.published import (
     is_comparable,
 )
 
+HEADING = "# Cross-validation of "
+"""How every report begins."""
 _PUBLISHED = {
     "SignalP 6.0": (SIGNALP6_MCC2, MEAN_MCC2["SignalP 6.0"]),
     "LoRA-3B": (LORA_3B_MCC2, MEAN_MCC2["LoRA"]),
@@ -89,7 +91,7 @@ def report(content: dict[str, Any], pictures: Sequence[str] = ()) -> str:
         else ""
     )
     lines = [
-        f"# Cross-validation of {content['recipe']['name']}",
+        f"{HEADING}{content['recipe']['name']}",
         "",
         " ".join(filter(None, map(content["recipe"].get, ("description", "settings_origin")))),
         "",

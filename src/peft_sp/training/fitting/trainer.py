@@ -35,7 +35,9 @@ from peft_sp.training.fitting.checkpoints import (
     last_checkpoint,
     refuse_other_run,
 )
+from peft_sp.training.fitting.decay import decay_groups
 from peft_sp.training.fitting.history import History
+from peft_sp.training.fitting.precision import refuse_precision, trains_on_processor
 from peft_sp.training.fitting.progress import Phase, Progress, Report, Reporting, Watched
 from peft_sp.training.fitting.provenance import device_name
 from peft_sp.training.fitting.trackers import Trackers
@@ -94,6 +96,7 @@ def train(
     """
     _set_libraries_up()
     progress = progress if is_first_process() else None
+    refuse_precision(recipe.name, "optimisation.precision", recipe.optimisation.precision)
     refuse_other_run(Path(directory), recipe, split.inputs.labelled_sha256)
     seed_everything(recipe.seed)
     model = build_model(recipe, split.inputs.backbones)
@@ -117,9 +120,8 @@ def train(
     if trackers is not None:
         trackers.finish()
     model = trainer.fitted()
-    backend = TorchBackend(model)
     validation, test = (
-        evaluate(Watched(backend, len(held), progress), held) if held else None
+        evaluate(Watched(TorchBackend(model), len(held), progress), held) if held else None
         for held in (split.validation, split.test)
     )
     return Trained(
@@ -197,7 +199,7 @@ class SignalPeptideTrainer(Trainer):
         args = TrainingArguments(
             **_fitting(options),
             output_dir=os.fspath(directory),
-            use_cpu=not (torch.cuda.is_available() or torch.backends.mps.is_available()),
+            use_cpu=trains_on_processor(),
             seed=recipe.seed,
             eval_strategy="epoch" if validation else "no",
             save_strategy="epoch",
@@ -214,10 +216,7 @@ class SignalPeptideTrainer(Trainer):
             dataloader_pin_memory=False,
             label_names=[],
         )
-        # Several devices are used by one process each (torchrun), never by one over all.
-        args._n_gpu = min(args.n_gpu, 1)
-        # Nothing is told of a run but what was asked for; the library adds what it finds around.
-        args.report_to = []
+        _refuse_what_is_around(args)
         super().__init__(
             model=model,
             args=args,
@@ -293,11 +292,7 @@ class SignalPeptideTrainer(Trainer):
         return (loss, output) if return_outputs else loss
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
-        """The optimiser, with a learning rate for the encoder and one for head and CRF.
-
-        Only matrices are decayed: not what adds to or multiplies a vector (biases, norms, IA3's
-        factors, CRF starts and ends), and not prompts, which are many vectors.
-        """
+        """The optimiser, with a learning rate for the encoder and one for head and CRF."""
         if self.optimizer is None:
             options = self.options
             encoder, head = self.network.parameter_groups()
@@ -306,13 +301,9 @@ class SignalPeptideTrainer(Trainer):
                 (encoder, options.learning_rate),
                 (head, options.head_learning_rate),
             ):
-                matrices = [p for p in parameters if p.ndim == 2 and min(p.shape) > 1]
-                vectors = [p for p in parameters if not (p.ndim == 2 and min(p.shape) > 1)]
-                groups += [
-                    {"params": matrices, "lr": rate, "weight_decay": options.weight_decay},
-                    {"params": vectors, "lr": rate, "weight_decay": 0.0},
-                ]
-            self.optimizer = OPTIMISERS[options.optimiser]([g for g in groups if g["params"]])
+                for group in decay_groups(parameters, options.weight_decay):
+                    groups.append({**group, "lr": rate})
+            self.optimizer = OPTIMISERS[options.optimiser](groups)
         return self.optimizer
 
     def _get_train_sampler(self, train_dataset: Any = None) -> BalancedSampler:
@@ -366,6 +357,16 @@ class SignalPeptideTrainer(Trainer):
         state = load_file(best / f"{name}.safetensors")
         state.pop("steps", None)
         self.network.load_trainable_state(state)
+
+
+def _refuse_what_is_around(args: TrainingArguments) -> None:
+    """Take back what the library adds to a run for what it finds: devices, variables, packages."""
+    # Several devices are used by one process each (torchrun), never by one over all.
+    args._n_gpu = min(args.n_gpu, 1)
+    # The recipe decides, not ACCELERATE_MIXED_PRECISION.
+    args.mixed_precision = "bf16" if args.bf16 else "no"
+    # Nothing is told of a run but what was asked for.
+    args.report_to = []
 
 
 def _checkpoint_gradients(backbone: Backbone) -> None:

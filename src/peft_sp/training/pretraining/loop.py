@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch.nn.functional import cross_entropy
 
 from peft_sp.errors import PeftSpError
+from peft_sp.training.fitting.decay import decay_groups
 from peft_sp.training.fitting.progress import Progress, Report
 from peft_sp.training.pretraining import checkpoint
 from peft_sp.training.pretraining.masking import hide
@@ -69,14 +70,9 @@ class Loop:
         self.model, self.windows, self.recipe = model, windows, recipe
         self.directory, self.settings = directory, settings
         self.plan = Plan.of(len(windows.train), recipe.fitting)
-        matrices, vectors = model.parameter_groups()
-        self.optimiser = torch.optim.AdamW(
-            [
-                {"params": matrices, "weight_decay": recipe.fitting.weight_decay},
-                {"params": vectors, "weight_decay": 0.0},
-            ],
-            fused=True,
-        )
+        trained = [p for p in model.parameters() if p.requires_grad]
+        groups = decay_groups(trained, recipe.fitting.weight_decay)
+        self.optimiser = torch.optim.AdamW(groups, fused=True)
         self.position = checkpoint.restore(directory, model, self.optimiser)
         self._order = lru_cache(maxsize=1)(self._permutation)
 

@@ -59,11 +59,6 @@ class MaskedResidueModel(nn.Module):
         codes = torch.from_numpy(residues[chosen]).to(self.device)
         return self.backbone.lookup[codes.long()]
 
-    def parameter_groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-        """The trained matrices, which decay, and vectors, which do not."""
-        trained = [p for p in self.parameters() if p.requires_grad]
-        return [p for p in trained if p.ndim == 2], [p for p in trained if p.ndim != 2]
-
     def save(self, directory: Path) -> None:
         """Write what transformers reads: settings, tensors with the head, tokenizer."""
         esm = self.backbone.esm

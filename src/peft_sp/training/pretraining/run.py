@@ -17,8 +17,10 @@ from peft_sp.errors import OutputError
 from peft_sp.io.atomic import publish, staging
 from peft_sp.io.labelled import data_hash
 from peft_sp.io.registry.checksums import MANIFEST, digest
+from peft_sp.io.results.directories import refuse_foreign_directory, refuse_foreign_file
 from peft_sp.network.backbone import weights_hash
 from peft_sp.training.fitting.history import CURVES, HISTORY, History
+from peft_sp.training.fitting.precision import refuse_precision
 from peft_sp.training.fitting.progress import Progress
 from peft_sp.training.fitting.provenance import commit, device_name
 from peft_sp.training.pretraining import checkpoint
@@ -56,6 +58,7 @@ def pretrain(
     `directory` belongs to another run.
     """
     target = Path(directory)
+    check_start(recipe, target)
     windows = read_windows(
         recipe.windows.unlabelled, recipe.windows.exclude, recipe.windows.held_out, recipe.seed
     )
@@ -80,6 +83,17 @@ def pretrain(
     if not whole:
         return None
     return _publish(target, loop, settings)
+
+
+def check_start(recipe: PretrainingRecipe, target: Path) -> None:
+    """What can keep a run from starting, as far as it is known before anything is read.
+
+    Raises OutputError for a directory that cannot be written or holds something else than a run,
+    RecipeError for numbers that the device does not have.
+    """
+    refuse_precision(recipe.name, "fitting.precision", recipe.fitting.precision)
+    refuse_foreign_directory(target, checkpoint.FILE, RECORD, HISTORY, CURVES)
+    refuse_foreign_file(target / "README.md", "---\nlicense: ")
 
 
 def _finished(target: Path, settings: dict[str, Any]) -> dict[str, Any] | None:

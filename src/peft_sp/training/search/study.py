@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from peft_sp.errors import OutputError
 from peft_sp.io.atomic import locked
-from peft_sp.io.results.protection import refuse_foreign_directory
+from peft_sp.io.results.directories import refuse_foreign_directory
 from peft_sp.training.recipe import Recipe
 from peft_sp.training.search.space import Space, own_values
 

@@ -23,14 +23,16 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from peft_sp.errors import OutputError, RecipeError
 from peft_sp.io.atomic import write_text
+from peft_sp.io.results.directories import refuse_foreign_directory, refuse_foreign_file
 from peft_sp.training.evaluation.metrics import score
+from peft_sp.training.fitting.precision import refuse_precision
 from peft_sp.training.fitting.progress import Report
 from peft_sp.training.fitting.trainer import train
 from peft_sp.training.inputs import TrainingInputs, read_inputs
 from peft_sp.training.options import Partitions
 from peft_sp.training.recipe import Recipe, changed
 from peft_sp.training.search.space import Space, distributions, space_of
-from peft_sp.training.search.study import alone, open_study, recover
+from peft_sp.training.search.study import DATABASE, alone, open_study, recover
 
 TABLE = "trials.tsv"
 BEST = "best.json"
@@ -106,6 +108,7 @@ def search(
         raise OutputError("tune runs in one process; torchrun is for 'train'")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     numbers = usable(recipe)
+    check_start(recipe, directory)
     # A window that also stands in a partition left alone is not trained on either.
     inputs = (inputs or read_inputs(recipe)).within(numbers)
     # A trial may have another backbone, and none need stay in memory behind it.
@@ -131,6 +134,19 @@ def search(
         problems = [x.problem for x in tried if x.problem]
         raise RecipeError(recipe.name, ["no trial could be run to its end", *problems[:1]])
     return tried
+
+
+def check_start(recipe: Recipe, directory: str | os.PathLike[str]) -> None:
+    """What can keep a search from starting, as far as it is known before anything is read.
+
+    Raises OutputError for a directory that cannot be written or holds something else, RecipeError
+    for numbers that the device does not have.
+    """
+    place = Path(directory)
+    refuse_precision(recipe.name, "optimisation.precision", recipe.optimisation.precision)
+    refuse_foreign_directory(place, DATABASE)
+    refuse_foreign_file(place / TABLE, "number\tstate\t")
+    refuse_foreign_file(place / BEST, '{\n "value": ')
 
 
 def usable(recipe: Recipe) -> tuple[int, ...]:
