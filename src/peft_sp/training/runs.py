@@ -189,11 +189,8 @@ def comparable_settings(values: dict[str, Any]) -> dict[str, Any]:
     own = {key: value for key, value in current.items() if key not in APART}
     # Where things lie is no setting; what they are is compared by hash.
     if own.get("distillation") is not None:
-        own["distillation"] = {
-            key: value
-            for key, value in own["distillation"].items()
-            if key not in ("teacher_backbone", "unlabelled")
-        } | {"teachers": ["-"]}
+        paths = {"teachers": ["-"], "unlabelled": ["-"], "teacher_backbone": None}
+        own["distillation"] = {**own["distillation"], **paths}
     if own.get("remainder") is not None:
         own["remainder"] = {**own["remainder"], "data": "-", "homology": "-"}
     backbone = "-" if own.get("student") is None else None
