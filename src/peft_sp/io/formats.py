@@ -22,6 +22,11 @@ from peft_sp.errors import InputError
 
 HEAD = 1024
 """Bytes that tell what a file is."""
+LONGEST = 10_000_000
+"""Letters of a record, and of any line: more are no protein, and would fill the memory. The longest
+proteins known have less than 100,000 residues."""
+IDLE = 1_000_000
+"""Blank lines and comments of a record, or before the first: more tell nothing and take minutes."""
 _BLOCK = 1 << 17
 
 _COMPRESSIONS = {

@@ -14,13 +14,8 @@ from dnaio.readers import FastaReader
 
 from peft_sp.errors import InputError
 from peft_sp.io.cleaning import UnusableRecordError, clean_header
-from peft_sp.io.formats import open_text
+from peft_sp.io.formats import IDLE, LONGEST, open_text
 
-LONGEST = 10_000_000
-"""Letters of a record, and of any line: more are no protein, and would fill the memory. The longest
-proteins known have less than 100,000 residues."""
-IDLE = 1_000_000
-"""Blank lines and comments of a record, or before the first: more tell nothing and take minutes."""
 _KEPT = 1000
 """Letters of a header that an error keeps."""
 _BEFORE = re.compile("^[\ufeff\\s]+")

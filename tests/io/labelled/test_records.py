@@ -1,9 +1,12 @@
+import gzip
+import tracemalloc
 from collections import Counter
 from dataclasses import replace
 
 import pytest
 
 from peft_sp.errors import InputError
+from peft_sp.io.labelled import records
 from peft_sp.io.labelled.records import (
     LISTED,
     UNPARTITIONED,
@@ -178,3 +181,44 @@ def test_a_subset_takes_at_most_so_many_of_each_class(labelled):
 def test_a_subset_holds_a_repeated_window_once(labelled):
     again = [*labelled[:20], *labelled[:20]]
     assert subset(again, 50, seed=1) == labelled[:20]
+
+
+BOMBS = {
+    "a line": (">P1|EUKARYA|SP|0\n" + "M" * 2000, "line 2, record 'P1': more than 1,000 letters"),
+    "many lines": (
+        ">P1|EUKARYA|SP|0\n" + "M\n" * 900,
+        "line 493, record 'P1': more than 1,000 letters",
+    ),
+    "a header": (">" + "a" * 2000, "line 1: more than 1,000 letters"),
+    "blank lines": ("\n" * 200, "line 101: more than 100 blank lines"),
+    "blank lines inside": (
+        ">P1|EUKARYA|SP|0" + "\n" * 200,
+        "line 102, record 'P1': more than 100 blank lines",
+    ),
+    "records": (f">P1|EUKARYA|SP|0\n{GOOD}\n{LABELS}\n" * 9, "line 16: more than 5 proteins"),
+}
+
+
+@pytest.mark.parametrize("kind", BOMBS)
+def test_more_than_any_file_of_proteins_holds_is_one_line(kind, tmp_path, monkeypatch):
+    content, problem = BOMBS[kind]
+    for name, most in (("LONGEST", 1000), ("IDLE", 100), ("MOST", 5)):
+        monkeypatch.setattr(records, name, most)
+    (tmp_path / "bomb.gz").write_bytes(gzip.compress(content.encode()))
+    with pytest.raises(InputError) as caught:
+        read_labelled(tmp_path / "bomb.gz")
+    assert f"bomb.gz, {problem}" in str(caught.value)
+
+
+def test_a_small_compressed_file_of_much_takes_little_memory(tmp_path):
+    """No more of 300 MB is read than the limit."""
+    with gzip.open(tmp_path / "bomb.gz", "wb", compresslevel=1) as file:
+        file.write(b">P1|EUKARYA|SP|0\n")
+        for _ in range(300):
+            file.write(b"M" * 1_000_000)
+    tracemalloc.start()
+    with pytest.raises(InputError, match="record 'P1': more than 10,000,000 letters"):
+        read_labelled(tmp_path / "bomb.gz")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100_000_000

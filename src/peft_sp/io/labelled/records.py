@@ -11,10 +11,13 @@ import hashlib
 import os
 import random
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TextIO
 
 from peft_sp.biology.alphabet import RESIDUES
 from peft_sp.biology.grammar import (
@@ -28,7 +31,7 @@ from peft_sp.biology.grammar import (
 from peft_sp.biology.tagging import LABEL_OF_TYPE, allowed_states, cleavage_site
 from peft_sp.errors import InputError
 from peft_sp.io.atomic import write_text
-from peft_sp.io.formats import Wanted, open_text
+from peft_sp.io.formats import IDLE, LONGEST, Wanted, open_text
 from peft_sp.wording import counted
 
 PARTITIONS = (0, 1, 2)
@@ -41,6 +44,10 @@ LABELLED = Wanted(
 )
 _LETTERS = frozenset(RESIDUES)
 _LABELS = {name: frozenset((*TOPOLOGY, label)) for name, label in LABEL_OF_TYPE.items()}
+MOST = 2_000_000
+"""Proteins that are read, a gigabyte of memory; all that were reviewed in UniProt are a third."""
+_LINES = 3
+_NO_TEXT = re.compile("[\ud800-\udfff]")
 LISTED = 10
 """Mistakes of a file that an error names; of the others it gives the count."""
 
@@ -75,35 +82,40 @@ def read_labelled(path: str | os.PathLike[str]) -> list[LabelledProtein]:
     allow no path through the grammar: one error for all mistakes of the file, each with its line
     and record, see `mistakes_error`.
     """
-    with open_text(path, LABELLED) as file:
-        text = file.read()
-    if re.search("[\ud800-\udfff]", text):
-        raise InputError("cannot be read as text (not UTF-8)", path=str(path))
+    name = str(path)
     proteins: list[LabelledProtein] = []
     mistakes: list[InputError] = []
-    for lines in _records(text.split("\n")):
-        try:
-            proteins.append(_protein(lines, str(path)))
-        except _MistakesError as found:
-            mistakes += found.errors
+    count = 0
+    with open_text(path, LABELLED) as file:
+        for lines, length in _records(file, name):
+            if len(proteins) == MOST:
+                problem = f"more than {MOST:,} proteins, which would fill the memory; give fewer"
+                raise InputError(problem, path=name, line=lines[0][0])
+            try:
+                proteins.append(_protein(lines, length, name))
+            except _MistakesError as found:
+                count += len(found.errors)
+                mistakes += found.errors[: LISTED - len(mistakes)]
     if mistakes:
-        raise mistakes_error(mistakes, str(path))
+        raise mistakes_error(mistakes, name, count)
     if not proteins:
         raise InputError("the file has no records", path=str(path))
     return proteins
 
 
-def mistakes_error(mistakes: Sequence[InputError], path: str | None) -> InputError:
+def mistakes_error(mistakes: Sequence[InputError], path: str | None, count: int = 0) -> InputError:
     """One error for all mistakes of a file, of which the first `LISTED` are named.
 
-    A mistake that is alone is its own error, with line and record.
+    A mistake that is alone is its own error, with line and record. count: how many there are, where
+    only the first are given.
     """
-    if len(mistakes) == 1:
+    count = max(count, len(mistakes))
+    if count == 1:
         return mistakes[0]
     shown = [str(InputError(m.problem, line=m.line, record=m.record)) for m in mistakes[:LISTED]]
-    if more := len(mistakes) - len(shown):
+    if more := count - len(shown):
         shown.append(f"and {more:,} more")
-    return InputError(f"{len(mistakes):,} mistakes: {'; '.join(shown)}", path=path)
+    return InputError(f"{count:,} mistakes: {'; '.join(shown)}", path=path)
 
 
 class _MistakesError(Exception):
@@ -113,22 +125,40 @@ class _MistakesError(Exception):
         self.errors = errors
 
 
-def _records(lines: list[str]) -> Iterator[list[tuple[int, str]]]:
-    """The lines of each record with their numbers: a header and what follows it."""
+def _records(text: TextIO, path: str) -> Iterator[tuple[list[tuple[int, str]], int]]:
+    """The first lines of each record with their numbers, and how many it has.
+
+    Raises InputError where a record is longer than any can be: a compressed file may unpack to
+    more than fits into the memory.
+    """
     record: list[tuple[int, str]] = []
-    for number, line in enumerate(lines, 1):
-        if not (line := line.strip()):
-            continue
-        if line.startswith(">") and record:
-            yield record
-            record = []
-        record.append((number, line))
+    length = letters = idle = 0
+    for number, line in enumerate(iter(partial(text.readline, LONGEST + 1), ""), 1):
+        if not line.isascii() and _NO_TEXT.search(line):
+            raise InputError("cannot be read as text (not UTF-8)", path=path)
+        stripped = line.strip()
+        if stripped.startswith(">") and record:
+            yield record, length
+            record, length, letters, idle = [], 0, 0, 0
+        letters, idle = letters + len(line), idle + (not stripped)
+        for much, most, what in ((letters, LONGEST, "letters"), (idle, IDLE, "blank lines")):
+            if much > most:
+                name = record[0][1].removeprefix(">").split("|")[0] if record else None
+                problem = f"more than {most:,} {what}, which is no protein; leave it out"
+                raise InputError(problem, path=path, line=number, record=name)
+        if stripped:
+            length += 1
+            if length <= _LINES:
+                record.append((number, stripped))
     if record:
-        yield record
+        yield record, length
 
 
-def _protein(lines: list[tuple[int, str]], path: str) -> LabelledProtein:
-    """A record's protein. Raises _MistakesError with all that is wrong with it."""
+def _protein(lines: list[tuple[int, str]], length: int, path: str) -> LabelledProtein:
+    """A record's protein. length: of all its lines.
+
+    Raises _MistakesError with all that is wrong with it.
+    """
     header = lines[0][1]
     name = header.removeprefix(">").split("|")[0]
     errors: list[InputError] = []
@@ -140,8 +170,8 @@ def _protein(lines: list[tuple[int, str]], path: str) -> LabelledProtein:
         wrong("a header line that starts with '>' is expected here")
         raise _MistakesError(errors)
     accession, organism, type_name, partition = _header(header, wrong)
-    if len(lines) != 3:
-        wrong(f"a record has three lines (header, sequence, labels), but this has {len(lines)}")
+    if length != _LINES:
+        wrong(f"a record has three lines (header, sequence, labels), but this has {length:,}")
         raise _MistakesError(errors)
     sequence, labels = lines[1][1].upper(), lines[2][1]
     if len(sequence) != len(labels):
@@ -166,6 +196,7 @@ def _protein(lines: list[tuple[int, str]], path: str) -> LabelledProtein:
     if errors:
         raise _MistakesError(errors)
     number = UNPARTITIONED if partition is None else int(partition)
+    organism, type_name = sys.intern(organism), sys.intern(type_name)  # few, of many proteins
     return LabelledProtein(accession, organism, type_name, number, sequence, labels)
 
 
