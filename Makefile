@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Python compiles what it imports; compiling all of every package takes as long as fetching them.
+PIP_OPTIONS := --quiet --no-compile
 SHARED := $(abspath ../shared)
 
 # The full data sets and the real backbone are used where they are at hand.
@@ -19,7 +21,7 @@ demo: $(VENV)/.core  ## Predict a sample of a real proteome with the bundled mod
 	@head -n 6 demo-output/predictions.tsv | cut -f 1,4,5,12-20
 
 test: $(VENV)/.dev  ## Run the tests, a file of them on each processor
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 test-slow: $(VENV)/.dev  ## Run the tests that train real models (minutes)
 	$(BIN)/python -m pytest -m slow
@@ -67,11 +69,11 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.core: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	$(BIN)/python -m pip install $(PIP_OPTIONS) --constraint constraints.txt --editable .
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,plot,dev]'
+	$(BIN)/python -m pip install $(PIP_OPTIONS) --constraint constraints.txt --editable '.[train,plot,dev]'
 	@touch $@ $(VENV)/.core
 
 clean:  ## Remove the environment and what was made in it
