@@ -6,12 +6,11 @@ import html
 import json
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.support.programs import program
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _FLAGS = (
@@ -25,16 +24,6 @@ _FLAGS = (
     "--disable-sync",
     "--virtual-time-budget=20000",
 )
-
-
-def program() -> str:
-    """The browser's path. Without one the test is skipped, or fails in continuous integration."""
-    path = next(filter(None, map(shutil.which, _NAMES)), None)
-    if path is None and os.environ.get("CI") == "true":
-        pytest.fail("continuous integration needs a browser: apt-get install chromium")
-    if path is None:
-        pytest.skip("no Chromium or Chrome is installed")
-    return path
 
 
 def run(steps: str, page: str, directory: Path, size: tuple[int, int] = (1240, 1400)) -> Any:
@@ -58,7 +47,12 @@ def run(steps: str, page: str, directory: Path, size: tuple[int, int] = (1240, 1
 
 
 def _call(path: Path, directory: Path, *options: str) -> tuple[str, str]:
-    command = [program(), *_FLAGS, f"--user-data-dir={directory / 'profile'}", *options]
+    command = [
+        program(*_NAMES, package="chromium"),
+        *_FLAGS,
+        f"--user-data-dir={directory / 'profile'}",
+        *options,
+    ]
     done = subprocess.run(
         [*command, path.as_uri()],
         capture_output=True,

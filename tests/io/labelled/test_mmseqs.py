@@ -1,6 +1,7 @@
 import pytest
 
 from peft_sp.io.labelled import mmseqs
+from tests.support.programs import program
 
 
 def test_a_missing_program_is_one_line_with_the_remedy(monkeypatch):
@@ -11,17 +12,17 @@ def test_a_missing_program_is_one_line_with_the_remedy(monkeypatch):
 
 
 def test_a_program_that_fails_is_named(monkeypatch, tmp_path):
-    program = tmp_path / mmseqs.PROGRAM
-    program.write_text("#!/bin/sh\necho no memory >&2\nexit 1\n")
-    program.chmod(0o755)
+    failing = tmp_path / mmseqs.PROGRAM
+    failing.write_text("#!/bin/sh\necho no memory >&2\nexit 1\n")
+    failing.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(mmseqs.MMseqsError, match=r"mmseqs easy-search failed \(no memory\)"):
         mmseqs.alike(["MKTAYIAKQR"])
 
 
 @pytest.mark.integration
-@pytest.mark.skipif(not mmseqs.installed(), reason="MMseqs2 is not installed")
 def test_mmseqs2_finds_a_copy_and_a_relative(labelled):
+    program(mmseqs.PROGRAM, package="mmseqs2")
     windows = list(dict.fromkeys(p.sequence for p in labelled))[:60]
     relative = windows[3][:30] + "A" + windows[3][30:69]
     pairs = mmseqs.alike([*windows, relative]).tolist()

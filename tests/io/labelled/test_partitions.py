@@ -9,17 +9,9 @@ from peft_sp.biology.alphabet import encode
 from peft_sp.biology.homology.identity import identities
 from peft_sp.io.labelled import UNPARTITIONED, mmseqs
 from peft_sp.io.labelled.partitions import LIMIT, compare, make_partitions, own_or_made
+from tests.support.programs import program
 
-METHODS = [
-    "kmers",
-    pytest.param(
-        "mmseqs2",
-        marks=[
-            pytest.mark.integration,
-            pytest.mark.skipif(not mmseqs.installed(), reason="MMseqs2 is not installed"),
-        ],
-    ),
-]
+METHODS = ["kmers", pytest.param("mmseqs2", marks=pytest.mark.integration)]
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +34,8 @@ def families(labelled):
 @pytest.mark.parametrize("method", METHODS)
 def test_no_two_windows_in_different_partitions_reach_the_limit(families, method):
     """Checked by aligning every pair, not those alone that the method found."""
+    if method == "mmseqs2":
+        program(mmseqs.PROGRAM, package="mmseqs2")
     made = make_partitions(families, method=method)
     assert made.comparison.method == method
     assert len(made.kept) + len(made.removed) == len(made.proteins) == len(families)

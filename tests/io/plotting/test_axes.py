@@ -58,7 +58,9 @@ def test_any_name_can_be_drawn(predictions, ax):
     assert "$x^2_$" in predictions[-1].protein.header
     assert ax.get_title(loc="left").startswith(predictions[-1].protein.header)
     content = BytesIO()
-    ax.figure.savefig(content, format="svg")
+    with pytest.warns(UserWarning, match="Glyph .* missing from font") as warned:
+        ax.figure.savefig(content, format="svg")
+    assert {chr(int(str(one.message).split()[1])) for one in warned} == set("\u4fe1\u53f7\ufffe")
     assert content.getvalue()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import itertools
 import re
-import shutil
 import subprocess
 
 import pytest
@@ -15,6 +14,7 @@ from peft_sp.biology.grammar import DECLARATIONS
 from peft_sp.biology.prediction import Prediction, Protein, Region
 from peft_sp.io.writers.gff3 import Gff3Writer, escaped
 from tests.support.predictions import by_type
+from tests.support.programs import program
 
 STRANGE = "a;b=c&d,e%f>g é|h"
 """An id with every sign that GFF3 gives a meaning of its own; the blank ends it."""
@@ -129,11 +129,10 @@ def test_ids_are_unique_and_every_feature_is_within_its_sequence(sample):
         assert 1 <= int(start) <= int(end) <= lengths[name]
 
 
-@pytest.mark.skipif(not shutil.which("gt"), reason="genometools is not installed")
 def test_genometools_finds_it_valid(sample):
     _, path = sample
     for options in ((), ("-typecheck", "so")):
-        command = ["gt", "gff3validator", *options, path]
+        command = [program("gt", package="genometools"), "gff3validator", *options, path]
         run = subprocess.run(command, capture_output=True, text=True, check=False)
         assert (run.returncode, run.stdout, run.stderr) == (0, "input is valid GFF3\n", "")
 
