@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -118,6 +119,22 @@ def test_output_that_nobody_takes_is_no_traceback(words):
     run = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
     os.close(writing)
     assert (run.returncode, run.stderr) == (0, b"")
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("partition", ["0", "7"])
+def test_a_command_that_tests_fork_is_one_that_is_started(labelled_file, tmp_path, partition):
+    """`peft_sp` forks the commands that train: these tests are worth what this one is."""
+    words = ("evaluate", "fast", labelled_file.name, "--partition", partition, "--json", "to.json")
+    folders = [tmp_path / name for name in ("forked", "started")]
+    for folder in folders:
+        folder.mkdir()
+        shutil.copy(labelled_file, folder)
+    forked = peft_sp(*words, cwd=folders[0])
+    started = peft_sp(*words, cwd=folders[1], env=dict(os.environ))
+    assert forked == started and forked[0] == (0 if partition == "0" else 2)
+    written = [{path.name: path.read_bytes() for path in folder.iterdir()} for folder in folders]
+    assert written[0] == written[1] and ("to.json" in written[0]) == (partition == "0")
 
 
 @pytest.mark.integration

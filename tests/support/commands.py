@@ -6,9 +6,13 @@ import csv
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from peft_sp.io.results.protection import RECORD
+from tests.support import forked
+
+if TYPE_CHECKING:
+    from _typeshed import StrPath
 
 PEFT_SP = (sys.executable, "-m", "peft_sp.cli.main")
 ALL_FILES = {
@@ -19,10 +23,15 @@ ALL_FILES = {
 }
 
 
-def peft_sp(*arguments: Any, stdin: bytes = b"", **options: Any) -> tuple[int, str, str]:
+def peft_sp(
+    *arguments: Any, stdin: bytes = b"", cwd: StrPath | None = None, **options: Any
+) -> tuple[int, str, str]:
     """Exit code, output and errors of `peft-sp` with some arguments."""
-    command = [*PEFT_SP, *map(str, arguments)]
-    run = subprocess.run(command, input=stdin, capture_output=True, check=False, **options)
+    words = tuple(map(str, arguments))
+    if words[:1] and words[0] in forked.COMMANDS and not stdin and not options:
+        return forked.run(words, cwd)
+    command = [*PEFT_SP, *words]
+    run = subprocess.run(command, input=stdin, capture_output=True, check=False, cwd=cwd, **options)
     return run.returncode, run.stdout.decode(), run.stderr.decode()
 
 

@@ -1,5 +1,6 @@
 import gzip
 import json
+import shutil
 
 import pytest
 
@@ -11,18 +12,17 @@ from peft_sp.training.evaluation.calibration import fit_temperature
 from peft_sp.training.evaluation.evaluate import Evaluation, read_evaluation
 from peft_sp.training.evaluation.metrics import Outcomes
 from peft_sp.training.inputs import read_inputs
-from peft_sp.training.recipe import Recipe
 from peft_sp.training.runs import run
 
 
-def recipe_of(labelled_file, **values):
-    return Recipe(
-        name="tiny",
-        data=str(labelled_file),
-        student={"width": 16, "hidden": 8, "convolutions": 1},
-        optimisation={"epochs": 1, "batch_size": 32},
-        **values,
-    )
+@pytest.fixture
+def finished(crossvalidated, tmp_path):
+    """A copy of the small recipe's cross-validation."""
+    return shutil.copytree(crossvalidated, tmp_path / "cv")
+
+
+def with_another_seed(recipe):
+    return recipe.model_copy(update={"seed": 2})
 
 
 def table_of(folder):
@@ -46,12 +46,9 @@ def test_the_protocols():
 
 @pytest.mark.integration
 def test_every_protein_is_predicted_once_by_a_model_that_never_saw_it(
-    labelled, labelled_file, tmp_path
+    labelled, small_recipe, finished, tmp_path
 ):
-    recipe = recipe_of(labelled_file)
-    inputs = read_inputs(recipe)
-    result = crossvalidate(recipe, tmp_path / "cv", inputs)
-    assert result.pooled.proteins == len(labelled)
+    recipe, inputs = small_recipe, read_inputs(small_recipe)
     rows = table_of(tmp_path / "cv")[1:]
     expected = [
         (p.accession, str(p.partition)) for n in (0, 1, 2) for p in labelled if p.partition == n
@@ -62,12 +59,13 @@ def test_every_protein_is_predicted_once_by_a_model_that_never_saw_it(
     # A finished fold is not trained again, and the same run gives the same files.
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "cv").glob("test-*/config.json")}
     files = {p: p.read_bytes() for p in (tmp_path / "cv").iterdir() if p.is_file()}
-    crossvalidate(recipe, tmp_path / "cv")
+    result = crossvalidate(recipe, tmp_path / "cv", inputs)
+    assert result.pooled.proteins == len(labelled)
     assert len(before) == 3 and all(p.stat().st_mtime_ns == t for p, t in before.items())
     assert all(p.read_bytes() == content for p, content in files.items())
 
     with pytest.raises(OutputError, match="holds a model of another recipe"):
-        crossvalidate(recipe_of(labelled_file, seed=2), tmp_path / "cv")
+        crossvalidate(with_another_seed(recipe), tmp_path / "cv")
 
     measured = read_figures(tmp_path / "cv", recipe, inputs)
     run(recipe, tmp_path / "model", measured=measured)
@@ -78,37 +76,36 @@ def test_every_protein_is_predicted_once_by_a_model_that_never_saw_it(
     assert load(tmp_path / "model").backend.scores.temperature == pooled
     assert "protocol 'deployed'" in (tmp_path / "model" / "README.md").read_text()
     with pytest.raises(OutputError, match="was made with other settings"):
-        read_figures(tmp_path / "cv", recipe_of(labelled_file, seed=2), inputs)
+        read_figures(tmp_path / "cv", with_another_seed(recipe), inputs)
     with pytest.raises(OutputError, match="no figures of a cross-validation"):
         read_figures(tmp_path, recipe, inputs)
 
 
 @pytest.mark.integration
-def test_a_fold_is_calibrated_by_the_others(labelled_file, tmp_path):
-    result = crossvalidate(recipe_of(labelled_file), tmp_path)
-    kept = {name: read_evaluation(tmp_path / name / "evaluation.npz") for name in names(tmp_path)}
+def test_a_fold_is_calibrated_by_the_others(small_recipe, finished, without_matplotlib):
+    kept = {name: read_evaluation(finished / name / "evaluation.npz") for name in names(finished)}
     for name in kept:
         others = Outcomes.concatenate([e.outcomes for n, e in kept.items() if n != name])
         expected = fit_temperature(others.probabilities, others.true_type)
-        config = ModelConfig.read(tmp_path / name)
+        config = ModelConfig.read(finished / name)
         assert config.temperature == pytest.approx(expected, abs=1e-6)
-    found = result.content["calibration"]
+    content = json.loads((finished / "metrics.json").read_text())
+    found = content["calibration"]
     assert found["before"] != found["after"]
 
     # An evaluation that was lost is computed again, with the same result.
-    (tmp_path / "test-1" / "evaluation.npz").unlink()
-    again = crossvalidate(recipe_of(labelled_file), tmp_path)
-    assert again.content == result.content
+    (finished / "test-1" / "evaluation.npz").unlink()
+    assert crossvalidate(small_recipe, finished).content == content
 
-    (tmp_path / "test-1" / "evaluation.npz").write_bytes(b"half")
+    (finished / "test-1" / "evaluation.npz").write_bytes(b"half")
     with pytest.raises(OutputError, match="not readable"):
-        crossvalidate(recipe_of(labelled_file), tmp_path)
+        crossvalidate(small_recipe, finished)
 
 
 @pytest.mark.integration
-def test_the_published_protocol(labelled, labelled_file, tmp_path):
+def test_the_published_protocol(labelled, small_recipe, tmp_path, without_matplotlib):
     """Six models, each protein twice, means over models, and no intervals."""
-    result = crossvalidate(recipe_of(labelled_file), tmp_path, protocol="published")
+    result = crossvalidate(small_recipe, tmp_path, protocol="published")
     rows = table_of(tmp_path)
     assert rows[0][-1] == "model"
     assert len(rows) == 2 * len(labelled) + 1
@@ -120,28 +117,28 @@ def test_the_published_protocol(labelled, labelled_file, tmp_path):
     assert found["mean_mcc2"]["mean"] == pytest.approx(sum(per_class) / len(per_class), abs=1e-6)
     assert found["mean_mcc2"]["models"] == 6
     with pytest.raises(OutputError, match="of protocol 'published'; give another directory"):
-        crossvalidate(recipe_of(labelled_file), tmp_path)
+        crossvalidate(small_recipe, tmp_path)
     for name in names(tmp_path):
         fitted_on = ModelConfig.read(tmp_path / name).calibration.fitted_on
         assert fitted_on == f"validation partition {name[-1]}"
 
 
 @pytest.mark.integration
-def test_the_report_stands_on_its_own(labelled_file, tmp_path):
-    crossvalidate(recipe_of(labelled_file), tmp_path)
-    text = (tmp_path / "report.md").read_text()
+def test_the_report_stands_on_its_own(crossvalidated):
+    text = (crossvalidated / "report.md").read_text()
     for heading in ("Pooled out-of-fold", "Means over the models", "posterior and Viterbi"):
         assert heading in text
     assert "SignalP" not in text, "a sample is other data than what the published figures are of"
-    for line in text.splitlines():
-        if line.startswith("!["):
-            assert (tmp_path / line.split("(")[-1].rstrip(")")).stat().st_size > 1000
+    pictures = [line for line in text.splitlines() if line.startswith("![")]
+    assert len(pictures) == 5
+    for line in pictures:
+        assert (crossvalidated / line.split("(")[-1].rstrip(")")).stat().st_size > 1000
     assert "nan" not in text and "None" not in text
 
 
-def test_an_evaluation_is_stored_as_it_is(labelled_file, tmp_path):
-    crossvalidate(recipe_of(labelled_file), tmp_path)
-    found = read_evaluation(tmp_path / "test-0" / "evaluation.npz")
+@pytest.mark.integration
+def test_an_evaluation_is_stored_as_it_is(crossvalidated):
+    found = read_evaluation(crossvalidated / "test-0" / "evaluation.npz")
     together = Evaluation.concatenate([found, found])
     size = len(found.lengths)
     assert together.viterbi.take(slice(size, None)).site.tolist() == found.viterbi.site.tolist()

@@ -154,7 +154,7 @@ def test_mistakes_are_one_line(tmp_path, labelled_file):
     cases = [
         (
             ("train", recipe, "-o", tmp_path / "m"),
-            "unknown option student.widht; unknown option speed",
+            "unknown option student.widht; did you mean width?; unknown option speed",
         ),
         (("train", tmp_path / "none.toml", "-o", tmp_path / "m"), "no such recipe"),
         (("evaluate", "fast", tmp_path / "none.fasta"), "no such file"),
@@ -163,7 +163,7 @@ def test_mistakes_are_one_line(tmp_path, labelled_file):
             "the file has 0, 1, 2",
         ),
         (("evaluate", "fast", labelled_file, "--backbone", "x"), "has no backbone"),
-        (("evaluate", "fast", labelled_file, "--json", "/proc/x"), "cannot be written"),
+        (("evaluate", "fast", labelled_file, "--json", "/proc/none/x"), "cannot be written"),
     ]
     for arguments, problem in cases:
         code, _, errors = peft_sp(*arguments)

@@ -98,4 +98,4 @@ def test_what_cannot_be_used_is_one_line_too(tmp_path, recipe, tune):
     code, _, errors = tune(recipe, "--trials", 1, "-o", recipe)
     assert code == 2
     (line,) = [line for line in errors.splitlines() if line.startswith("peft-sp: ")]
-    assert "cannot be written" in line
+    assert "small.toml: is a file, not a directory" in line

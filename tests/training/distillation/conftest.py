@@ -1,29 +1,12 @@
-"""Teachers and a recipe of their student."""
+"""A recipe of a student."""
 
 from __future__ import annotations
 
 import pytest
 
-from peft_sp.training.crossval import crossvalidate
 from peft_sp.training.recipe import Recipe
 
 SMALL = {"width": 16, "hidden": 8, "convolutions": 1}
-
-
-@pytest.fixture(scope="session")
-def folds(labelled_file, tmp_path_factory) -> list[str]:
-    """Teachers: the models of a cross-validation."""
-    directory = tmp_path_factory.mktemp("teachers")
-    crossvalidate(
-        Recipe(
-            name="teacher",
-            data=str(labelled_file),
-            student=SMALL,
-            optimisation={"epochs": 1, "batch_size": 32},
-        ),
-        directory,
-    )
-    return [str(directory / f"test-{number}") for number in range(3)]
 
 
 @pytest.fixture

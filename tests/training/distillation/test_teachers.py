@@ -84,7 +84,9 @@ def test_a_teachers_hash_is_of_what_its_answers_depend_on(folds, tmp_path):
     assert len(hashes) == 3
 
 
-def test_a_distilled_model_names_its_teachers_and_no_paths(recipe, folds, tmp_path):
+def test_a_distilled_model_names_its_teachers_and_no_paths(
+    recipe, folds, tmp_path, without_matplotlib
+):
     content = crossvalidate(recipe, tmp_path / "cv").content
     made = json.loads((tmp_path / "cv" / "test-1" / "config.json").read_text())["made"]
     assert [t["partitions"] for t in made["distillation"]["teachers"]] == [[0, 2]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 
 from peft_sp.errors import MissingExtraError, OptionError
 from peft_sp.training.fitting.trackers import NAMES, check
-from peft_sp.training.recipe import Recipe
+from peft_sp.training.recipe import Recipe, as_toml
 from peft_sp.training.runs import run
 
 
@@ -76,55 +77,56 @@ def test_tensorboard_has_the_curves_in_the_models_directory(recipe, home):
     assert len(found.Scalars("eval/selection")) == 2
 
 
-MLFLOW_RUN = """
-import sys, mlflow
-from peft_sp.training.recipe import read_recipe
-from peft_sp.training.runs import run
-recipe = read_recipe(sys.argv[1])
-for name in ("one", "two"):
-    run(recipe, name, report_to=["mlflow"])
-client = mlflow.MlflowClient()
-found = client.search_runs(["0"])
-print(sorted(one.info.run_name for one in found), {one.info.status for one in found})
-print(len(client.get_metric_history(found[0].info.run_id, "eval_selection")))
-"""
-
-WANDB_RUN = """
+TWO_RUNS = """
 import sys
 from peft_sp.training.recipe import read_recipe
 from peft_sp.training.runs import run
-recipe = read_recipe(sys.argv[1])
 for name in ("one", "two"):
-    run(recipe, name, report_to=["wandb"])
+    run(read_recipe("tiny.toml"), name, report_to=sys.argv[1:])
+if "mlflow" in sys.argv:
+    import mlflow
+    client = mlflow.MlflowClient()
+    found = client.search_runs(["0"])
+    print(sorted(one.info.run_name for one in found), {one.info.status for one in found})
+    print(len(client.get_metric_history(found[0].info.run_id, "eval_selection")))
 """
 
 
-def in_a_process(script, recipe, home, **environment):
-    from peft_sp.training.recipe import as_toml
-
-    (home / "tiny.toml").write_text(as_toml(recipe))
+@pytest.fixture(scope="module")
+def reported(small_recipe, tmp_path_factory):
+    """The folder and the output of a process that reports two models to what is installed."""
+    folder = tmp_path_factory.mktemp("reported")
+    partitions = {"train": [1], "validation": 2}
+    epochs = small_recipe.optimisation.model_copy(update={"epochs": 2})
+    recipe = Recipe.model_validate(
+        small_recipe.model_dump() | {"partitions": partitions, "optimisation": epochs}
+    )
+    (folder / "tiny.toml").write_text(as_toml(recipe))
+    trackers = [name for name in ("wandb", "mlflow") if importlib.util.find_spec(name)]
+    own = {"WANDB_MODE": "offline", "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/runs.db"}
+    foreign = ("WANDB", "MLFLOW", "TENSORBOARD")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
     done = subprocess.run(
-        [sys.executable, "-c", script, "tiny.toml"],
-        env={**os.environ, "HOME": str(home), "no_proxy": "", **environment},
-        cwd=home,
+        [sys.executable, "-c", TWO_RUNS, *trackers],
+        env={**kept, "HOME": str(folder), "no_proxy": "", **own},
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    return folder, done.stdout
 
 
 @pytest.mark.integration
-def test_mlflow_has_a_run_for_each_model(recipe, home):
+def test_mlflow_has_a_run_for_each_model(reported):
     pytest.importorskip("mlflow")
-    store = {"MLFLOW_TRACKING_URI": f"sqlite:///{home}/runs.db"}
-    output = in_a_process(MLFLOW_RUN, recipe, home, **store)
+    _, output = reported
     assert output.splitlines()[-2:] == ["['tiny, one', 'tiny, two'] {'FINISHED'}", "2"]
 
 
 @pytest.mark.integration
-def test_wandb_has_a_run_for_each_model_offline(recipe, home):
+def test_wandb_has_a_run_for_each_model_offline(reported):
     pytest.importorskip("wandb")
-    in_a_process(WANDB_RUN, recipe, home, WANDB_MODE="offline")
-    assert len(list((home / "wandb").glob("offline-run-*/run-*.wandb"))) == 2
+    folder, _ = reported
+    assert len(list((folder / "wandb").glob("offline-run-*/run-*.wandb"))) == 2

@@ -1,0 +1,47 @@
+"""Small networks that were trained, and what spares tests the rest."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from peft_sp.training.recipe import Recipe
+
+
+@pytest.fixture(scope="session")
+def small_recipe(labelled_file: Path) -> Recipe:
+    """Of a student that is trained in a second."""
+    from peft_sp.training.recipe import Recipe
+
+    return Recipe(
+        name="tiny",
+        data=str(labelled_file),
+        student={"width": 16, "hidden": 8, "convolutions": 1},
+        optimisation={"epochs": 1, "batch_size": 32},
+    )
+
+
+@pytest.fixture(scope="session")
+def crossvalidated(small_recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small recipe's cross-validation, with everything that it writes; tests change copies."""
+    from peft_sp.training.crossval import crossvalidate
+
+    directory = tmp_path_factory.mktemp("crossvalidated") / "cv"
+    crossvalidate(small_recipe, directory)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def folds(crossvalidated: Path) -> list[str]:
+    """Teachers: the models of a cross-validation."""
+    return [str(crossvalidated / f"test-{number}") for number in range(3)]
+
+
+@pytest.fixture
+def without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where it is not installed: a cross-validation's pictures take longer than its models."""
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
