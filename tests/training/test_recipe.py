@@ -221,6 +221,9 @@ def test_augmentation_of_a_student_needs_windows_to_augment():
         ("optimisation.epoch=3", "unknown option optimisation.epoch; did you mean epochs?"),
         ("tuning.dropuot=0.1", "unknown option tuning.dropuot; did you mean dropout?"),
         ("sede=3", "unknown option sede; did you mean seed?"),
+        ("epochs=3", "unknown option epochs; did you mean optimisation.epochs?"),
+        ("student.dropuot=0.1", "unknown option student.dropuot; did you mean dropout?"),
+        ("optimisation.rank=3", "unknown option optimisation.rank; did you mean tuning.rank?"),
         ("optimisation.zzz=3", "unknown option optimisation.zzz"),
     ],
 )

@@ -340,7 +340,10 @@ def _sentence(item: Any, kind: type[BaseModel]) -> str:
     if item["type"] == "extra_forbidden":
         if new := RENAMED_OPTIONS.get(option):
             return f"unknown option {option}; it is called {new} now"
-        similar = get_close_matches(parts[-1], _options(kind, parts[:-1]), 1)
+        inner = {name for name, field in kind.model_fields.items() if _models(field.annotation)}
+        tables = [name for name in sorted(inner) if parts[-1] in _options(kind, [name])]
+        elsewhere = [f"{name}.{parts[-1]}" for name in tables if parts[:1] != [name]]
+        similar = elsewhere or get_close_matches(parts[-1], _options(kind, parts[:-1]), 1)
         return f"unknown option {option}" + (f"; did you mean {similar[0]}?" if similar else "")
     if item["type"] == "missing":
         return f"{option} is missing"
