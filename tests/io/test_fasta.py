@@ -135,7 +135,9 @@ def test_the_first_warning_is_kept_with_its_place(write):
 
 
 def test_a_file_of_unusable_records_is_refused_even_then(write):
-    with pytest.raises(InputError, match="no record can be predicted; the first: '1' at residue 2"):
+    with pytest.raises(
+        InputError, match="no record can be predicted; of this one: '1' at residue 2"
+    ):
         survey(write(">a\nM1\n"), skip_invalid=True)
 
 

@@ -224,6 +224,7 @@ def test_augmentation_of_a_student_needs_windows_to_augment():
         ("epochs=3", "unknown option epochs; did you mean optimisation.epochs?"),
         ("student.dropuot=0.1", "unknown option student.dropuot; did you mean dropout?"),
         ("optimisation.rank=3", "unknown option optimisation.rank; did you mean tuning.rank?"),
+        ("tuning.method=x", "tuning.method: x is none of lora, ia3, adapter, prompt, frozen, full"),
         ("optimisation.zzz=3", "unknown option optimisation.zzz"),
     ],
 )

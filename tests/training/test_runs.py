@@ -68,8 +68,11 @@ def test_whole_members_are_kept(recipe, tmp_path):
     before = (tmp_path / "member-1" / "config.json").stat().st_mtime_ns
     run(recipe, tmp_path)
     assert (tmp_path / "member-1" / "config.json").stat().st_mtime_ns == before
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "mine.txt").write_text("mine")
     with pytest.raises(OutputError, match="already holds a model"):
         run(recipe, tmp_path)
+    assert (tmp_path / "checkpoints" / "mine.txt").read_text() == "mine"
 
 
 def test_a_member_of_another_recipe_is_refused(recipe, tmp_path):

@@ -154,8 +154,12 @@ class FastaInput:
         if len(letters) >= LONG_ENOUGH_TO_TELL // 2 and looks_like_nucleotides(letters):
             raise InputError(NUCLEOTIDE_HINT, path=self.names[0])
         if not read.count:
+            first = skipped[0]
             raise InputError(
-                f"no record can be predicted; the first: {skipped[0].problem}", path=self.names[0]
+                f"no record can be predicted; of this one: {first.problem}",
+                path=first.path,
+                line=first.line,
+                record=first.record,
             )
         distinct, counts = np.unique(np.frombuffer(keys, dtype=np.uint64), return_counts=True)
         self._repeated = frozenset(distinct[counts > 1].tolist())

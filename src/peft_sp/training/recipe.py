@@ -347,6 +347,9 @@ def _sentence(item: Any, kind: type[BaseModel]) -> str:
         return f"unknown option {option}" + (f"; did you mean {similar[0]}?" if similar else "")
     if item["type"] == "missing":
         return f"{option} is missing"
+    if item["type"] == "union_tag_invalid":
+        known = item["ctx"]["expected_tags"].replace("'", "")
+        return f"{option}.method: {item['ctx']['tag']} is none of {known}"
     message = item["msg"].removeprefix("Value error, ")
     begin, _, end = item["type"].partition("_")
     if end in ("type", "parsing", "from_float") and begin in _EXPECTED:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +39,7 @@ from peft_sp.network.onnx.graph import export_onnx
 from peft_sp.training.evaluation.calibration import fit_temperature
 from peft_sp.training.evaluation.evaluate import evaluate
 from peft_sp.training.evaluation.run_card import run_card
+from peft_sp.training.fitting.checkpoints import discard, refuse_foreign_checkpoints
 from peft_sp.training.fitting.history import CURVES
 from peft_sp.training.fitting.precision import refuse_precision
 from peft_sp.training.fitting.progress import Progress
@@ -110,7 +110,7 @@ def run(
             # For prediction without torch. Before `config.json`, which makes a directory a model.
             export_onnx(model, directory / ONNX)
         save_checkpoint(directory, model, recipe, content, text)
-        shutil.rmtree(directory / CHECKPOINTS)
+        discard(directory / CHECKPOINTS)
     return trained
 
 
@@ -123,9 +123,10 @@ def check_start(recipe: Recipe, directory: str | os.PathLike[str]) -> None:
     directory = Path(directory)
     refuse_precision(recipe.name, "optimisation.precision", recipe.optimisation.precision)
     if (directory / CONFIG).exists():
-        shutil.rmtree(directory / CHECKPOINTS, ignore_errors=True)
+        discard(directory / CHECKPOINTS)
         raise OutputError(f"{directory} already holds a model; give another directory or remove it")
     refuse_foreign_directory(directory, CHECKPOINTS, "member-*")
+    refuse_foreign_checkpoints(directory / CHECKPOINTS)
     refuse_foreign_file(directory / "README.md", f"# {recipe.name}\n")
 
 

@@ -104,6 +104,16 @@ def test_of_many_mistakes_the_first_are_named_and_the_others_counted(tmp_path):
     assert message.endswith("; and 1,190 more") and "\n" not in message
 
 
+def test_a_file_without_any_labelled_protein_is_not_a_list_of_mistakes(tmp_path):
+    path = tmp_path / "proteome.faa"
+    path.write_text("".join(f">protein {n}\nMKKTAIAIAVALAGFATVAQA\n" for n in range(30)))
+    with pytest.raises(InputError, match="no labelled protein, nor is any other record: the head"):
+        read_labelled(path)
+    with pytest.raises(InputError, match="give a file of labelled proteins") as error:
+        read_labelled(path)
+    assert error.value.line == 1 and len(str(error.value)) < 500
+
+
 def test_a_partition_may_be_left_out(tmp_path):
     path = tmp_path / "labels.fasta"
     path.write_text(f">P1|EUKARYA|SP\n{GOOD}\n{LABELS}\n>P2|EUKARYA|SP|-1\n{GOOD}\n{LABELS}\n")

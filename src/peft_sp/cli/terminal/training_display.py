@@ -99,7 +99,8 @@ class TrainingDisplay:
         """Epoch, loss and rate, as far as they are known."""
         found = []
         if report.epochs:
-            found.append(f"epoch {report.epoch:.2f} of {report.epochs:g}")
+            # The last step may be more than a fraction of an epoch asks for.
+            found.append(f"epoch {min(report.epoch, report.epochs):.2f} of {report.epochs:g}")
         if self.loss is not None:
             found.append(f"loss {self.loss:.3f}")
         if rate := self.pace.rate(report):

@@ -48,6 +48,10 @@ MOST = 2_000_000
 """Proteins that are read, a gigabyte of memory; all that were reviewed in UniProt are a third."""
 _LINES = 3
 _NO_TEXT = re.compile("[\ud800-\udfff]")
+_FIELDS = (
+    "the header needs four fields, of which the last may be left out: "
+    ">accession|organism|type|partition"
+)
 LISTED = 10
 """Mistakes of a file that an error names; of the others it gives the count."""
 
@@ -96,6 +100,13 @@ def read_labelled(path: str | os.PathLike[str]) -> list[LabelledProtein]:
             except _MistakesError as found:
                 count += len(found.errors)
                 mistakes += found.errors[: LISTED - len(mistakes)]
+    unlike = {m.line for m in mistakes if m.problem == _FIELDS}
+    if unlike and not proteins and unlike == {m.line for m in mistakes}:  # such as plain FASTA
+        first = mistakes[0]
+        problem = (
+            f"no labelled protein, nor is any other record: {first.problem}; give {LABELLED.give}"
+        )
+        raise InputError(problem, path=name, line=first.line, record=first.record)
     if mistakes:
         raise mistakes_error(mistakes, name, count)
     if not proteins:
@@ -204,10 +215,7 @@ def _header(header: str, wrong: Callable[[str], None]) -> tuple[str, str, str, s
     """The fields of a header; `wrong` is called with each mistake in them."""
     fields = header[1:].split("|")
     if len(fields) not in (3, 4):
-        wrong(
-            "the header needs four fields, of which the last may be left out: "
-            ">accession|organism|type|partition"
-        )
+        wrong(_FIELDS)
         return fields[0], "", "", None
     accession, organism, type_name = fields[:3]
     if not accession.strip():

@@ -6,17 +6,62 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from peft_sp.errors import OutputError
-from peft_sp.io.atomic import locked, write_text
+from peft_sp.io.atomic import PARTIAL, locked, write_text
 from peft_sp.training.recipe import Recipe
 
 COMPLETION_MARKER = "trainer_state.json"
 """The file that `transformers` writes last: a checkpoint without it was interrupted."""
 RECIPE = "recipe.json"
+_OWN = (RECIPE, f"{PARTIAL}*", "checkpoint-*", "targets-*")
+"""Names of what a run leaves beside its checkpoints: teachers' answers, half-written files."""
+
+
+def refuse_foreign_checkpoints(directory: Path) -> None:
+    """Raise OutputError where a directory for checkpoints holds anything else, or is a link.
+
+    What is in it is written over, and removed in the end.
+    """
+    if directory.is_symlink():
+        raise OutputError(
+            f"{directory}: is a link; put a directory in its place, or give another with -o"
+        )
+    foreign = sorted(path.name for path in _entries(directory) if not _is_own(path))
+    if foreign:
+        raise OutputError(
+            f"{directory}: holds {foreign[0]}, which no run of this program leaves there; move it "
+            "away, or give another directory with -o"
+        )
+
+
+def discard(directory: Path) -> None:
+    """Remove the checkpoints of a run that is over, and their directory unless others use it."""
+    if directory.is_symlink():
+        return
+    for path in filter(_is_own, _entries(directory)):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    with suppress(OSError):
+        directory.rmdir()
+
+
+def _entries(directory: Path) -> list[Path]:
+    try:
+        return list(directory.iterdir())
+    except OSError:
+        return []
+
+
+def _is_own(path: Path) -> bool:
+    """Whether a run leaves something of this name beside its checkpoints."""
+    return not path.is_symlink() and any(fnmatchcase(path.name, own) for own in _OWN)
 
 
 def is_first_process() -> bool:
