@@ -27,7 +27,26 @@ settings.load_profile("untimed")
 SHARED = "PEFT_SP_SHARED"
 
 # Files of tests that take longest. A worker that began one last would end alone, much later.
-LONGEST = ("test_resume.py",)
+LONGEST = (
+    "test_resume.py",
+    "test_readme.py",
+    "cli/training/test_train.py",
+    "training/fitting/test_trainer.py",
+    "cli/test_predict.py",
+    "training/test_recipe.py",
+    "training/distillation/test_teachers.py",
+    "test_architecture.py",
+    "training/evaluation/test_figures.py",
+    "training/test_export.py",
+    "training/fitting/test_trackers.py",
+    "training/search/test_trials.py",
+    "training/distillation/test_dataset.py",
+    "cli/test_models.py",
+    "training/test_crossval.py",
+    "cli/training/test_crossval.py",
+    "cli/training/test_pretrain.py",
+    "test_privacy.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -22,7 +22,10 @@ from tests.support.paths import ROOT
 if TYPE_CHECKING:
     from _typeshed import StrPath
 
-COMMANDS = ("train", "crossval", "tune", "distill", "pretrain", "evaluate", "export")
+COMMANDS = (
+    *("train", "crossval", "tune", "distill", "pretrain", "evaluate", "export", "import"),
+    "recipes",
+)
 
 
 def run(arguments: tuple[str, ...], folder: StrPath | None) -> tuple[int, str, str]:
