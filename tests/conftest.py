@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,21 +32,20 @@ LONGEST = (
     "test_resume.py",
     "test_readme.py",
     "cli/training/test_train.py",
-    "training/fitting/test_trainer.py",
-    "cli/test_predict.py",
-    "training/test_recipe.py",
-    "training/distillation/test_teachers.py",
     "test_architecture.py",
+    "cli/test_predict.py",
+    "training/fitting/test_trainer.py",
     "training/evaluation/test_figures.py",
-    "training/test_export.py",
+    "io/registry/test_hub.py",
+    "cli/test_signalp6.py",
+    "training/test_recipe.py",
     "training/fitting/test_trackers.py",
-    "training/search/test_trials.py",
-    "training/distillation/test_dataset.py",
+    "training/distillation/test_teachers.py",
     "cli/test_models.py",
-    "training/test_crossval.py",
+    "training/test_export.py",
     "cli/training/test_crossval.py",
-    "cli/training/test_pretrain.py",
-    "test_privacy.py",
+    "io/plotting/summary/test_page.py",
+    "cli/test_commands.py",
 )
 
 
@@ -87,6 +87,12 @@ def good(tmp_path: Path) -> Path:
         ">a first\nMKKTAIAIAVALAGFATVAQAAPKDNTWYTGAKLGWSQYHDTGFINNN\n>b\nMSTNPKPQRKTKRNTNRRPQDVKF\n"
     )
     return path
+
+
+@pytest.fixture
+def without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where it is not installed. A cross-validation's pictures take longer than its models."""
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
 
 
 @pytest.fixture(scope="session")

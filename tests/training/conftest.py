@@ -1,8 +1,7 @@
-"""Small networks that were trained, and what spares tests the rest."""
+"""A small network that was cross-validated."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,9 +38,3 @@ def crossvalidated(small_recipe: Recipe, tmp_path_factory: pytest.TempPathFactor
 def folds(crossvalidated: Path) -> list[str]:
     """Teachers: the models of a cross-validation."""
     return [str(crossvalidated / f"test-{number}") for number in range(3)]
-
-
-@pytest.fixture
-def without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As where it is not installed: a cross-validation's pictures take longer than its models."""
-    monkeypatch.setitem(sys.modules, "matplotlib", None)

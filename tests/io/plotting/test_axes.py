@@ -1,4 +1,3 @@
-import sys
 from dataclasses import replace
 from io import BytesIO
 
@@ -81,7 +80,6 @@ def test_without_an_axes_there_is_a_new_figure(signal, monkeypatch):
     pyplot.close(ax.figure)
 
 
-def test_matplotlib_is_an_extra(signal, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+def test_matplotlib_is_an_extra(signal, without_matplotlib):
     with pytest.raises(MissingExtraError, match=r"pip install 'peft-sp\[plot\]'"):
         axes.plot(signal)

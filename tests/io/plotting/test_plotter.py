@@ -1,4 +1,3 @@
-import sys
 from dataclasses import replace
 
 import pytest
@@ -84,9 +83,7 @@ def test_what_cannot_be_drawn(signal, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_matplotlib_only_some_kinds_can_be_drawn(signal, tmp_path, monkeypatch):
-    monkeypatch.delitem(sys.modules, "peft_sp.io.plotting.matplotlib_backend", raising=False)
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+def test_without_matplotlib_only_some_kinds_can_be_drawn(signal, tmp_path, without_matplotlib):
     for kind in ("png", "pdf", "eps"):
         with pytest.raises(MissingExtraError, match=r"pip install 'peft-sp\[plot\]'"):
             module.require(kind)

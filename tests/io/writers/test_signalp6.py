@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import re
-import sys
 from datetime import datetime
 
 import numpy as np
@@ -254,8 +253,7 @@ def test_a_picture_and_its_table(kind, tmp_path):
         assert (tmp_path / name).read_bytes().startswith(begins[suffix])
 
 
-def test_pictures_that_cannot_be_drawn(monkeypatch):
-    monkeypatch.setitem(sys.modules, "peft_sp.io.plotting.matplotlib_backend", None)
+def test_pictures_that_cannot_be_drawn(without_matplotlib):
     with pytest.raises(MissingExtraError, match=r"drawing png pictures.*peft-sp\[plot\]"):
         require("png")
 

@@ -1,5 +1,4 @@
 import struct
-import sys
 import zlib
 
 import numpy as np
@@ -102,8 +101,7 @@ def test_what_has_nothing_to_show_is_left_out(tmp_path, found, left_out):
     assert list(drawn(tmp_path, found, 0)) == [name for name in ALL if name not in left_out]
 
 
-def test_without_matplotlib(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+def test_without_matplotlib(tmp_path, without_matplotlib):
     with pytest.raises(MissingExtraError, match=r"pip install 'peft-sp\[plot\]'"):
         drawn(tmp_path, outcomes(20))
 

@@ -182,8 +182,8 @@ def test_a_run_that_cannot_start_leaves_nothing(recipe, tmp_path, values):
 
 
 def test_a_run_that_the_device_refuses_leaves_nothing(recipe, tmp_path, monkeypatch):
-    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "nosuch")
-    with pytest.raises(ValueError, match="nosuch"):
+    monkeypatch.setenv("ACCELERATE_DYNAMO_BACKEND", "nosuch")
+    with pytest.raises(ValueError, match="NOSUCH"):
         fit(recipe, tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
 
