@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from importlib import metadata
 
 import pytest
 import torch
@@ -27,6 +28,15 @@ def package(tmp_path, monkeypatch):
     return file
 
 
+def installed(monkeypatch, origin):
+    """The package as pip installed it, from a wheel or from what `origin` says.
+
+    Of whatever class: another package's import may put one of its own in place of Python's.
+    """
+    kind = type(metadata.distribution("peft-sp"))
+    monkeypatch.setattr(kind, "read_text", lambda *_: origin)
+
+
 def test_a_working_tree_has_its_commit_and_says_where_it_was_changed(package, tmp_path):
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "-qm", "first")
@@ -42,15 +52,13 @@ def test_a_package_that_lies_in_a_tree_of_someone_else_has_none(package, tmp_pat
     (tmp_path / "theirs.txt").write_text("x")
     git(tmp_path, "add", "theirs.txt")
     git(tmp_path, "commit", "-qm", "theirs")
-    monkeypatch.setattr(
-        "importlib.metadata.PathDistribution.read_text", lambda *_: None
-    )  # as installed from a wheel
+    installed(monkeypatch, None)
     assert commit() is None
 
 
 def test_what_pip_fetched_from_a_repository_has_the_commit_that_it_fetched(monkeypatch, package):
     origin = '{"url": "https://x/y.git", "vcs_info": {"vcs": "git", "commit_id": "abc123"}}'
-    monkeypatch.setattr("importlib.metadata.PathDistribution.read_text", lambda *_: origin)
+    installed(monkeypatch, origin)
     assert commit() == "abc123"
 
 
