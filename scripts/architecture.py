@@ -24,7 +24,8 @@ SOURCE = Path(__file__).parents[1] / "src" / "peft_sp"
 class Room:
     """A folder of the package; a file in it imports from its own room and the rooms below.
 
-    light: predictions pass through it, so that it loads no heavy package when it is imported.
+    light: predictions pass through it, so that it loads no heavy package when it is imported, but
+    those that it `needs`.
     prints: it may write to the terminal.
     most: the most files and folders that may stand at its top.
     """
@@ -34,6 +35,7 @@ class Room:
     light: bool = False
     prints: bool = False
     most: int = 14
+    needs: frozenset[str] = frozenset()
 
 
 # From the ground up, a room a floor.
@@ -43,6 +45,11 @@ HOUSE = (
     Room("network", "backbone, tuning, CRF and ONNX export"),
     Room("inference", "from sequences to predictions", light=True),
     Room("training", "recipes, runs and evaluation", most=12),
+    Room(
+        *("service", "HTTP API, jobs and the web page"),
+        light=True,
+        needs=frozenset({"fastapi", "pydantic", "uvicorn"}),
+    ),
     Room("cli", "commands", light=True, prints=True),
 )
 FLOOR = {room.name: floor for floor, room in enumerate(HOUSE)}
@@ -181,6 +188,7 @@ COLOURS = {
     "network": "#b04a2f",
     "inference": "#7452a8",
     "training": "#a8751a",
+    "service": "#a23b72",
     "cli": "#3d4852",
 }
 STYLE = """

@@ -75,7 +75,8 @@ def light_rooms_load_nothing_heavy() -> Violations:
             continue
         for one in (one for one in module.imports if one.top):
             package, *inner = one.module.split(".")
-            if package in HEAVY - DRAWERS.get(module.name, set()):
+            needed = ROOMS[module.room].needs if module.room in ROOMS else set()
+            if package in HEAVY - DRAWERS.get(module.name, set()) - needed:
                 yield module.name, f"loads {package} when it is imported"
             if package != "peft_sp" or not inner:
                 continue

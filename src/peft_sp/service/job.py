@@ -1,0 +1,147 @@
+"""A job as all of the service sees it, and what the API asks of the store that keeps jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from peft_sp.errors import InputError, PeftSpError
+
+State = Literal["queued", "running", "done", "failed", "cancelled"]
+FINAL: frozenset[State] = frozenset({"done", "failed", "cancelled"})
+
+
+class LimitError(PeftSpError):
+    """More than the service takes now; `seconds`: after which it may be tried again.
+
+    everyone: the service is full, and not this client's share of it.
+    """
+
+    def __init__(self, problem: str, seconds: int, everyone: bool = False) -> None:
+        self.seconds, self.everyone = seconds, everyone
+        super().__init__(problem)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with a job, as the API gives it: where in the input, as far as it is known."""
+
+    message: str
+    line: int | None = None
+    record: str | None = None
+    file: str | None = None
+
+    @classmethod
+    def of(cls, error: PeftSpError, names: Mapping[str, str] | None = None) -> Problem:
+        """An error in the words of the client; names: of files, by the path they are read from.
+
+        Nothing else of a path is given.
+        """
+        if not isinstance(error, InputError):
+            return cls(str(error))
+        file = (names or {}).get(error.path or "")
+        return cls(error.problem, error.line, error.record, file)
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file of a job's input. name: the client's, for messages and results and nothing else;
+    path: where it is, which the service chose.
+    """
+
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What a client asks for. client: who, as `limits.identity` has it; records: in the input,
+    None where it was not read yet; compare: a second model.
+    """
+
+    client: str
+    uploads: tuple[Upload, ...]
+    organism: str = "auto"
+    model: str = "fast"
+    compare: str | None = None
+    records: int | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job and how far it is. Times are seconds since 1970, as `time.time` gives them.
+
+    uploads: its input, gone where the job is over; results: the directory that `predict_run`
+    wrote (with summary=True), and compared: the same of the second model; done, total: proteins;
+    rate: of them in a second, and remaining: seconds, while it runs. counts: proteins by type.
+    """
+
+    id: str
+    client: str
+    state: State
+    submitted: float
+    expires: float
+    organism: str
+    model: str
+    compare: str | None
+    uploads: tuple[Upload, ...]
+    results: Path
+    compared: Path
+    started: float | None = None
+    finished: float | None = None
+    done: int = 0
+    total: int | None = None
+    rate: float | None = None
+    remaining: float | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    unusable: int = 0
+    error: Problem | None = None
+
+
+class JobStore(Protocol):
+    """What the API asks of the store. Every method may be called from any thread."""
+
+    def staging(self) -> Path:
+        """A new, empty directory for files that are being sent, on the same disk as the jobs.
+
+        The caller removes it or gives it to `submit`; one left over is removed at the next start.
+        """
+        ...
+
+    def submit(self, staged: Path, submission: Submission) -> Job:
+        """Take a job: when this returns, a crash of anything does not lose it.
+
+        staged: a directory of `staging` that holds the files of the submission, which becomes the
+        job's. The id has 128 random bits. Raises LimitError where the client or the service has
+        too many jobs, or the disk is full.
+        """
+        ...
+
+    def get(self, id: str) -> Job | None:
+        """The job of an id; None where there is none (any more)."""
+        ...
+
+    def ahead(self, job: Job) -> int:
+        """How many jobs are before this one in the fair order, 0 where it does not wait."""
+        ...
+
+    def remove(self, id: str) -> Job | None:
+        """Cancel a job that is not over (it stays, "cancelled"); remove one that is, files and all.
+
+        Gives the job as it is then, None where it is gone.
+        """
+        ...
+
+    def counts(self) -> Mapping[State, int]:
+        """Jobs by state."""
+        ...
+
+    def worker_seen(self) -> float | None:
+        """When a worker last gave a sign of life; None where there never was one."""
+        ...
+
+    def used(self) -> int:
+        """Bytes on disk of all jobs, about."""
+        ...
