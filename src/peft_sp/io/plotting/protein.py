@@ -57,7 +57,7 @@ STYLES = (
     Style("other", "", "other", 1.2, (1.0, 2.0)),
 )
 """Of each of `CURVES`."""
-_ALWAYS = ("n-region", "h-region", "c-region", "other")
+ALWAYS = ("n-region", "h-region", "c-region", "other")
 # Between two of the 255 steps in which a summary page keeps probabilities, so that what is worth
 # drawing in a file is also worth it there.
 WORTH_A_CURVE = 12.5 / 255
@@ -105,7 +105,7 @@ def scene(prediction: Prediction) -> tuple[Frame, Content]:
 def drawn_curves(values: NDArray[np.float32]) -> tuple[int, ...]:
     """Which of a window's curves (L, C) are drawn, by number."""
     worth = values.max(axis=0) >= WORTH_A_CURVE
-    return tuple(n for n, name in enumerate(CURVES) if worth[n] or name in _ALWAYS)
+    return tuple(n for n, name in enumerate(CURVES) if worth[n] or name in ALWAYS)
 
 
 def strip(prediction: Prediction) -> tuple[tuple[int, int, int], ...]:

@@ -158,12 +158,10 @@ def check_state(state: Mapping[str, Any]) -> None:
             raise ValueError("no frame of a picture")
 
 
-def _run(types: Sequence[str], counted: Statistics) -> dict[str, Any]:
-    """What the script needs to know of the run and of all pictures."""
+def drawing() -> dict[str, Any]:
+    """What a script needs to know of all types and pictures, whatever the run."""
     return {
         "types": [[name, MECHANISM_OF_TYPE[name]] for name in TYPES],
-        "shown": [TYPES.index(name) for name in types],
-        "warnings": [kind for kind, _ in counted.warnings.most_common()],
         "names": protein.NAMES,
         "curves": [
             {"name": name, "colour": style.colour}
@@ -175,6 +173,15 @@ def _run(types: Sequence[str], counted: Statistics) -> dict[str, Any]:
         "corners": CORNERS,
         "typewriter": TYPEWRITER,
         "halfLetter": HALF_LETTER,
+    }
+
+
+def _run(types: Sequence[str], counted: Statistics) -> dict[str, Any]:
+    """What the script needs to know of the run and of all pictures."""
+    return {
+        **drawing(),
+        "shown": [TYPES.index(name) for name in types],
+        "warnings": [kind for kind, _ in counted.warnings.most_common()],
     }
 
 
