@@ -58,7 +58,7 @@ class Upload:
 @dataclass(frozen=True)
 class Submission:
     """What a client asks for. client: who, as `limits.identity` has it; records: in the input,
-    None where it was not read yet; compare: a second model.
+    None where it was not read yet; compare: a second model; skip_invalid: see `RunOptions`.
     """
 
     client: str
@@ -66,6 +66,7 @@ class Submission:
     organism: str = "auto"
     model: str = "fast"
     compare: str | None = None
+    skip_invalid: bool = False
     records: int | None = None
 
 
@@ -86,6 +87,7 @@ class Job:
     organism: str
     model: str
     compare: str | None
+    skip_invalid: bool
     uploads: tuple[Upload, ...]
     results: Path
     compared: Path
