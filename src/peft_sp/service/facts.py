@@ -20,7 +20,7 @@ from peft_sp.io.plotting import protein
 from peft_sp.io.plotting.curves import CURVES
 from peft_sp.io.plotting.palette import style_sheet
 from peft_sp.io.plotting.shapes import plain
-from peft_sp.io.plotting.summary.page import drawing
+from peft_sp.io.plotting.summary.blocks import drawing
 from peft_sp.io.registry import lookup
 from peft_sp.version import __version__
 

@@ -1,6 +1,6 @@
 """How content becomes shapes: a frame of fixed shapes and scales, and layers that it holds.
 
-All of it is plain data. `summary/static/summary.js` fills frames in the browser: a layer's
+All of it is plain data. `summary/static/picture.js` fills frames in the browser: a layer's
 `shapes` here and its function there are the same few lines, and a test compares what they give.
 """
 

@@ -65,7 +65,7 @@ def page(predictions):
 
 def blocks(page, kind):
     found = re.findall(
-        f'<script type="application/octet-stream" class="{kind}">(.*?)</script>', page
+        f'<script type="application/octet-stream" class="{kind}"[^>]*>(.*?)</script>', page
     )
     return [zlib.decompress(base64.b64decode(one, validate=True)) for one in found]
 
@@ -108,8 +108,9 @@ def test_curves_in_the_page(page, predictions):
 
 def test_nothing_breaks_out_of_the_page(page):
     scripts = re.findall(r"<script[^>]*>", page)
+    number = re.search(r'data-proteins="(\d+)"', scripts[0])[1]
     assert scripts == [
-        '<script type="application/octet-stream" class="rows">',
+        f'<script type="application/octet-stream" class="rows" data-proteins="{number}">',
         '<script type="application/octet-stream" class="curves">',
         '<script type="application/octet-stream" class="frames">',
         '<script type="application/json" id="run">',

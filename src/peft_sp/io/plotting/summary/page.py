@@ -1,12 +1,9 @@
 """A run to look at: one page that needs no network, with every protein's picture inside.
 
-Data are written as predictions come, in blocks of base64 whose letters mean nothing to HTML, so
-that no header can break out of the page; the browser unpacks them. A block holds
-  rows    JSON, one list a column: what the table shows, and the number of the picture's frame;
-  curves  the windows' letters, then, for each protein, its curves but the last (which is what
-          remains) and its cleavage probabilities, residue by residue, in steps of 1/255.
-Behind the blocks stand the pictures' frames, as JSON. All are compressed (zlib). Charts are drawn
-here, the table and the pictures in the browser, which fills the frames as `layers` does.
+Data are written as predictions come, in the blocks that `blocks` packs: base64, whose letters mean
+nothing to HTML, so that no header can break out of the page. Charts are drawn here, the table and
+the pictures in the browser, by the modules in `static` that the web page has as well: they stand
+in the file as one script.
 """
 
 from __future__ import annotations
@@ -14,35 +11,30 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
-import json
 import re
-import zlib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from peft_sp.biology.alphabet import AMINO_ACIDS
 from peft_sp.biology.grammar import TYPES, WINDOW
-from peft_sp.biology.notes import warning_kinds
 from peft_sp.biology.prediction import MECHANISM_OF_TYPE, Prediction
-from peft_sp.io.plotting import protein
-from peft_sp.io.plotting.curves import CURVES, curves
+from peft_sp.io.plotting.curves import CURVES
 from peft_sp.io.plotting.palette import style_sheet
-from peft_sp.io.plotting.shapes import CORNERS, plain
-from peft_sp.io.plotting.summary import charts
+from peft_sp.io.plotting.summary import blocks, charts
 from peft_sp.io.plotting.summary.statistics import Statistics
-from peft_sp.io.plotting.svg import HALF_LETTER, TYPEWRITER
 from peft_sp.io.run_info import RunInfo
 
-_FrameKey = tuple[int, tuple[int, ...]]
-"""Length of a window, and which curves are shown."""
 BLOCK = 512
 """Proteins that are packed together, at most."""
-_STATIC = Path(__file__).parent / "static"
+SHARED = Path(__file__).parent / "static"
+"""Files that the summary page and the web page have in common."""
+_MODULES = ("blocks.js", "picture.js", "table.js", "summary.js")
+"""In an order in which each stands behind what it imports."""
+_MODULE_WORDS = re.compile(r"^(?:import .*;\n|export (?=async |class |const |function ))", re.M)
 _FIELD = re.compile(r"\{\{(\w+)\}\}")
 
 
@@ -65,13 +57,12 @@ class SummaryWriter:
         self._size = block
         self._block: list[Prediction] = []
         self._statistics = Statistics()
-        self._frames: dict[_FrameKey, int] = {}
-        script = _read("summary.js")
-        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        self._frames: dict[blocks.FrameKey, int] = {}
+        digest = base64.b64encode(hashlib.sha256(_script().encode()).digest()).decode()
         head, self._tail = _read("summary.html").split("{{data}}")
         values = {"title": html.escape(f"Signal peptides of {run.source}"), "hash": digest}
         if begun is None:
-            values["style"] = style_sheet() + _read("summary.css")
+            values["style"] = style_sheet() + _read("table.css") + _read("summary.css")
             file.write(_filled(head, values))
         else:
             self._statistics.restore(begun["statistics"])
@@ -103,7 +94,7 @@ class SummaryWriter:
         self.end_block()
         run, counted = self._run, self._statistics
         types = run.layout.types
-        self._pack("frames", _json([plain(protein.frame(*key)) for key in self._frames]).encode())
+        self._file.write(blocks.element("frames", blocks.frames(list(self._frames))))
         predicted = [name for name in types[1:] if counted.types[name]]
         words = {
             "title": f"Signal peptides of {run.source}",
@@ -115,9 +106,9 @@ class SummaryWriter:
         }
         values = {key: html.escape(text) for key, text in words.items()}
         values |= {
-            "run": _json(_run(types, counted)),
+            "run": blocks.to_json(_run(types, counted)),
             "warnings": _warnings(counted),
-            "script": _read("summary.js"),
+            "script": _script(),
             "counts": _counts(counted, types),
             "signal": charts.histogram(
                 counted.signal, "Proteins by probability of a signal peptide", logarithmic=True
@@ -135,19 +126,10 @@ class SummaryWriter:
     def _flush(self) -> None:
         block, self._block = self._block, []
         self._statistics.add(block)
-        marginals = [p.marginals for p in block if p.marginals is not None]
-        values = curves(np.concatenate([own.regions for own in marginals]))
-        ends = np.cumsum([len(prediction.protein.window) for prediction in block])
-        keys = [(len(own), protein.drawn_curves(own)) for own in np.split(values, ends[:-1])]
+        curves, keys = blocks.profiles(block)
         numbers = [self._frames.setdefault(key, len(self._frames)) for key in keys]
-        self._pack("rows", _rows(block, numbers))
-        self._pack("curves", _curves(block, values, ends))
-
-    def _pack(self, kind: str, content: bytes) -> None:
-        packed = base64.b64encode(zlib.compress(content, 6)).decode()
-        self._file.write(
-            f'<script type="application/octet-stream" class="{kind}">{packed}</script>\n'
-        )
+        self._file.write(blocks.element("rows", blocks.rows(block, numbers), len(block)))
+        self._file.write(blocks.element("curves", curves))
 
 
 def check_state(state: Mapping[str, Any]) -> None:
@@ -158,59 +140,13 @@ def check_state(state: Mapping[str, Any]) -> None:
             raise ValueError("no frame of a picture")
 
 
-def drawing() -> dict[str, Any]:
-    """What a script needs to know of all types and pictures, whatever the run."""
-    return {
-        "types": [[name, MECHANISM_OF_TYPE[name]] for name in TYPES],
-        "names": protein.NAMES,
-        "curves": [
-            {"name": name, "colour": style.colour}
-            for name, style in zip(CURVES, protein.STYLES, strict=True)
-        ],
-        "texts": protein.TEXTS,
-        "between": protein.BETWEEN,
-        "least": protein.LEAST,
-        "corners": CORNERS,
-        "typewriter": TYPEWRITER,
-        "halfLetter": HALF_LETTER,
-    }
-
-
 def _run(types: Sequence[str], counted: Statistics) -> dict[str, Any]:
     """What the script needs to know of the run and of all pictures."""
     return {
-        **drawing(),
+        **blocks.drawing(),
         "shown": [TYPES.index(name) for name in types],
         "warnings": [kind for kind, _ in counted.warnings.most_common()],
     }
-
-
-def _rows(block: Sequence[Prediction], frames: Sequence[int]) -> bytes:
-    """The table's columns; probabilities in steps of a millionth, regions as numbers in a row."""
-    columns: dict[str, list[Any]] = {
-        "header": [p.protein.header for p in block],
-        "type": [TYPES.index(p.type) for p in block],
-        "probabilities": [
-            [round(1e6 * value) for value in p.probabilities.values()] for p in block
-        ],
-        "site": [p.cleavage_site or 0 for p in block],
-        "site_probability": [round(1e6 * (p.cleavage_probability or 0.0)) for p in block],
-        "regions": [[number for region in protein.strip(p) for number in region] for p in block],
-        "length": [len(p.protein.sequence) for p in block],
-        "warnings": ["; ".join(p.warnings) for p in block],
-        "kinds": [warning_kinds(p) for p in block],
-        "frame": list(frames),
-    }
-    return json.dumps(columns, separators=(",", ":")).encode()
-
-
-def _curves(block: Sequence[Prediction], values: NDArray[np.float32], ends: Any) -> bytes:
-    windows = "".join(prediction.protein.window for prediction in block)
-    cleavage = np.concatenate([p.marginals.cleavage for p in block if p.marginals is not None])
-    planes = np.concatenate([values[:, :-1], cleavage[:, None]], axis=1)
-    steps = np.rint(255 * planes.clip(0, 1)).astype(np.uint8)
-    packed = b"".join(own.T.tobytes() for own in np.split(steps, ends[:-1]))
-    return windows.encode("latin-1", "replace") + packed
 
 
 def _counts(counted: Statistics, types: Sequence[str]) -> str:
@@ -268,11 +204,6 @@ def _background(counted: Statistics) -> str:
     return ", ".join(f"{AMINO_ACIDS[n]} {fractions[n]:.1%}" for n in order.tolist())
 
 
-def _json(value: Any) -> str:
-    """JSON that may stand inside a script element."""
-    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
-
-
 def _filled(template: str, values: dict[str, str]) -> str:
     """The template with values in its fields; values are not looked through for more."""
     return _FIELD.sub(lambda match: values[match[1]], template)
@@ -280,4 +211,11 @@ def _filled(template: str, values: dict[str, str]) -> str:
 
 @cache
 def _read(name: str) -> str:
-    return (_STATIC / name).read_text(encoding="utf-8")
+    return (SHARED / name).read_text(encoding="utf-8")
+
+
+@cache
+def _script() -> str:
+    """The modules as one script: without the words that join them, closed to other scripts."""
+    parts = "".join(_MODULE_WORDS.sub("", _read(name)) for name in _MODULES)
+    return f'"use strict";\n(() => {{\n{parts}}})();\n'
