@@ -9,7 +9,9 @@ from dataclasses import replace
 
 import pytest
 
-from peft_sp.errors import InputError, OptionError, OutputError
+from peft_sp.errors import InputError, ModelError, OptionError, OutputError
+from peft_sp.inference.loading import load
+from peft_sp.inference.predictor import Predictor
 from peft_sp.inference.run import SIGNALP6, RunOptions, predict_run, predict_stream
 from peft_sp.io.registry.lookup import bundled
 from peft_sp.io.results.protection import RECORD, UNFINISHED
@@ -46,6 +48,22 @@ def test_a_run_returns_what_is_known_of_it(good, tmp_path, capsys):
     assert {path.name for path in out.iterdir()} == {*run.files, RECORD}
     assert json.loads((out / "output.json").read_text())["INFO"] == {"failedjobs": 1, "size": 3}
     assert capsys.readouterr() == ("", "")
+
+
+def test_runs_may_share_a_loaded_model_and_name_their_sources(good, tmp_path):
+    predictor = load("fast", threads=1)
+    given = RunOptions(model=predictor, summary=True)
+    for folder in ("first", "second"):
+        run = predict_run(good, tmp_path / folder, given, names=["mine.faa"])
+        assert (run.model, run.source) == ("fast", "mine.faa")
+    alone = tmp_path / "alone"
+    predict_run(good, alone, RunOptions(threads=1, summary=True), names=["mine.faa"])
+    names = ("predictions.tsv", "summary.html")
+    for name in names:
+        assert (alone / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
+    with pytest.raises(ModelError, match="not loaded from a model's directory"):
+        made = Predictor(predictor.backend, predictor.config)
+        predict_run(good, tmp_path / "third", RunOptions(model=made))
 
 
 @pytest.mark.parametrize("plots", [None, "svg"])

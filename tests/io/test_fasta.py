@@ -158,6 +158,18 @@ def test_ids_that_stand_twice_get_a_number_and_a_warning(write):
     assert ["".join(p.warnings[-1:]) for p in found] == again
 
 
+def test_files_may_be_called_otherwise_than_where_they_lie(write):
+    paths = [write(">a\nMKT\n", "1.fasta"), write(">b\nM1\n", "2.fasta")]
+    names = ["mine.faa", "mine.faa"]
+    with open_input(paths, names=names) as source:
+        with pytest.raises(InputError, match="1") as raised:
+            source.survey()
+        assert (raised.value.path, raised.value.record) == ("mine.faa", "b")
+        source.survey(skip_invalid=True)
+        assert [protein.file for protein in source.proteins()] == ["mine.faa"]
+        assert source.names == names
+
+
 def test_whole_headers_may_have_equal_first_words(write):
     path = write(">a x\nMKT\n>a y\nMKV\n>a x\nMKL\n")
     with open_input([path], whole_headers=True) as source:

@@ -59,7 +59,8 @@ def load(
     if temperature is None:
         temperature = config.temperature
     setup = _Setup(device, threads, backbone, precision)
-    return Predictor(_backend(directory, config, setup, temperature), config, chunk, str(model))
+    backend = _backend(directory, config, setup, temperature)
+    return Predictor(backend, config, chunk, str(model), directory)
 
 
 @dataclass

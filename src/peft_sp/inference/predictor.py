@@ -6,8 +6,9 @@ from collections import deque
 from collections.abc import Callable, Container, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import islice
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -36,6 +37,7 @@ from peft_sp.inference.decoding import Decoded, Decoder
 from peft_sp.inference.records import Records
 from peft_sp.io.cleaning import OnError
 from peft_sp.io.organism import organism_of
+from peft_sp.io.registry import lookup
 from peft_sp.io.registry.model_config import ModelConfig
 
 CHUNK = 2048
@@ -65,8 +67,9 @@ Compute = Callable[[list[Key], ThreadPoolExecutor, Container[Key]], Iterator[dic
 class Predictor:
     """A trained network, ready to predict; `config` is its `config.json`.
 
-    chunk: proteins that are predicted together. name: what messages call the model. Raises
-    ModelError where nothing can be predicted from the scores of its CRF.
+    chunk: proteins that are predicted together. name: what messages call the model. directory:
+    of the model's files, None where it was not loaded from one. Raises ModelError where nothing can
+    be predicted from the scores of its CRF.
     """
 
     def __init__(
@@ -75,8 +78,10 @@ class Predictor:
         config: ModelConfig | None = None,
         chunk: int = CHUNK,
         name: str = "",
+        directory: Path | None = None,
     ) -> None:
         self.backend = backend
+        self.directory = directory
         self.config = config or ModelConfig()
         self.chunk = chunk
         self.name = name or self.config.name
@@ -84,6 +89,13 @@ class Predictor:
         read = (scores.transitions, rules.transitions), (scores.starts, rules.starts)
         self._require_finite(*(of[allowed] for of, allowed in (*read, (scores.ends, rules.ends))))
         self.decoder = Decoder(rules, scores)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of all that it predicts with (`lookup.fingerprint`). Raises ModelError."""
+        if self.directory is None:
+            raise ModelError("the predictor was not loaded from a model's directory; use `load`")
+        return lookup.fingerprint(self.directory)
 
     def predict(
         self,

@@ -49,13 +49,16 @@ def predict_run(
     options: RunOptions | None = None,
     progress: Progress | None = None,
     notice: Notice | None = None,
+    *,
+    names: Sequence[str] | None = None,
 ) -> RunInfo:
     """Predict all proteins of FASTA files into the files of a directory.
 
     sources: a path or several, "-" for standard input. The files appear together when they are
     whole; a run that was stopped or killed is continued with `resume`, and gives the same bytes.
     The time that files give is that of the first start, or SOURCE_DATE_EPOCH. notice: is told
-    which unfinished run is discarded, before the work that takes its place.
+    which unfinished run is discarded, before the work that takes its place. names: what messages
+    and results call the sources, None for their paths.
 
     Raises InputError, ModelError, OutputError, MissingExtraError; each leaves either nothing or
     a run that can be resumed.
@@ -74,7 +77,7 @@ def predict_run(
         )
     if not options.resume:
         refuse_unfinished(directory, layout.directory_option)
-    with _opened(sources, layout) as source:
+    with _opened(sources, layout, names) as source:
         protection = Protection(
             *(Path(directory), options.written, source.files),
             force=options.force,
@@ -151,7 +154,6 @@ class _Run:
     options: RunOptions
     source: FastaInput
     survey: Survey
-    model: lookup.Model
     predictor: Predictor
     info: RunInfo
 
@@ -165,11 +167,12 @@ class _Run:
             "version": __version__,
             "input": f"{survey.count:,} proteins with hash {survey.fingerprint}",
             "number of skipped records": str(survey.unusable),
-            "model": f"hash {lookup.fingerprint(lookup.locate(self.model))}",
+            "model": f"hash {self.predictor.fingerprint}",
             "organism": str(options.organism),
             "threshold": "none" if options.threshold is None else repr(float(options.threshold)),
             "batch size": str(options.batch_size or backend.batch_size),
-            "chunk": f"{options.chunk:,} proteins, {options.cached_windows:,} windows cached",
+            "chunk": f"{self.predictor.chunk:,} proteins, "
+            f"{options.cached_windows:,} windows cached",
             "pictures": ", ".join(pictures) or "none",
             "fasta": "with signal peptides" if options.fasta else "none",
             "runtime": f"{runtime(backend)}, numpy {np.__version__}",
@@ -200,24 +203,28 @@ class _Run:
         )
 
 
-def _opened(sources: Sources, layout: Layout) -> AbstractContextManager[FastaInput]:
-    names = [sources] if isinstance(sources, str | os.PathLike) else sources
-    return open_input(names, layout.whole_headers, layout.signs_as_x)
+def _opened(
+    sources: Sources, layout: Layout, names: Sequence[str] | None = None
+) -> AbstractContextManager[FastaInput]:
+    paths = [sources] if isinstance(sources, str | os.PathLike) else sources
+    return open_input(paths, layout.whole_headers, layout.signs_as_x, names)
 
 
 def _prepared(source: FastaInput, options: RunOptions) -> _Run:
     """Check the whole input, then load the model."""
     layout, given = options.layout, options.model
     survey = source.survey(options.skip_invalid)
-    model = given if isinstance(given, lookup.Model) else lookup.find(given)
-    predictor = load(
-        model,
-        device=options.device,
-        threads=options.threads,
-        backbone=options.backbone,
-        precision=options.precision,
-        chunk=options.chunk,
-    )
+    if isinstance(given, Predictor):
+        predictor = given
+    else:
+        predictor = load(
+            given if isinstance(given, lookup.Model) else lookup.find(given),
+            device=options.device,
+            threads=options.threads,
+            backbone=options.backbone,
+            precision=options.precision,
+            chunk=options.chunk,
+        )
     info = RunInfo(
         tool=layout.tool,
         model=predictor.config.name if layout.mode is None else layout.mode,
@@ -231,7 +238,7 @@ def _prepared(source: FastaInput, options: RunOptions) -> _Run:
         changed=survey.changed,
         protein_files=layout.protein_files,
     )
-    return _Run(options, source, survey, model, predictor, info)
+    return _Run(options, source, survey, predictor, info)
 
 
 def _write(files: RunDirectory, run: _Run, progress: Progress | None) -> RunInfo:

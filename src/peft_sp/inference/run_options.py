@@ -10,7 +10,7 @@ from peft_sp.biology.organism import Organism, OrganismChoice, parse_choice
 from peft_sp.errors import OptionError
 from peft_sp.inference.backends import positive_integer
 from peft_sp.inference.cache import CACHED
-from peft_sp.inference.predictor import CHUNK, require_threshold
+from peft_sp.inference.predictor import CHUNK, Predictor, require_threshold
 from peft_sp.io.plotting import plotter
 from peft_sp.io.registry import lookup
 from peft_sp.io.results.run_directory import INTERVAL, SHARE, Resume
@@ -75,7 +75,9 @@ def every_name() -> tuple[str, ...]:
 class RunOptions:
     """How to predict, and what to leave.
 
-    model, device, threads, backbone, precision: see `loading.load`. organism: "eukarya", "other",
+    model, device, threads, backbone, precision: see `loading.load`. model may be what that gave,
+    which many runs may use one after the other; the four others and `chunk` are then its own.
+    organism: "eukarya", "other",
     or "auto" for each header to decide. batch_size: windows a batch, None for what suits the
     model. skip_invalid: leave out records that cannot be predicted, rather than raise an error.
     resume: continue a run that was stopped in the same directory; "if possible": or start anew
@@ -93,7 +95,7 @@ class RunOptions:
     Raises OptionError for a value that an option cannot have.
     """
 
-    model: str | os.PathLike[str] | lookup.Model = lookup.DEFAULT
+    model: str | os.PathLike[str] | lookup.Model | Predictor = lookup.DEFAULT
     organism: OrganismChoice | str = Organism.OTHER
     device: str = "auto"
     precision: Literal["float32", "bfloat16"] = "float32"

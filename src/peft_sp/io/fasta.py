@@ -264,40 +264,45 @@ class FastaInput:
 
 @contextmanager
 def open_input(
-    names: Iterable[str | os.PathLike[str]], whole_headers: bool = False, signs_as_x: bool = False
+    sources: Iterable[str | os.PathLike[str]],
+    whole_headers: bool = False,
+    signs_as_x: bool = False,
+    names: Iterable[str] | None = None,
 ) -> Iterator[FastaInput]:
     """FASTA files as one input; "-" is standard input. The other options: see `FastaInput`.
 
+    names: what messages and results call the files, None for their paths.
     What can be read only once, as standard input and pipes, is kept in a temporary file.
     Raises InputError where a file is missing, unreadable or given twice.
     """
-    given = [os.fspath(name) for name in names]
+    given = [os.fspath(source) for source in sources]
+    called = list(names) if names is not None else given
     if given.count(STANDARD_INPUT) > 1:
         raise InputError("can be read only once; give '-' once", path=STANDARD_INPUT)
     with ExitStack() as stack:
         paths: list[str] = []
         files: dict[FileId, str] = {}
-        for name in given:
-            if name == STANDARD_INPUT:
+        for source, name in zip(given, called, strict=True):
+            if source == STANDARD_INPUT:
                 if sys.stdin is None:
                     raise InputError("is closed; give a file", path=name)
                 if (redirected := file_id(descriptor(sys.stdin))) is not None:
                     files[redirected] = REDIRECTED
                 paths.append(_keep(sys.stdin.buffer, stack, name))
                 continue
-            status = check(name)
+            status = check(source)
             if (status.st_dev, status.st_ino) in files:
                 raise InputError("this file is given twice; give it once", path=name)
             files[status.st_dev, status.st_ino] = name
             if stat.S_ISREG(status.st_mode):
-                paths.append(name)
+                paths.append(source)
                 continue
             try:
-                with open(name, "rb", buffering=0) as pipe:
+                with open(source, "rb", buffering=0) as pipe:
                     paths.append(_keep(pipe, stack, name))
             except OSError as error:
                 raise InputError(f"cannot be read ({error.strerror})", path=name) from None
-        yield FastaInput(given, paths, whole_headers, signs_as_x, files=files)
+        yield FastaInput(called, paths, whole_headers, signs_as_x, files=files)
 
 
 def _keep(source: BinaryIO | io.RawIOBase, stack: ExitStack, name: str) -> str:
