@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -46,6 +47,12 @@ def test_a_child_answers_and_raises_as_the_function_would(child, tmp_path):
 def test_a_child_that_is_killed_is_one_line(child):
     with pytest.raises(OutputError, match=r"has ended \(exit code -9\)"):
         child.call(signal.raise_signal, signal.SIGKILL)
+
+
+def test_a_child_that_is_asked_to_end_hears_a_signal(child):
+    threading.Timer(0.5, child.ask_to_end).start()
+    with pytest.raises(OutputError, match=r"exit code -15"):
+        child.call(time.sleep, 600)
 
 
 def test_children_share_calls_and_can_be_ended_during_them():

@@ -74,6 +74,10 @@ class Child:
         result: Result = answer
         return result
 
+    def ask_to_end(self) -> None:
+        """Send the process the signal to end, for functions that know what to do about it."""
+        self._process.terminate()
+
     def end(self) -> None:
         """End the process, whatever it is doing."""
         self._process.kill()
