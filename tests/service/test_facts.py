@@ -59,7 +59,7 @@ def test_the_frame_of_a_length_and_its_curves_is_found_by_its_number() -> None:
 
 def test_the_palette_has_colours_for_light_and_for_dark() -> None:
     css = facts.palette()
-    assert len(re.findall("--h-region:", css)) == 2
+    assert len(re.findall("--h-region:", css)) == 3
     assert "prefers-color-scheme: dark" in css
 
 

@@ -18,7 +18,7 @@ from peft_sp.inference.run_options import PREDICT
 from peft_sp.io import formats
 from peft_sp.io.plotting import protein
 from peft_sp.io.plotting.curves import CURVES
-from peft_sp.io.plotting.palette import style_sheet
+from peft_sp.io.plotting.palette import LIGHT, style_sheet
 from peft_sp.io.plotting.shapes import plain
 from peft_sp.io.plotting.summary.blocks import drawing
 from peft_sp.io.registry import lookup
@@ -68,6 +68,7 @@ def facts() -> dict[str, Any]:
         "types": types(),
         "organisms": organisms(),
         "drawing": drawing(),
+        "paper": LIGHT,
         "frames": _frame_choice(),
         "model": model(),
         "limits": {

@@ -28,16 +28,21 @@ def test_each_colour_has_one_for_the_dark():
 
 @pytest.mark.parametrize("colours", [LIGHT, DARK], ids=["light", "dark"])
 def test_words_and_curves_can_be_read_on_their_ground(colours):
-    for ground in ("ground", "card"):
+    assert contrast(colours["on-focus"], colours["focus"]) > 4.5
+    assert contrast(colours["ink"], colours["wrong-tint"]) > 7
+    for ground in ("ground", "panel", "card"):
         assert contrast(colours["ink"], colours[ground]) > 7
         assert contrast(colours["faint"], colours[ground]) > 4.5
+        assert contrast(colours["focus"], colours[ground]) > 4.5
+        assert contrast(colours["wrong"], colours[ground]) > 4.5
         assert all(contrast(colours[style.colour], colours[ground]) > 3 for style in STYLES)
     assert all(contrast(colours["ink"], colours[f"{s.colour}-tint"]) > 4.5 for s in STYLES[:-1])
 
 
 def test_the_style_sheet_has_every_colour_of_both():
-    light, dark = style_sheet().split("@media screen")
-    for text, colours in ((light, LIGHT), (dark, DARK)):
+    light, dark, chosen = style_sheet().split("@media screen")
+    assert "prefers-color-scheme: dark" in dark and "[data-theme=dark]" in chosen
+    for text, colours in ((light, LIGHT), (dark, DARK), (chosen, DARK)):
         assert dict(re.findall(r"--([\w-]+): (#\w+);", text)) == colours
 
 

@@ -16,12 +16,17 @@ LIGHT = {
     "ink": "#1a1a1a",
     "faint": "#595959",
     "rule": "#d9d9d9",
+    "line": "#b9bfc6",
     "ground": "#ffffff",
+    "panel": "#f5f6f8",
     "card": "#ffffff",
     "hover": "#eef4f8",
     "chosen": "#d5e7f3",
     "bar": "#4a86ad",
     "focus": BLUE,
+    "on-focus": "#ffffff",
+    "wrong": "#b42318",
+    "wrong-tint": "#fdeceb",
     "n-region": BLUE,
     "h-region": VERMILION,
     "c-region": GREEN,
@@ -41,12 +46,17 @@ DARK = {
     "ink": "#e8e8e8",
     "faint": "#a9afb5",
     "rule": "#3b4147",
+    "line": "#535b63",
     "ground": "#16191c",
+    "panel": "#131619",
     "card": "#1d2125",
     "hover": "#262c32",
     "chosen": "#2c4252",
     "bar": "#6ba6cc",
     "focus": "#6cb8ea",
+    "on-focus": "#10161b",
+    "wrong": "#ff8f80",
+    "wrong-tint": "#47211e",
     "n-region": "#5fb4ea",
     "h-region": "#ff9248",
     "c-region": "#34cfa2",
@@ -67,12 +77,15 @@ DARK = {
 def style_sheet() -> str:
     """The colours as CSS custom properties: `--ink` and so on, dark where the reader's screen is.
 
-    Paper is never dark.
+    `data-theme="dark"`, or "light", of the root decides otherwise. Paper is never dark.
     """
     light, dark = (_properties(colours) for colours in (LIGHT, DARK))
     return (
         f":root {{ color-scheme: light dark; {light} }}\n"
-        f"@media screen and (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n"
+        ":root[data-theme=light] { color-scheme: light; }\n"
+        "@media screen and (prefers-color-scheme: dark) "
+        f"{{ :root:not([data-theme=light]) {{ {dark} }} }}\n"
+        f"@media screen {{ :root[data-theme=dark] {{ color-scheme: dark; {dark} }} }}\n"
     )
 
 

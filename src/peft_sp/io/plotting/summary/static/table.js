@@ -26,7 +26,7 @@ export class Table {
       if (row) this.choose(Number(row.dataset.protein));
     });
     grid.addEventListener("keydown", (event) => this.keys(event));
-    addEventListener("resize", () => this.render());
+    new ResizeObserver(() => this.render()).observe(grid);
     this.heads();
   }
 

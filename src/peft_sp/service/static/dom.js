@@ -1,0 +1,60 @@
+// Elements and words. What comes from a user is only ever text: strings become text nodes.
+
+export const byId = (id) => document.getElementById(id);
+
+export function make(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (typeof value === "function") made.addEventListener(key, value);
+    else if (value !== undefined && value !== false) made.setAttribute(key, value === true ? "" : value);
+  }
+  made.append(...children);
+  return made;
+}
+
+export const thousands = (number) => number.toLocaleString("en");
+
+export function counted(number, noun, plural = `${noun}s`) {
+  return `${thousands(number)} ${number === 1 ? noun : plural}`;
+}
+
+export function percent(part, whole) {
+  const share = whole ? (100 * part) / whole : 0;
+  return `${share > 0 && share < 10 ? share.toFixed(1) : Math.round(share)} %`;
+}
+
+export function size(bytes) {
+  const units = ["bytes", "kB", "MB", "GB"];
+  let power = 0, number = bytes;
+  while (number >= 1000 && power < units.length - 1) { number /= 1000; power += 1; }
+  return `${power && number < 10 ? number.toFixed(1) : Math.round(number)} ${units[power]}`;
+}
+
+export function duration(seconds) {
+  if (seconds < 60) return counted(Math.max(1, Math.round(seconds)), "second");
+  if (seconds < 3600) return counted(Math.round(seconds / 60), "minute");
+  return `${counted(Math.floor(seconds / 3600), "hour")} ${counted(Math.round((seconds % 3600) / 60), "minute")}`;
+}
+
+export function day(time) {
+  return new Date(time).toLocaleString("en-GB", { day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit" });
+}
+
+// Let the browser save a file.
+export function save(blob, name) {
+  const url = URL.createObjectURL(blob), link = make("a", { href: url, download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
+export function copyButton(text, label) {
+  const button = make("button", { type: "button", class: "quiet", "aria-label": label }, "Copy");
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(text);
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy"; }, 2000);
+  });
+  return button;
+}

@@ -1,0 +1,99 @@
+// The results of a job: counts that filter, the table, the picture of the chosen protein, files.
+
+import { ANY, typeChart } from "./charts.js";
+import { byId, counted, make, thousands } from "./dom.js";
+import { downloads, provenance, saveRows } from "./downloads.js";
+import { Figure } from "./figure.js";
+import { Table, predictionColumns } from "./shared/table.js";
+
+const PRINTED = 1000;
+let printing = null;
+
+export async function showResults({ facts, about, job, onRemoved }) {
+  const view = await job.view(), { columns } = view, { state } = job;
+  const opinions = new Map((await job.compared?.() ?? []).map((one) => [one.index, one]));
+  const figure = new Figure({ facts, view, job, opinions, other: state.compare });
+  const counts = facts.types.map(() => 0);
+  for (const type of columns.type) counts[type] += 1;
+  heading(view, counts, state);
+  const table = tableOf({ facts, view, figure, opinions, other: state.compare });
+  const filter = filters({ table, columns, opinions });
+  const first = counts[0] < view.proteins ? ANY : "";
+  typeChart(byId("counts"), facts.types, counts, first, filter.type);
+  filter.type(first);
+  byId("filtered").onclick = () => saveRows(job, table.order);
+  downloads(byId("downloads"), job);
+  provenance(byId("provenance"), { job, about, onRemoved });
+  byId("picture").onkeydown = (event) => {
+    if (figure.key(event.key)) event.preventDefault();
+    else table.keys(event);
+  };
+  if (printing) removeEventListener("beforeprint", printing);
+  printing = () => table.print(byId("printed"), PRINTED, "see predictions.tsv");
+  addEventListener("beforeprint", printing);
+  if (table.order.length) await table.choose(table.order[0]);
+}
+
+function heading({ proteins }, counts, state) {
+  const signal = proteins - counts[0];
+  const title = proteins === 1 ? `The protein has ${signal ? "a" : "no"} signal peptide` : `${thousands(signal)} of ${counted(proteins, "protein")} ${signal === 1 ? "has" : "have"} a signal peptide`;
+  byId("results-title").textContent = title;
+  document.title = `${title} \u2013 PEFT-SP`;
+  const organism = { auto: "organism by header", eukarya: "eukaryotes", other: "bacteria and archaea" }[state.organism] ?? state.organism;
+  byId("results-about").textContent = `Model ${state.model.name}, ${organism}${state.compare ? `, compared with ${state.compare}` : ""}`;
+  byId("left-out").hidden = !state.unusable;
+  byId("left-out").textContent = `${counted(state.unusable ?? 0, "record")} could not be predicted and ${state.unusable === 1 ? "was" : "were"} left out.`;
+}
+
+function tableOf({ facts, view, figure, opinions, other }) {
+  const { columns } = view, shown = predictionColumns(facts.drawing, columns);
+  if (opinions.size) {
+    const says = (i) => opinions.get(i)?.type ?? "";
+    shown.splice(6, 0, { key: "other", name: other, value: (i) => (says(i) ? 0 : 1), shown: says });
+  }
+  const old = byId("grid"), grid = old.cloneNode(false);
+  const head = make("div", { id: "head", class: "grid-head", role: "row" }), body = make("div", { id: "body", class: "grid-body", role: "rowgroup" });
+  grid.append(head, body);
+  grid.classList.toggle("compared", opinions.size > 0);
+  grid.removeAttribute("aria-activedescendant");
+  old.replaceWith(grid);
+  return new Table({
+    grid, head, body, columns: shown, onChoose: (i) => figure.show(i),
+    onArrange: (order) => {
+      byId("shown").textContent = `${thousands(order.length)} of ${thousands(view.proteins)}`;
+      byId("nothing").hidden = order.length > 0;
+      byId("filtered").disabled = !order.length;
+    },
+  });
+}
+
+// The fields that decide which rows are shown; `type` is set by the chart.
+function filters({ table, columns, opinions }) {
+  const search = byId("search"), warning = byId("warning"), differ = byId("differ");
+  const lower = columns.header.map((header) => header.toLowerCase());
+  const kinds = new Map();
+  for (const own of columns.kinds) for (const kind of own) kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+  const named = [...kinds].sort((a, b) => b[1] - a[1]);
+  byId("warning-label").hidden = !named.length;
+  warning.replaceChildren(new Option("With and without warnings", ""), new Option("Any warning", "any"), ...named.map(([kind, count]) => new Option(`${kind} (${thousands(count)})`, kind)));
+  byId("differ-label").hidden = !opinions.size;
+  search.value = "";
+  differ.checked = false;
+  let type = "";
+  const show = () => {
+    const wanted = search.value.trim().toLowerCase(), about = warning.value, only = differ.checked;
+    table.show(lower.length, (i) =>
+      (type === "" || (type === ANY ? columns.type[i] > 0 : columns.type[i] === Number(type)))
+      && (!about || (about === "any" ? columns.kinds[i].length > 0 : columns.kinds[i].includes(about)))
+      && (!only || opinions.has(i)) && (!wanted || lower[i].includes(wanted)));
+  };
+  search.oninput = warning.oninput = differ.oninput = show;
+  search.onkeydown = (event) => {
+    if ((event.key === "ArrowDown" || event.key === "Enter") && table.order.length) {
+      event.preventDefault();
+      table.grid.focus();
+      table.go(0);
+    }
+  };
+  return { type: (value) => { type = value; show(); } };
+}
