@@ -9,7 +9,7 @@ import codecs
 import io
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -107,8 +107,14 @@ _OFFICE = (b"[Content_Types].xml", b"word/", b"xl/", b"mimetypeapplication/vnd.o
 _BY_LENGTH = sorted(_OTHER_FORMATS, key=len, reverse=True)
 
 
+Meter = Callable[[int], None]
+"""Called with the number of unpacked bytes of each block that is read; may raise InputError."""
+
+
 @contextmanager
-def open_text(path: str | os.PathLike[str], wanted: Wanted = FASTA) -> Iterator[TextIO]:
+def open_text(
+    path: str | os.PathLike[str], wanted: Wanted = FASTA, meter: Meter | None = None
+) -> Iterator[TextIO]:
     """A text file, plain or gzip, bzip2, xz or zstandard, with line ends of any one system.
 
     UTF-8, or UTF-16 or -32 where a mark or the first bytes say so. Bytes that are no UTF-8 come
@@ -117,7 +123,7 @@ def open_text(path: str | os.PathLike[str], wanted: Wanted = FASTA) -> Iterator[
     of old Macs stands in a file of other line ends: what is behind it was read as a line.
     """
     name = os.fspath(path)
-    with _opened(name, wanted) as text:
+    with _opened(name, wanted, meter=meter) as text:
         yield text
         ends = text.newlines
     if isinstance(ends, tuple) and "\r" in ends and (line := _lone_return(name, wanted)):
@@ -130,7 +136,9 @@ def open_text(path: str | os.PathLike[str], wanted: Wanted = FASTA) -> Iterator[
 
 
 @contextmanager
-def _opened(name: str, wanted: Wanted, newline: str | None = None) -> Iterator[TextIO]:
+def _opened(
+    name: str, wanted: Wanted, newline: str | None = None, meter: Meter | None = None
+) -> Iterator[TextIO]:
     """A text file; newline: as `open` has it, "" for line ends as they are."""
     check(name, wanted)
     with ExitStack() as stack:
@@ -138,7 +146,7 @@ def _opened(name: str, wanted: Wanted, newline: str | None = None) -> Iterator[T
             file = stack.enter_context(open(name, "rb", buffering=0))
         except OSError as error:
             raise InputError(_unreadable(error), path=name) from None
-        binary = io.BufferedReader(_Source(file, name), _BLOCK)
+        binary: io.BufferedReader[Any] = io.BufferedReader(_Source(file, name), _BLOCK)
         if compression := compression_of(binary.peek(HEAD)):
             # In this process: a helper program's troubles could not be told apart.
             unpacked: Any = xopen(binary, "rb", threads=0, format=compression)
@@ -147,6 +155,8 @@ def _opened(name: str, wanted: Wanted, newline: str | None = None) -> Iterator[T
         head = binary.peek(HEAD)
         if problem := other_format(head, wanted):
             raise InputError(problem, path=name)
+        if meter is not None:
+            binary = io.BufferedReader(_Metered(binary, meter), _BLOCK)
         encoding = _wide_encoding(head) or "utf-8-sig"
         errors = "surrogateescape" if encoding == "utf-8-sig" else "replace"
         yield stack.enter_context(io.TextIOWrapper(binary, encoding, errors, newline))
@@ -244,6 +254,21 @@ class _Source(io.RawIOBase):
             raise InputError(
                 problem if self._damaged else _unreadable(error), path=self._name
             ) from None
+        return count
+
+
+class _Metered(io.RawIOBase):
+    """The bytes of a file, counted by a meter."""
+
+    def __init__(self, binary: io.BufferedReader[Any], meter: Meter) -> None:
+        self._binary, self._meter = binary, meter
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count = self._binary.readinto1(buffer)
+        self._meter(count)
         return count
 
 

@@ -42,7 +42,7 @@ class Problem:
         if not isinstance(error, InputError):
             return cls(str(error))
         file = (names or {}).get(error.path or "")
-        return cls(error.problem, error.line, error.record, file)
+        return cls(error.problem, error.line, error.record, file or None)
 
 
 @dataclass(frozen=True)

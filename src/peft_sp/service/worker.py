@@ -15,6 +15,7 @@ from peft_sp.errors import OutputError, PeftSpError
 from peft_sp.inference.loading import load
 from peft_sp.inference.predictor import Predictor
 from peft_sp.inference.run import RunInfo, RunOptions, predict_run
+from peft_sp.service.input.check import require_within
 from peft_sp.service.job import Problem
 from peft_sp.service.jobs import COMPARED, RESULTS, JobStore
 from peft_sp.service.leases import Lease, LeaseLostError, Leases
@@ -93,6 +94,7 @@ class Worker:
         try:
             lease.prepare()
             with contextlib.chdir(lease.directory):  # files say "results" and name no folder here
+                require_within(lease.job.uploads, self._settings)
                 info = self._predict(lease, heart)
             self._leases.finish(lease, info.count, info.types, info.unusable)
         except _StoppingError:
@@ -104,7 +106,8 @@ class Worker:
         except (OutputError, OSError) as error:
             self._leases.retry(lease, Problem(_not_written(error)))
         except PeftSpError as error:
-            names = {upload.name: upload.name for upload in lease.job.uploads}
+            uploads = lease.job.uploads
+            names = {name: one.name for one in uploads for name in (one.name, str(one.path))}
             self._leases.fail(lease, Problem.of(error, names))
         except Exception as error:
             self._leases.keep(lease)  # of a job that was cancelled, files are gone

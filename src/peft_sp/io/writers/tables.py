@@ -121,6 +121,18 @@ class TableWriter:
         self._file.write("\t".join([text(prediction) for text in texts]) + "\n")
 
 
+def parsed(line: str) -> dict[str, Any]:
+    """A row of the file as data, by column: numbers as numbers, None where there is none.
+
+    Raises ValueError for a line that no `TableWriter` wrote.
+    """
+    cells = line.rstrip("\n").split("\t")
+    return {
+        field.name: cell if field.kind is str else field.kind(cell) if cell else None
+        for field, cell in zip(FIELDS, cells, strict=True)
+    }
+
+
 def to_dataframe(
     predictions: Iterable[Prediction], library: Literal["pandas", "polars"] | None = None
 ) -> Any:

@@ -1,0 +1,136 @@
+"""Who a client is, and how much of the service each may take."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import IPv6Address, IPv6Network, ip_address
+
+from fastapi import HTTPException
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from peft_sp.service.job import LimitError
+from peft_sp.service.settings import ServiceSettings
+
+_SLOWEST = 1000
+"""Bytes a second that a body must have on average, once its first seconds are over."""
+_FORM_OVERHEAD = 1_000_000
+"""Bytes that a form may have beside its files."""
+_LATER = 10
+UNKNOWN = "unknown"
+
+
+def identity(scope: Scope, settings: ServiceSettings) -> str:
+    """Who a client is: its address, of which IPv6 counts the network of a household (/64).
+
+    Behind a proxy the address that it saw, the last it has noted: all before it are the client's
+    own words.
+    """
+    address = (scope.get("client") or ("",))[0]
+    if settings.proxy_headers:
+        forwarded = Headers(scope=scope).getlist("x-forwarded-for")
+        address = ",".join(forwarded).rpartition(",")[2].strip() or address
+    return _network(address)
+
+
+def _network(address: str) -> str:
+    if address.startswith("["):
+        address = address[1:].partition("]")[0]
+    elif address.count(":") == 1:  # some proxies note the port
+        address = address.partition(":")[0]
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return UNKNOWN
+    if not isinstance(found, IPv6Address):
+        return str(found)
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(IPv6Network((found, 64), strict=False))
+
+
+class Streams:
+    """Streams of events that are open now."""
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self._settings = settings
+        self._open: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return self._open.total()
+
+    @contextmanager
+    def opened(self, client: str) -> Iterator[None]:
+        """Count a stream as long as it is open. Raises LimitError where there are too many."""
+        if len(self) >= self._settings.max_streams:
+            raise LimitError("too many streams of events are open", _LATER, everyone=True)
+        if self._open[client] >= self._settings.max_streams_each:
+            raise LimitError("you have too many streams of events open", _LATER)
+        self._open[client] += 1
+        try:
+            yield
+        finally:
+            self._open[client] -= 1
+            if not self._open[client]:
+                del self._open[client]
+
+
+class LimitedBodies:
+    """ASGI middleware: a body has so many bytes at most, and comes in time."""
+
+    def __init__(self, app: ASGIApp, settings: ServiceSettings) -> None:
+        self._app, self._settings = app, settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        form = headers.get("content-type", "").lower().startswith("multipart/form-data")
+        limited = _Body(receive, self._settings, form, headers.get("content-length", ""))
+        await self._app(scope, limited.receive, send)
+
+
+class _Body:
+    def __init__(
+        self, receive: Receive, settings: ServiceSettings, form: bool, announced: str
+    ) -> None:
+        self._receive, self._settings = receive, settings
+        self._most = settings.max_bytes if form else settings.max_text_bytes
+        self._allowed = self._most + (_FORM_OVERHEAD if form else 0)
+        self._announced = int(announced) if announced.isdecimal() else 0
+        self._whole, self._read = False, 0
+        self._begin: float | None = None
+
+    async def receive(self) -> Message:
+        """The next message. Raises HTTPException for too much, or too slow a body."""
+        if self._whole:
+            return await self._receive()  # waits for the client to leave
+        if max(self._read, self._announced) > self._allowed:
+            raise self._too_large()
+        try:
+            async with asyncio.timeout(self._patience()):
+                message = await self._receive()
+        except TimeoutError:
+            raise HTTPException(408, "the request comes too slowly") from None
+        self._read += len(message.get("body", b""))
+        self._whole = not message.get("more_body", False)
+        if self._read > self._allowed:
+            raise self._too_large()
+        return message
+
+    def _patience(self) -> float:
+        """Seconds until the next piece must be here."""
+        now = asyncio.get_running_loop().time()
+        self._begin = self._begin or now
+        most = self._settings.body_seconds
+        return min(most, max(0.0, most + self._read / _SLOWEST - (now - self._begin)))
+
+    def _too_large(self) -> HTTPException:
+        return HTTPException(
+            413, f"more than {self._most / 1e6:,g} MB, the most that is taken here at once"
+        )

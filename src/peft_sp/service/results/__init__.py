@@ -1,0 +1,1 @@
+"""Results of a job that is done, as the API gives them."""

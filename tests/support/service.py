@@ -1,0 +1,54 @@
+"""A service for tests: its application, its store, and a worker that does jobs when asked."""
+
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+from fastapi.testclient import TestClient
+
+from peft_sp.service.app import create_app
+from peft_sp.service.jobs import JobStore
+from peft_sp.service.settings import ServiceSettings
+from peft_sp.service.worker import Worker
+
+OMPA = "MKKTAIAIAVALAGFATVAQAAPKDNTWYTGAKLGWSQYHDTGFINNNGPTHENQLGAGA"
+THRA = "MRVLKFGGTSVANAERFLRVADILESNARQGQVATVLSAPAKITNHLVAMIEKTISGQDA"
+FASTA = f">OmpA outer membrane protein A\n{OMPA}\n>thrA\n{THRA}\n"
+JOBS = "/api/v1/jobs"
+
+
+@dataclass
+class Served:
+    """A service; client: of its application."""
+
+    settings: ServiceSettings
+    store: JobStore
+    client: TestClient
+
+    @cached_property
+    def worker(self):
+        return Worker(self.settings, "worker", threading.Event())
+
+    def submit(self, fasta=FASTA, **options):
+        answer = self.client.post(JOBS, json={"fasta": fasta, **options})
+        assert answer.status_code == 202, answer.text
+        return answer.json()["id"]
+
+    def done(self, fasta=FASTA, **options):
+        """The URL of a job that is done."""
+        url = f"{JOBS}/{self.submit(fasta, **options)}"
+        assert self.worker.do_next()
+        return url
+
+    def get(self, url, **query):
+        return self.client.get(url, params=query)
+
+
+@contextmanager
+def serve(directory, **options):
+    settings = ServiceSettings(directory, **{"free_disk": 0, **options})
+    store = JobStore(settings)
+    with TestClient(create_app(settings, store), client=("192.0.2.7", 4000)) as client:
+        yield Served(settings, store, client)
+    store.close()
