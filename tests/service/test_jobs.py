@@ -157,9 +157,9 @@ def test_a_job_that_waits_is_cancelled_and_one_that_is_over_removed(store):
     assert cancelled.state == "cancelled"
     assert cancelled.finished is not None
     assert not (store.folder / job.id).exists()
-    assert store.remove(job.id) is None
+    assert store.remove(job.id) == cancelled
     assert store.get(job.id) is None
-    assert store.remove("nothing") is None
+    assert store.remove(job.id) is None
 
 
 def test_what_has_expired_is_gone_at_once_and_its_files_soon(store, clock):

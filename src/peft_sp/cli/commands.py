@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from peft_sp.cli import backbones, export, models, predict, recipes, shim, signalp6
+from peft_sp.cli import backbones, export, models, predict, recipes, serve, shim, signalp6
 from peft_sp.cli.data import label, partition, subset
 from peft_sp.cli.terminal import console
 from peft_sp.cli.terminal.stopping import Signals, Stopped
@@ -63,6 +63,7 @@ partition.add_to(app)
 subset.add_to(app)
 tune.add_to(app)
 signalp6.add_to(app)
+serve.add_to(app)
 shim.add_to(app)
 models.add_to(app)
 backbones.add_to(app)

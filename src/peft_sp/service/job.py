@@ -47,12 +47,17 @@ class Problem:
 
 @dataclass(frozen=True)
 class Upload:
-    """A file of a job's input. name: the client's, for messages and results and nothing else;
-    path: where it is, which the service chose.
+    """A file of a job's input. name: the client's, for messages and results and nothing else, ""
+    for text that was pasted; path: where it is, which the service chose.
     """
 
     name: str
     path: Path
+
+    @property
+    def title(self) -> str:
+        """What results and the equivalent command call it."""
+        return self.name or "input.fasta"
 
 
 @dataclass(frozen=True)

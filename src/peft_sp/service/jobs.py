@@ -212,11 +212,11 @@ class JobStore:
     def remove(self, id: str) -> Job | None:
         """Cancel a job that is not over (it stays, "cancelled"); remove one that is, files and all.
 
-        Gives the job as it is then, None where it is gone.
+        Gives the job as it is then, or was before it was removed; None where there was none.
         """
         with self.database.write() as connection:
             row = connection.execute("SELECT * FROM jobs WHERE id = ?", (id,)).fetchone()
-            if row is None:
+            if row is None or self._is_expired(row):
                 return None
             if row["state"] in FINAL:
                 connection.execute("DELETE FROM jobs WHERE id = ?", (id,))
@@ -227,7 +227,7 @@ class JobStore:
                 )
         # A worker that is still at it writes into what is left, and removes that (`discard`).
         shutil.rmtree(self.folder / id, ignore_errors=True)
-        return None if row["state"] in FINAL else self.get(id)
+        return self.job(row) if row["state"] in FINAL else self.get(id)
 
     def counts(self) -> Mapping[State, int]:
         """Jobs by state."""

@@ -132,7 +132,7 @@ class Worker:
                 fasta=folder == RESULTS,
             )
             paths = [upload.path for upload in job.uploads]
-            names = [upload.name for upload in job.uploads]
+            names = [upload.title for upload in job.uploads]
             infos.append(predict_run(paths, folder, options, heart.beat, names=names))
         return infos[0]
 

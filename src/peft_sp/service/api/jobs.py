@@ -36,8 +36,6 @@ from peft_sp.service.job import FINAL, Job, Problem, Submission, Upload
 from peft_sp.service.results.files import result_files
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
-PASTED = "input.fasta"
-"""What input is called that has no name of its own."""
 _INTERVAL = 0.5
 """Seconds between two looks at a job that is watched."""
 _FORM = {
@@ -204,7 +202,7 @@ def job_answer(service: Service, job: Job) -> JobAnswer:
 
 def command(job: Job) -> str:
     """The command that does the same as a job."""
-    names = [upload.name or PASTED for upload in job.uploads]
+    names = [upload.title for upload in job.uploads]
     words = ["peft-sp", "predict", *names, "-o", "results", "--organism", job.organism]
     words += ["--model", job.model, "--summary"]
     return shlex.join([*words, *(["--skip-invalid"] if job.skip_invalid else [])])
