@@ -5,8 +5,7 @@ WORKDIR /source
 COPY pyproject.toml README.md LICENSE ./
 COPY src src
 RUN python -m venv /opt/peft-sp \
-    && /opt/peft-sp/bin/pip install --no-cache-dir ".[web]" \
-    && /opt/peft-sp/bin/pip uninstall --yes pip
+    && /opt/peft-sp/bin/pip install --no-cache-dir ".[web]"
 
 FROM python:3.13-slim
 COPY --from=build /opt/peft-sp /opt/peft-sp

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
 from pathlib import Path
 from urllib.error import HTTPError
@@ -12,6 +13,7 @@ import pytest
 from peft_sp.cli import serve
 from peft_sp.errors import PeftSpError
 from tests.support.commands import peft_sp
+from tests.support.dockerfile import instructions, words
 from tests.support.jobs import PROTEINS
 from tests.support.processes import children_of, runs
 from tests.support.server import Server, running
@@ -44,6 +46,14 @@ def test_a_job_is_done_and_its_table_can_be_had(server, done):
     table = server.ask(f"{done}/results/predictions.tsv").splitlines()
     assert [row.split("\t")[0] for row in table[1:]] == ["OmpA", "thrA"]
     assert server.ask("/readyz")["status"] == "ok"
+
+
+def test_the_health_check_of_the_image_sees_whether_it_answers(server):
+    program, *arguments, code = words(instructions()["HEALTHCHECK"][-1])
+    assert (program, arguments) == ("python", ["-c"])
+    for port, expected in ((server.port, 0), (1, 1)):
+        command = [sys.executable, "-c", code.replace(":8000/", f":{port}/")]
+        assert subprocess.run(command, capture_output=True, check=False).returncode == expected
 
 
 def test_neither_server_nor_worker_loads_what_trains(server, done):

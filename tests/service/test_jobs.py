@@ -126,25 +126,48 @@ def test_the_disk_keeps_some_room(tmp_path):
     store.close()
 
 
-@pytest.mark.parametrize("step", ["rename", "fsync", "database"])
-def test_a_full_disk_refuses_a_job_and_keeps_those_it_has(store, monkeypatch, step):
+FILLS_THE_DISK = """
+import resource, sys
+from pathlib import Path
+from tests.support.jobs import store_in, submit
+from peft_sp.service.job import LimitError
+store = store_in(Path(sys.argv[1]), max_jobs=10**6)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 17, 1 << 17))
+try:
+    while True:
+        print(submit(store, name="n" * 5000).id, flush=True)
+except LimitError as error:
+    print(error, error.everyone)
+"""
+
+
+def test_a_database_that_cannot_grow_refuses_a_job_and_keeps_those_it_has(tmp_path):
+    """As on a full disk, no file takes more than some bytes."""
+    command = [sys.executable, "-c", FILLS_THE_DISK, str(tmp_path)]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    *accepted, end = run.stdout.splitlines()
+    assert end == "the disk of the server is full True"
+    store = store_in(tmp_path)
+    assert len(accepted) >= 2
+    assert store.counts()["queued"] == len(accepted)
+    for id in accepted:
+        assert store.get(id).uploads[0].path.read_text() == PROTEINS
+    assert {path.name for path in store.folder.iterdir()} == set(accepted)
+    submit(store, "another")
+    store.close()
+
+
+@pytest.mark.parametrize("step", ["rename", "fsync"])
+def test_a_full_disk_refuses_a_job_at_each_step(store, monkeypatch, step):
     kept = submit(store)
     before = files(store)
 
     def full(*_, **__):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    if step == "rename":
-        monkeypatch.setattr(Path, "rename", full)
-    elif step == "fsync":
-        monkeypatch.setattr(os, "fsync", full)
-    else:
-        with store.database.write() as connection:
-            pages = connection.execute("PRAGMA page_count").fetchone()[0]
-        store.database._writer.execute(f"PRAGMA max_page_count = {pages}")
+    monkeypatch.setattr(*((Path, "rename") if step == "rename" else (os, "fsync")), full)
     with pytest.raises(LimitError, match="disk of the server is full") as raised:
-        # The row is longer than what is left of the page that it would be in.
-        submit(store, name="n" * 100_000)
+        submit(store)
     assert raised.value.everyone
     monkeypatch.undo()
     assert files(store) == before

@@ -1,6 +1,5 @@
 """Workers do what was asked for, and lose nothing where they are stopped or killed."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -106,23 +105,6 @@ def test_a_fault_of_the_program_fails_the_job_and_logs_nothing_of_the_input(
     assert "MKKTA" not in caplog.text + store.get(job.id).error.message
 
 
-def test_a_full_disk_keeps_the_job_for_later(store, worker, monkeypatch):
-    job = submit(store)
-
-    def full(*_, **__):
-        raise OSError(28, os.strerror(28))
-
-    with monkeypatch.context() as context:
-        context.setattr("peft_sp.io.results.run_directory.os.fsync", full)
-        worker.do_next()
-    assert store.get(job.id).state == "queued"
-    assert not worker.do_next()  # it waits for a while
-    with store.database.write() as connection:
-        connection.execute("UPDATE jobs SET not_before = 0")
-    assert worker.do_next()
-    assert store.get(job.id).state == "done"
-
-
 def test_a_job_may_take_so_long(store, stopping):
     store.settings.__dict__["max_seconds"] = 1e-9
     job = submit(store)
@@ -155,16 +137,20 @@ def test_a_job_that_is_cancelled_while_it_runs_leaves_nothing(store, worker, mon
 
 
 PROCESS = """
+import resource
 import sys
 from pathlib import Path
 from peft_sp.service.settings import ServiceSettings
 from peft_sp.service.worker import work
+if len(sys.argv) > 3:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))
 work(ServiceSettings(Path(sys.argv[1]), free_disk=0), sys.argv[2])
 """
 
 
-def start(store, name):
-    command = [sys.executable, "-c", PROCESS, str(store.settings.directory), name]
+def start(store, name, *largest_file):
+    folder = str(store.settings.directory)
+    command = [sys.executable, "-c", PROCESS, folder, name, *map(str, largest_file)]
     return subprocess.Popen(command, cwd=ROOT)
 
 
@@ -196,6 +182,21 @@ def test_a_job_whose_worker_is_stopped_in_the_middle_is_done_by_another(
     table = (done.results / "predictions.tsv").read_text().splitlines()
     assert len(table) == 3601
     assert len({line.split("\t")[0] for line in table}) == 3601
+
+
+def test_a_job_for_which_there_is_no_room_waits_for_it(store, long_job):
+    """As on a full disk, no file takes more than a megabyte; output.json would."""
+    with start(store, "one", 1_000_000) as process:
+        wait_for(lambda: store.get(long_job.id).started)
+        wait_for(lambda: store.get(long_job.id).state == "queued")
+        process.terminate()
+    assert process.returncode == 0  # it would do other jobs
+    worker = Worker(store.settings, "two", threading.Event())
+    assert not worker.do_next()  # the job waits for a while
+    with store.database.write() as connection:
+        connection.execute("UPDATE jobs SET not_before = 0")
+    assert worker.do_next()
+    assert store.get(long_job.id).state == "done"
 
 
 def test_a_worker_that_slept_through_its_lease_publishes_nothing(store, long_job):
