@@ -11,15 +11,11 @@ each of its proteins once and be that of the command. The large job and the comm
 from __future__ import annotations
 
 import argparse
-import contextlib
 import http.client
 import json
-import os
 import shutil
-import signal
 import statistics
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -27,50 +23,15 @@ from collections.abc import Iterator
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from tests.support.processes import children_of
+from tests.support.commands import PEFT_SP
+from tests.support.server import Server
 
 from peft_sp.inference.run import RunOptions, predict_run
 from peft_sp.io.fasta import read_fasta
 
-COMMAND = (sys.executable, "-m", "peft_sp.cli.main")
-POLL = 0.02
+POLL = 0.1
 """Seconds between two looks at a job."""
-
-
-class Server:
-    """`peft-sp serve` on a port of its own, which can be killed and started again."""
-
-    def __init__(self, folder: Path, *options: str) -> None:
-        self._command = [*COMMAND, "serve", "-d", str(folder), *options]
-        self._process: subprocess.Popen[str] | None = None
-        self.host, self.port = "127.0.0.1", 0
-
-    def start(self) -> None:
-        """Start it, on the port that it had."""
-        self._process = subprocess.Popen(
-            [*self._command, "--port", str(self.port)], stdout=subprocess.PIPE, text=True
-        )
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        self.port = urlsplit(line.split()[0]).port or 0
-
-    def kill(self, server: bool) -> None:
-        """SIGKILL to its workers, and to itself."""
-        assert self._process is not None
-        workers = children_of(self._process.pid)
-        for number in (*([self._process.pid] if server else []), *workers):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(number, signal.SIGKILL)
-        if server:
-            self._process.wait()
-
-    def stop(self) -> None:
-        """Ask it to end, and wait."""
-        assert self._process is not None
-        self._process.terminate()
-        self._process.wait()
 
 
 class Client:
@@ -84,7 +45,7 @@ class Client:
         """The body of an answer. Raises OSError, HTTPException or RuntimeError."""
         if self._connection is None:
             self._connection = http.client.HTTPConnection(
-                self._server.host, self._server.port, timeout=60
+                "127.0.0.1", self._server.port, timeout=60
             )
         headers = {"X-Forwarded-For": self._address} | ({"Content-Type": kind} if kind else {})
         try:
@@ -248,7 +209,7 @@ def large_job(arguments: argparse.Namespace, folder: Path) -> None:
         out = folder / "out"
         begin = time.monotonic()
         subprocess.run(
-            [*COMMAND, "predict", str(fasta), "-o", str(out), "--summary", "--fasta"],
+            [*PEFT_SP, "predict", str(fasta), "-o", str(out), "--summary", "--fasta"],
             check=True,
             capture_output=True,
         )

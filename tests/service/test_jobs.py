@@ -255,6 +255,10 @@ def test_a_client_that_comes_later_does_not_wait_for_all_of_the_first(store):
     assert "late" in {leases.next().job.client for _ in range(2)}
 
 
+def test_other_users_of_the_machine_do_not_see_what_was_sent(store):
+    assert store.settings.directory.stat().st_mode & 0o077 == 0
+
+
 def test_a_directory_that_cannot_be_made_is_one_line(tmp_path):
     (tmp_path / "service").write_text("in the way")
     with pytest.raises(OutputError, match="cannot be written"):

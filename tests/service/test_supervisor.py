@@ -8,12 +8,26 @@ import sys
 import pytest
 
 from peft_sp.errors import OutputError
+from peft_sp.service import jobs, supervisor
 from peft_sp.service.supervisor import Supervisor
 from tests.support.jobs import store_in, submit
 from tests.support.paths import ROOT
 from tests.support.processes import children_of, runs, wait_for
 
 pytestmark = pytest.mark.integration
+
+
+def test_what_has_expired_is_removed_while_the_server_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr(supervisor, "_TIDIES_EVERY", 0.2)
+    monkeypatch.setattr(jobs, "_ABANDONED", 0)
+    store = store_in(tmp_path, kept_days=1e-6)
+    with Supervisor(store.settings):
+        job = submit(store)
+        folder = store.folder / job.id
+        assert folder.exists()
+        wait_for(lambda: not folder.exists())
+    assert store.get(job.id) is None
+    store.close()
 
 
 def test_jobs_are_done_also_where_a_worker_is_killed_and_all_end_with_the_server(tmp_path):
@@ -52,7 +66,7 @@ def start(store):
 
 def test_a_server_that_is_killed_takes_its_workers_with_it_and_the_next_does_their_jobs(tmp_path):
     store = store_in(tmp_path)
-    jobs = {submit(store).id for _ in range(12)}
+    ids = {submit(store).id for _ in range(12)}
     for _ in range(2):
         with start(store) as server:
             before = store.counts()["done"]
@@ -64,7 +78,7 @@ def test_a_server_that_is_killed_takes_its_workers_with_it_and_the_next_does_the
     with start(store) as server:
         wait_for(lambda: store.counts()["done"] == 12)
         server.terminate()
-    for id in jobs:
+    for id in ids:
         job = store.get(id)
         assert len((job.results / "predictions.tsv").read_text().splitlines()) == 3
         assert [path.name for path in job.results.parent.parent.iterdir()] == [

@@ -32,6 +32,8 @@ INPUT, RESULTS, COMPARED = "input", "results", "compared"
 DAY = 86_400.0
 _ABANDONED = 3600.0
 """Seconds after which files without a row are not those of a submission under way."""
+_OWN = 0o700
+"""Permissions of the directory: what clients send is for no other user of the machine."""
 _BUSY, _LATER = 10, 60
 """Seconds after which to try again: when other jobs are done, and when there is room."""
 
@@ -52,16 +54,19 @@ class JobStore:
 
     def __init__(self, settings: ServiceSettings, clock: Callable[[], float] = time.time) -> None:
         self.settings, self.clock = settings, clock
-        self.folder = settings.directory.absolute() / "jobs"
-        self._incoming = settings.directory.absolute() / "incoming"
+        directory = settings.directory.absolute()
+        self.folder, self._incoming = directory / "jobs", directory / "incoming"
         try:
+            directory.mkdir(_OWN, parents=True, exist_ok=True)
             for folder in (self.folder, self._incoming):
-                folder.mkdir(parents=True, exist_ok=True)
+                folder.mkdir(exist_ok=True)
         except OSError as error:
             raise OutputError(
                 f"{settings.directory}: cannot be written ({error.strerror})"
             ) from None
-        self.database = Database(settings.directory.absolute() / FILE)
+        self.database = Database(directory / FILE)
+        for folder in (directory, directory.parent):
+            sync_directory(folder)
 
     def close(self) -> None:
         """Let go of the database."""

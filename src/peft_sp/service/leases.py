@@ -20,7 +20,7 @@ from typing import Any
 from peft_sp.errors import OutputError
 from peft_sp.io.atomic import locked, sync_directory
 from peft_sp.service.job import Job, Problem
-from peft_sp.service.jobs import COMPARED, DAY, HEADS, INPUT, RESULTS, JobStore, as_json
+from peft_sp.service.jobs import COMPARED, DAY, HEADS, RESULTS, JobStore, as_json
 
 LEASE = 30.0
 """Seconds."""
@@ -52,7 +52,7 @@ class Lease:
         OSError.
         """
         folder = self.directory.parent
-        earlier = [path for path in folder.iterdir() if path.name != INPUT]
+        earlier = [path for path in folder.iterdir() if path.name.isdecimal()]
         for path in sorted(earlier, key=lambda path: int(path.name), reverse=True):
             try:
                 with ExitStack() as runs:

@@ -102,8 +102,10 @@ class Supervisor:
             del self._children[number]
 
     def _tidy(self) -> None:
-        while not self._stopping.wait(_TIDIES_EVERY):
+        while True:
             try:
                 self._store.tidy()
             except (OutputError, OSError) as error:  # a full disk may have room again
                 _log.warning("%s", error)
+            if self._stopping.wait(_TIDIES_EVERY):
+                return

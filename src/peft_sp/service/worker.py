@@ -61,7 +61,7 @@ class Worker:
 
     def run(self) -> None:
         """Do jobs until `stopping` is set."""
-        seen = 0.0
+        seen, said = 0.0, ""
         with contextlib.suppress(PeftSpError):  # the job that needs it will say why
             self._predictor(self._settings.models[0])
         while not self._stopping.is_set():
@@ -72,7 +72,8 @@ class Worker:
                     self._leases.seen()
                     seen = time.monotonic()
             except OutputError as error:  # the database: a full disk may have room again
-                _log.warning("%s", error)
+                if str(error) != said:
+                    _log.warning("%s", said := str(error))
                 self._stopping.wait(1.0)
             self._stopping.wait(_LOOKS_EVERY)
         self._store.close()
