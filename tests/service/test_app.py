@@ -1,5 +1,9 @@
 import json
 
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+
 from peft_sp.service.guard.protection import HEADERS
 from tests.support.service import JOBS, serve
 
@@ -53,3 +57,40 @@ def test_pages_of_other_servers_may_use_it_only_where_they_are_named(tmp_path, s
         assert allowed.headers["access-control-allow-origin"] == "https://lab.example"
         other = named.client.options(JOBS, headers={**asking, "Origin": "https://other.example"})
         assert "access-control-allow-origin" not in other.headers
+
+
+NOT_CHECKED = [schemathesis.checks.positive_data_acceptance]
+"""A text that the description allows need not be FASTA."""
+
+
+def check_described(service, done, examples):
+    """Send what the description allows, and what it does not: answers are as described, no 5xx."""
+    description = schemathesis.openapi.from_asgi("/openapi.json", service.client.app)
+    for found in description.get_all_operations():
+        operation = found.ok()
+        with_job = settings(
+            max_examples=examples,
+            deadline=None,
+            database=None,
+            derandomize=True,
+            suppress_health_check=list(HealthCheck),
+        )
+
+        @with_job
+        @given(operation.as_strategy())
+        def check(case):
+            generated = dict(case.path_parameters)
+            if "id" in generated and case.method != "DELETE" and len(generated["id"]) % 2:
+                case.path_parameters["id"] = done.rpartition("/")[2]
+            case.validate_response(case.call(), excluded_checks=NOT_CHECKED)
+
+        check()
+
+
+def test_every_answer_is_as_described(service, done):
+    check_described(service, done, examples=8)
+
+
+@pytest.mark.slow
+def test_every_one_of_many_answers_is_as_described(service, done):
+    check_described(service, done, examples=300)

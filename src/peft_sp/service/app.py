@@ -14,8 +14,8 @@ from peft_sp.service.api import about, health, jobs, pages, predict, results
 from peft_sp.service.api.answers import answer_errors, documented
 from peft_sp.service.api.models import Models
 from peft_sp.service.api.state import Service
-from peft_sp.service.guard.limits import LimitedBodies, Streams
-from peft_sp.service.guard.protection import Guarded, Known, Rooted
+from peft_sp.service.guard.limits import LimitedBodies, Places
+from peft_sp.service.guard.protection import Admitted, Guarded, Rooted
 from peft_sp.service.job import JobStore
 from peft_sp.service.settings import ServiceSettings
 from peft_sp.version import __version__
@@ -32,7 +32,9 @@ def create_app(settings: ServiceSettings, store: JobStore | None = None) -> Fast
         from peft_sp.service import jobs as stored
 
         store = stored.JobStore(settings)
-    service = Service(settings, store, Models(settings), Streams(settings))
+    streams = Places("streams of events", settings.max_streams, settings.max_streams_each)
+    uploads = Places("uploads", settings.max_uploads, settings.max_uploads_each)
+    service = Service(settings, store, Models(settings), streams, uploads)
     registry = CollectorRegistry()
 
     @asynccontextmanager
@@ -81,6 +83,6 @@ def _middleware(settings: ServiceSettings, registry: CollectorRegistry) -> list[
         )
     return [
         *stack,
-        Middleware(Known, settings=settings),
+        Middleware(Admitted, settings=settings),
         Middleware(LimitedBodies, settings=settings),
     ]

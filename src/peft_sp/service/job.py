@@ -117,6 +117,10 @@ class JobStore(Protocol):
         """
         ...
 
+    def require_room(self, client: str) -> None:
+        """Raise LimitError where `submit` would raise it."""
+        ...
+
     def submit(self, staged: Path, submission: Submission) -> Job:
         """Take a job: when this returns, a crash of anything does not lose it.
 

@@ -91,7 +91,7 @@ class JobStore:
         id = secrets.token_urlsafe(16)
         folder = self.folder / id
         try:
-            self._require_room(submission.client)
+            self.require_room(submission.client)
             size = _on_disk(staged)
             folder.mkdir()
             staged.rename(folder / INPUT)
@@ -110,7 +110,8 @@ class JobStore:
         assert job is not None
         return job
 
-    def _require_room(self, client: str) -> None:
+    def require_room(self, client: str) -> None:
+        """Raise LimitError where `submit` would raise it."""
         settings = self.settings
         if shutil.disk_usage(self.folder).free < settings.free_disk:
             raise LimitError("the disk of the server is full", _LATER, True)

@@ -44,7 +44,7 @@ def listening(app, settings):
 def running(tmp_path_factory):
     folder = tmp_path_factory.mktemp("running")
     with (
-        serve(folder, body_seconds=0.5, max_streams_each=2) as served,
+        serve(folder, body_seconds=0.5, max_streams_each=2, max_uploads_each=1) as served,
         listening(create_app(served.settings, served.store), served.settings) as port,
     ):
         served.port = port
@@ -138,6 +138,15 @@ def test_a_client_with_too_many_streams_is_told_and_a_closed_one_counts_no_more(
 
     until(is_free)
     running.client.delete(f"{JOBS}/{id}")
+
+
+def test_a_client_with_too_many_uploads_is_told(running):
+    with connect(running) as one, connect(running) as two:
+        one.sendall(UPLOAD + PART)
+        until(lambda: incoming(running))
+        two.sendall(UPLOAD + PART)
+        assert two.recv(10_000).startswith(b"HTTP/1.1 429")
+    until(lambda: not incoming(running))
 
 
 def test_the_server_says_nothing_of_a_client(running, capfd):

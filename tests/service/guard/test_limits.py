@@ -3,7 +3,7 @@ import asyncio
 import pytest
 from fastapi import HTTPException
 
-from peft_sp.service.guard.limits import LimitedBodies, Streams, identity
+from peft_sp.service.guard.limits import LimitedBodies, Places, identity
 from peft_sp.service.job import LimitError
 from peft_sp.service.settings import ServiceSettings
 
@@ -30,19 +30,19 @@ def test_a_client_is_its_address_or_its_network(tmp_path, address, forwarded, pr
     assert identity(scope, ServiceSettings(tmp_path, proxy_headers=proxied)) == who
 
 
-def test_streams_are_limited_for_each_and_for_all(tmp_path):
-    streams = Streams(ServiceSettings(tmp_path, max_streams=3, max_streams_each=2))
-    with streams.opened("a"), streams.opened("a"):
-        with pytest.raises(LimitError, match="you have too many") as own, streams.opened("a"):
+def test_places_are_limited_for_each_and_for_all():
+    places = Places("uploads", 3, 2)
+    with places.taken("a"), places.taken("a"):
+        with pytest.raises(LimitError, match="you have too many uploads") as own, places.taken("a"):
             pass
-        with streams.opened("b"):
-            with pytest.raises(LimitError, match="too many streams") as all_, streams.opened("c"):
+        with places.taken("b"):
+            with pytest.raises(LimitError, match="too many uploads are") as all_, places.taken("c"):
                 pass
-            assert len(streams) == 3
+            assert len(places) == 3
     assert (own.value.everyone, all_.value.everyone) == (False, True)
-    assert len(streams) == 0
-    with streams.opened("a"):
-        assert len(streams) == 1
+    assert len(places) == 0
+    with places.taken("a"):
+        assert len(places) == 1
 
 
 async def read_through(settings, headers, pieces, wait=0.0):

@@ -38,9 +38,13 @@ def error_answer(
     return JSONResponse({"error": asdict(problem)}, status, headers)
 
 
-def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What OpenAPI says of a route's errors."""
-    return {status: {"model": ErrorAnswer, "description": _phrase(status)} for status in statuses}
+def documented(*statuses: int, stream: bool = False) -> dict[int | str, dict[str, Any]]:
+    """What OpenAPI says of a route's errors; stream: its other answers are no JSON."""
+    form: dict[str, Any] = {"model": ErrorAnswer}
+    if stream:
+        schema = {"$ref": f"#/components/schemas/{ErrorAnswer.__name__}"}
+        form = {"content": {"application/json": {"schema": schema}}}
+    return {status: {**form, "description": _phrase(status)} for status in statuses}
 
 
 def answer_errors(app: FastAPI) -> None:

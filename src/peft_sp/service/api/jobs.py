@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 import shutil
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,15 +29,15 @@ from peft_sp.service.api.schemas import (
     ResultFile,
     UsedModel,
 )
-from peft_sp.service.api.state import Client, Here, Known, Service
+from peft_sp.service.api.state import Client, Here, Known, Service, stream, upload
 from peft_sp.service.input.check import look
 from peft_sp.service.input.upload import FASTA, FILES, keep_text, receive_form
 from peft_sp.service.job import FINAL, Job, Problem, Submission, Upload
 from peft_sp.service.results.files import result_files
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
-_INTERVAL = 0.5
-"""Seconds between two looks at a job that is watched."""
+_INTERVAL, _LONGEST_INTERVAL = 0.5, 3.0
+"""Seconds between two looks at a job that is watched: more while nothing happens."""
 _FORM = {
     **JobOptions.model_json_schema()["properties"],
     FASTA: {"type": "string", "description": "Proteins as FASTA."},
@@ -65,9 +65,11 @@ _BODY = {
     response_model=Accepted,
     responses=documented(400, 408, 413, 415, 422, 429, 503),
     openapi_extra={"requestBody": _BODY},
+    dependencies=[Depends(upload)],
 )
 async def submit(request: Request, service: Here, client: Client) -> JSONResponse:
     """Send proteins, as text in JSON or as files of a form. Gives the job's id, its only key."""
+    await run_in_threadpool(service.store.require_room, client)
     staged = await run_in_threadpool(service.store.staging)
     try:
         options, uploads = await _received(request, staged, service)
@@ -137,32 +139,28 @@ def remove(job: Known, service: Here) -> None:
     service.store.remove(job.id)
 
 
-async def _stream(job: Known, service: Here, client: Client) -> AsyncIterator[None]:
-    """A place among the streams, as long as the answer lasts."""
-    with service.streams.opened(client):
-        yield
-
-
 @router.get(
     "/{id}/events",
     response_class=EventSourceResponse,
-    responses=documented(404, 429, 503),
-    dependencies=[Depends(_stream)],
+    responses=documented(403, 404, 429, 503, stream=True),
+    dependencies=[Depends(stream)],
 )
-async def events(id: str, request: Request, service: Here) -> AsyncIterable[ServerSentEvent]:
+async def events(job: Known, request: Request, service: Here) -> AsyncIterable[ServerSentEvent]:
     """Follow a job: an event `job` whenever something changes, until it is over."""
-    before = None
+    before, wait = None, _INTERVAL
     while not await request.is_disconnected():
-        found = await run_in_threadpool(service.store.get, id)
+        found = await run_in_threadpool(service.store.get, job.id)
         if found is None:
             return
         answer = (await run_in_threadpool(job_answer, service, found)).model_dump()
+        wait = min(wait * 1.5, _LONGEST_INTERVAL)
         if answer != before:
             yield ServerSentEvent(event="job", data=answer, retry=2000)
+            wait = _INTERVAL
         if found.state in FINAL:
             return
         before = answer
-        await asyncio.sleep(_INTERVAL)
+        await asyncio.sleep(wait)
 
 
 def job_answer(service: Service, job: Job) -> JobAnswer:

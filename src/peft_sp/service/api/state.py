@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -9,19 +10,20 @@ from fastapi import Depends, Request
 
 from peft_sp.service.api.answers import ProblemError
 from peft_sp.service.api.models import Models
-from peft_sp.service.guard.limits import Streams, identity
+from peft_sp.service.guard.limits import Places, identity
 from peft_sp.service.job import Job, JobStore
 from peft_sp.service.settings import ServiceSettings
 
 
 @dataclass(frozen=True)
 class Service:
-    """A running service."""
+    """A running service; streams, uploads: those that are open."""
 
     settings: ServiceSettings
     store: JobStore
     models: Models
-    streams: Streams
+    streams: Places
+    uploads: Places
 
     def path(self, *parts: str) -> str:
         """The path of something of the API, as a client has to ask for it."""
@@ -41,6 +43,18 @@ def _client(request: Request, service: Here) -> str:
 
 
 Client = Annotated[str, Depends(_client)]
+
+
+async def stream(service: Here, client: Client) -> AsyncIterator[None]:
+    """A place among the streams of events, as long as the answer lasts."""
+    with service.streams.taken(client):
+        yield
+
+
+async def upload(service: Here, client: Client) -> AsyncIterator[None]:
+    """A place among the uploads, until the request is answered."""
+    with service.uploads.taken(client):
+        yield
 
 
 def _job(id: str, service: Here) -> Job:

@@ -52,23 +52,23 @@ def _network(address: str) -> str:
     return str(IPv6Network((found, 64), strict=False))
 
 
-class Streams:
-    """Streams of events that are open now."""
+class Places:
+    """What clients may have open at the same time, as uploads: so many in all, so many each."""
 
-    def __init__(self, settings: ServiceSettings) -> None:
-        self._settings = settings
+    def __init__(self, what: str, most: int, most_each: int) -> None:
+        self._what, self._most, self._most_each = what, most, most_each
         self._open: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return self._open.total()
 
     @contextmanager
-    def opened(self, client: str) -> Iterator[None]:
-        """Count a stream as long as it is open. Raises LimitError where there are too many."""
-        if len(self) >= self._settings.max_streams:
-            raise LimitError("too many streams of events are open", _LATER, everyone=True)
-        if self._open[client] >= self._settings.max_streams_each:
-            raise LimitError("you have too many streams of events open", _LATER)
+    def taken(self, client: str) -> Iterator[None]:
+        """Take a place. Raises LimitError where there is none."""
+        if len(self) >= self._most:
+            raise LimitError(f"too many {self._what} are open", _LATER, everyone=True)
+        if self._open[client] >= self._most_each:
+            raise LimitError(f"you have too many {self._what} open", _LATER)
         self._open[client] += 1
         try:
             yield

@@ -100,7 +100,7 @@ class Rooted:
         await self._app(scope, receive, send)
 
 
-class Known:
+class Admitted:
     """ASGI middleware: who shows no token, or is the page of another server, is turned away.
 
     The token comes as a bearer's, or as the password of any name: for that a browser asks by
