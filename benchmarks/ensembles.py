@@ -28,7 +28,8 @@ from numpy.typing import NDArray
 from peft_sp.biology.grammar import TYPES, grammar
 from peft_sp.inference.backends import Backend
 from peft_sp.inference.batching import compute
-from peft_sp.inference.decoding import CrfScores, Decoder
+from peft_sp.inference.crf_scores import UNCALIBRATED, CrfScores, Temperatures
+from peft_sp.inference.decoding import Decoder
 from peft_sp.inference.loading import load
 from peft_sp.io.labelled import LabelledProtein, partition, read_labelled
 from peft_sp.io.registry.accuracy import BIG_CLASSES, CLEAVAGE_METRICS, SUMMARY_METRICS
@@ -48,7 +49,7 @@ def member_output(member: Path, backbone: str | None, windows: Sequence[str]) ->
             scores = CrfScores(file["transitions"], file["starts"], file["ends"])
             return file["emissions"], scores
     backend: Backend = load(member, backbone=backbone).backend
-    scores = replace(backend.scores, temperature=1.0)
+    scores = replace(backend.scores, temperatures=UNCALIBRATED)
     emissions = np.zeros((len(windows), max(map(len, windows)), grammar().size), np.float32)
     for batch, own in compute(backend, windows):
         emissions[batch.rows, : own.shape[1]] = own
@@ -75,7 +76,7 @@ def type_probabilities(
 ) -> NDArray[np.float64]:
     """Type probabilities (N, K)."""
     emissions, scores = output
-    decoder = Decoder(grammar(), replace(scores, temperature=temperature))
+    decoder = Decoder(grammar(), replace(scores, temperatures=Temperatures(temperature)))
     parts = [
         decoder.decode(emissions[rows], lengths[rows]).type_probabilities
         for rows in blocks(lengths)
@@ -88,7 +89,7 @@ def cleavage_posteriors(
 ) -> NDArray[np.float64]:
     """P(window is of its type and cut behind a residue) (N, L)."""
     emissions, scores = output
-    decoder = Decoder(grammar(), replace(scores, temperature=temperature))
+    decoder = Decoder(grammar(), replace(scores, temperatures=Temperatures(temperature)))
     parts = [
         decoder.cleavage_posterior(emissions[rows], lengths[rows], types[rows])
         for rows in blocks(lengths)

@@ -15,6 +15,7 @@ from peft_sp.inference.backends import (
     TorchBackend,
     runtime,
 )
+from peft_sp.inference.crf_scores import Temperatures
 from peft_sp.io.registry.graph_check import WINDOWS_PER_CALL
 from peft_sp.io.registry.lookup import bundled
 from peft_sp.network.model import build_model
@@ -73,14 +74,14 @@ def test_an_ensemble_is_the_mean_of_emissions_and_scores(model):
     other = build_model(ModelSettings(student=STUDENT)).eval()
     for own in (model, other):
         torch.nn.init.normal_(own.crf.transitions)
-    members = [TorchBackend(model), TorchBackend(other, temperature=3.0)]
-    together = EnsembleBackend(members, temperature=1.5)
+    members = [TorchBackend(model), TorchBackend(other, temperatures=Temperatures(3.0))]
+    together = EnsembleBackend(members, Temperatures(1.5, 0.5, 2.0))
     residues = encode(SEQUENCES)
     expected = np.mean([member.emissions(residues) for member in members], axis=0)
     np.testing.assert_allclose(together.emissions(residues), expected, atol=1e-6)
     expected = np.mean([member.scores.transitions for member in members], axis=0)
     np.testing.assert_allclose(together.scores.transitions, expected, atol=1e-6)
-    assert together.scores.temperature == 1.5
+    assert together.scores.temperatures == Temperatures(1.5, 0.5, 2.0)
 
 
 def test_an_ensemble_works_at_the_pace_of_its_most_careful_member(model, fast):

@@ -6,7 +6,8 @@ import pytest
 from peft_sp.biology.alphabet import PAD, encode
 from peft_sp.biology.grammar import TYPES, grammar
 from peft_sp.inference.batching import compute, decode_batches, decode_windows
-from peft_sp.inference.decoding import CrfScores, Decoder
+from peft_sp.inference.crf_scores import CrfScores
+from peft_sp.inference.decoding import Decoder
 
 SIZE = grammar().size
 

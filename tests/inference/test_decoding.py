@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from peft_sp.biology.grammar import TYPES, grammar
-from peft_sp.inference.decoding import CrfScores, Decoder
+from peft_sp.inference.crf_scores import CrfScores, Temperatures
+from peft_sp.inference.decoding import Decoder
 from tests.support.brute_force import Case, cases, legal_paths, log_weight
 
 SIZE = grammar().size
@@ -221,7 +222,7 @@ def test_a_temperature_makes_types_less_sure_and_changes_nothing_else():
     lengths = np.full(8, 40)
     scores = (np.zeros((rules.size, rules.size)), np.zeros(rules.size), np.zeros(rules.size))
     plain = Decoder(rules, CrfScores(*scores)).decode(emissions, lengths)
-    warm = Decoder(rules, CrfScores(*scores, temperature=3.0)).decode(emissions, lengths)
+    warm = Decoder(rules, CrfScores(*scores, Temperatures(3.0))).decode(emissions, lengths)
     expected = plain.type_probabilities ** (1 / 3)
     expected /= expected.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(warm.type_probabilities, expected)
@@ -235,10 +236,50 @@ def test_a_temperature_makes_types_less_sure_and_changes_nothing_else():
     np.testing.assert_allclose(*fractions)
 
 
+def test_eukaryotes_have_a_temperature_of_their_own():
+    rules, rng = grammar(), np.random.default_rng(5)
+    emissions = rng.normal(0, 2, (6, 40, rules.size)).astype(np.float32)
+    lengths, eukaryotic = np.full(6, 40), np.arange(6) % 2 == 0
+    scores = (np.zeros((rules.size, rules.size)), np.zeros(rules.size), np.zeros(rules.size))
+    both = Decoder(rules, CrfScores(*scores, Temperatures(3.0, eukarya=0.5)))
+    found = both.decode(emissions, lengths, eukaryotic=eukaryotic).type_probabilities
+    for rows, temperature in ((eukaryotic, 0.5), (~eukaryotic, 3.0)):
+        one = Decoder(rules, CrfScores(*scores, Temperatures(temperature)))
+        expected = one.decode(emissions, lengths).type_probabilities
+        np.testing.assert_allclose(found[rows], expected[rows])
+    # Without one of their own they have that of all.
+    alike = Decoder(rules, CrfScores(*scores, Temperatures(3.0)))
+    found = alike.decode(emissions, lengths, eukaryotic=eukaryotic).type_probabilities
+    np.testing.assert_allclose(found, alike.decode(emissions, lengths).type_probabilities)
+
+
+def test_a_temperature_of_sites_makes_the_best_site_surer_and_changes_no_site():
+    rules, rng = grammar(), np.random.default_rng(6)
+    emissions = rng.normal(0, 2, (8, 40, rules.size)).astype(np.float32)
+    emissions[..., rules.type_of_state == 0] -= 9
+    lengths = np.full(8, 40)
+    scores = (np.zeros((rules.size, rules.size)), np.zeros(rules.size), np.zeros(rules.size))
+    plain, sharp = (
+        Decoder(rules, CrfScores(*scores, Temperatures(sites=t))).decode(
+            emissions, lengths, None, True
+        )
+        for t in (1.0, 0.5)
+    )
+    for same in ("types", "sites", "paths", "type_probabilities"):
+        assert np.array_equal(getattr(sharp, same), getattr(plain, same))
+    rows = np.flatnonzero(plain.sites)
+    assert len(rows) == 8 and np.all(sharp.site_probabilities > plain.site_probabilities)
+    squares = (plain.cleavage / plain.cleavage.sum(axis=1, keepdims=True)) ** 2
+    expected = squares / squares.sum(axis=1, keepdims=True)
+    expected *= plain.cleavage.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(sharp.cleavage, expected, atol=1e-12)
+    np.testing.assert_array_equal(sharp.ranked.sites, plain.ranked.sites)
+
+
 @given(cases().map(rounded), st.integers(0, 3), st.sampled_from([1.0, 2.5]))
 @settings(max_examples=60, deadline=None)
 def test_decoded_marginals_equal_the_sum_over_all_paths(case, pad, temperature):
-    decoder = Decoder(case.rules, CrfScores(*case.scores, temperature=temperature))
+    decoder = Decoder(case.rules, CrfScores(*case.scores, Temperatures(temperature)))
     decoded = decoder.decode(*batch_of(case, pad), marginals=True)
     of_state, length = case.rules.type_of_state, len(case.emissions)
     arrows = {tuple(cut) for cut in case.rules.cuts.tolist()}

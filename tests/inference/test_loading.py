@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from peft_sp.errors import ModelError, OptionError, PeftSpError
+from peft_sp.inference.crf_scores import Temperatures
 from peft_sp.inference.loading import load
 from peft_sp.io.registry import hub
 from peft_sp.io.registry.lookup import bundled
@@ -31,7 +32,8 @@ def test_threads_are_a_positive_number(threads):
 def test_a_temperature_that_is_given_replaces_the_models_own():
     own = load("fast", threads=1)
     warm = load("fast", threads=1, temperature=4.0)
-    assert warm.backend.scores.temperature == 4.0 != own.backend.scores.temperature
+    assert warm.backend.scores.temperatures == Temperatures(4.0)
+    assert own.backend.scores.temperatures.types == own.config.calibration.temperature != 4.0
     (sure,), (unsure,) = (list(p.predict([("a", WINDOW)])) for p in (own, warm))
     assert sure.type == unsure.type == "SP" and sure.cleavage_site == unsure.cleavage_site
     assert unsure.probability < sure.probability

@@ -44,7 +44,8 @@ def test_the_model_is_the_default_of_the_commands_with_the_hash_of_its_files() -
     model = facts.facts()["model"]
     assert model["name"] == lookup.DEFAULT
     assert model["hash"] == lookup.fingerprint(lookup.locate(lookup.DEFAULT))
-    assert model["temperature"] == pytest.approx(0.992718)
+    assert model["temperatures"]["types"] == pytest.approx(0.992718)
+    assert set(model["temperatures"]) == {"types", "eukarya", "sites"}
 
 
 def test_the_frame_of_a_length_and_its_curves_is_found_by_its_number() -> None:

@@ -8,9 +8,8 @@ from peft_sp.errors import OutputError
 from peft_sp.inference.loading import load
 from peft_sp.io.registry.model_config import ModelConfig
 from peft_sp.training.crossval import crossvalidate, folds, read_figures
-from peft_sp.training.evaluation.calibration import fit_temperature
 from peft_sp.training.evaluation.evaluate import Evaluation, read_evaluation
-from peft_sp.training.evaluation.metrics import Outcomes
+from peft_sp.training.evaluation.temperatures import fit_calibration
 from peft_sp.training.inputs import read_inputs
 from peft_sp.training.runs import run
 
@@ -71,9 +70,11 @@ def test_every_protein_is_predicted_once_by_a_model_that_never_saw_it(
     run(recipe, tmp_path / "model", measured=measured)
     config = json.loads((tmp_path / "model" / "config.json").read_text())
     assert config["metrics"]["cross_validation"]["pooled"] == measured["pooled"]
-    pooled = measured["calibration"]["pooled_temperature"]
-    assert config["calibration"]["temperature"] == pooled
-    assert load(tmp_path / "model").backend.scores.temperature == pooled
+    pooled = measured["calibration"]["pooled"]
+    assert config["calibration"] == pooled
+    temperatures = load(tmp_path / "model").backend.scores.temperatures
+    assert (temperatures.types, temperatures.eukarya) == (pooled["temperature"], pooled["eukarya"])
+    assert temperatures.sites == pooled["sites"]
     assert "protocol 'deployed'" in (tmp_path / "model" / "README.md").read_text()
     with pytest.raises(OutputError, match="was made with other settings"):
         read_figures(tmp_path / "cv", with_another_seed(recipe), inputs)
@@ -85,10 +86,13 @@ def test_every_protein_is_predicted_once_by_a_model_that_never_saw_it(
 def test_a_fold_is_calibrated_by_the_others(small_recipe, finished, without_matplotlib):
     kept = {name: read_evaluation(finished / name / "evaluation.npz") for name in names(finished)}
     for name in kept:
-        others = Outcomes.concatenate([e.outcomes for n, e in kept.items() if n != name])
-        expected = fit_temperature(others.probabilities, others.true_type)
-        config = ModelConfig.read(finished / name)
-        assert config.temperature == pytest.approx(expected, abs=1e-6)
+        expected = fit_calibration(
+            Evaluation.concatenate([e for n, e in kept.items() if n != name])
+        )
+        found = ModelConfig.read(finished / name).calibration
+        assert found.temperature == pytest.approx(expected.every.temperature, abs=1e-6)
+        assert found.eukarya == pytest.approx(expected.eukarya.temperature, abs=1e-6)
+        assert found.sites == pytest.approx(expected.sites, abs=1e-6)
     content = json.loads((finished / "metrics.json").read_text())
     found = content["calibration"]
     assert found["before"] != found["after"]

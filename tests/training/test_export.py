@@ -13,6 +13,7 @@ import pytest
 from peft_sp.biology.alphabet import PAD, encode
 from peft_sp.errors import ModelError, OutputError
 from peft_sp.inference.backends import OnnxBackend
+from peft_sp.inference.crf_scores import Temperatures
 from peft_sp.inference.loading import load
 from peft_sp.io.registry.model_config import Calibration, ModelConfig
 from peft_sp.network.checkpoint import save_checkpoint
@@ -31,7 +32,7 @@ REAL = RESIDUES != PAD
 def saved(place, backbone, method):
     model = model_of(backbone, method)
     perturb(model)
-    config = ModelConfig(name="tiny", licence="MIT", calibration=Calibration(2.5))
+    config = ModelConfig(name="tiny", licence="MIT", calibration=Calibration(2.5, 1.5, 0.75))
     save_checkpoint(place, model, settings_of(backbone, method), config, "# tiny\n\nA model.\n")
     return place
 
@@ -74,7 +75,7 @@ def test_an_exported_directory(trained, labelled, tmp_path):
     assert f"Licence: {config['licence']}.\n" in card and card.count("Licence: ") == 1
     assert f"--model ./{target.name} " in card and "It needs no torch." in card
     loaded, original = load(target), load(trained)
-    assert loaded.backend.scores.temperature == 2.5
+    assert loaded.backend.scores.temperatures == Temperatures(2.5, 1.5, 0.75)
     assert loaded.backend.batch_size == exporting.BACKBONE_BATCH_SIZE
     for sequence in ("MKKTAIAIAVALAGFATVAQA", "M"):
         (here,), (there,) = (p.predict([("x", sequence)]) for p in (loaded, original))

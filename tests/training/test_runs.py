@@ -9,8 +9,8 @@ from peft_sp.inference.batching import decode_windows
 from peft_sp.inference.loading import load
 from peft_sp.io.labelled import partition
 from peft_sp.io.registry.model_config import ModelConfig
-from peft_sp.training.evaluation.calibration import fit_temperature
 from peft_sp.training.evaluation.metrics import Outcomes
+from peft_sp.training.evaluation.temperatures import fit_calibration
 from peft_sp.training.recipe import Recipe
 from peft_sp.training.runs import run
 
@@ -49,10 +49,8 @@ def test_an_ensemble_is_its_members_mean(recipe, labelled, tmp_path):
     np.testing.assert_allclose(together.scores.starts, starts)
 
     # What is measured, and calibrated, is the ensemble.
-    expected = fit_temperature(
-        trained.validation.outcomes.probabilities, trained.validation.outcomes.true_type
-    )
-    assert together.scores.temperature == pytest.approx(expected, abs=1e-6)
+    expected = fit_calibration(trained.validation).every.temperature
+    assert together.scores.temperatures.types == pytest.approx(expected, abs=1e-6)
     tested = partition(labelled, [0])
     found = Outcomes.of(tested, decode_windows(together, [p.sequence for p in tested]))
     assert np.array_equal(found.type, trained.test.outcomes.type)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from peft_sp.biology.alphabet import PAD
 from peft_sp.errors import ModelError, OptionError
-from peft_sp.inference.decoding import CrfScores
+from peft_sp.inference.crf_scores import UNCALIBRATED, CrfScores, Temperatures
 from peft_sp.inference.processors import available_processors
 from peft_sp.io.registry import graph_check
 from peft_sp.io.registry.graph_check import WINDOWS_PER_CALL
@@ -30,7 +30,7 @@ DEFAULT_BATCH_SIZE = 128
 class Backend(Protocol):
     """What a predictor needs of a network.
 
-    scores: of its CRF, with the temperature of its type probabilities; batch_size: windows a
+    scores: of its CRF, with the temperatures of its probabilities; batch_size: windows a
     call that suit it; concurrency: calls that are worth making at once, from as many threads.
     One that also has `runtime` names what computes, with its version, as the last bits of the
     emissions may depend on it.
@@ -54,7 +54,7 @@ class OnnxBackend:
     One thread a batch and several batches at once: recurrent layers take 70 small steps, and
     threads that share a step wait for each other more than they work.
 
-    batch_size: windows a batch that suit the network. temperature: see `CrfScores`.
+    batch_size: windows a batch that suit the network. temperatures: see `CrfScores`.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class OnnxBackend:
         path: str | os.PathLike[str],
         threads: int | None = None,
         batch_size: int | None = None,
-        temperature: float = 1.0,
+        temperatures: Temperatures = UNCALIBRATED,
     ) -> None:
         library: Any = importlib.import_module("onnxruntime")
 
@@ -79,7 +79,7 @@ class OnnxBackend:
             )
         scores = self._run(["transitions", "starts", "ends", "emissions"], _every_residue())
         transitions, starts, ends, _ = scores
-        self.scores = CrfScores(transitions, starts, ends, temperature)
+        self.scores = CrfScores(transitions, starts, ends, temperatures)
         self.runtime = f"onnxruntime {library.__version__}"
 
     def emissions(self, residues: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -108,7 +108,7 @@ class OnnxBackend:
 class TorchBackend:
     """A model in PyTorch, in float32 or under bfloat16 autocast.
 
-    device: where it is moved to; None leaves it where it is. temperature: see `CrfScores`.
+    device: where it is moved to; None leaves it where it is. temperatures: see `CrfScores`.
     """
 
     batch_size = 64
@@ -119,7 +119,7 @@ class TorchBackend:
         model: SignalPeptideModel,
         device: str | None = None,
         precision: str = "float32",
-        temperature: float = 1.0,
+        temperatures: Temperatures = UNCALIBRATED,
     ) -> None:
         import torch
 
@@ -133,7 +133,7 @@ class TorchBackend:
         transitions, starts, ends = (
             p.detach().cpu().numpy().copy() for p in (crf.transitions, crf.starts, crf.ends)
         )
-        self.scores = CrfScores(transitions, starts, ends, temperature)
+        self.scores = CrfScores(transitions, starts, ends, temperatures)
 
     def emissions(self, residues: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Residues (B, L) codes, padded -> emissions (B, L, S)."""
@@ -159,10 +159,12 @@ class EnsembleBackend:
     """Several networks as one: the mean of their emissions and of their CRFs' scores.
 
     The log weight of a path is then the mean of its log weights in the members, and the one
-    decoder serves. temperature: of the ensemble; those of the members are not read.
+    decoder serves. temperatures: of the ensemble; those of the members are not read.
     """
 
-    def __init__(self, members: Sequence[Backend], temperature: float = 1.0) -> None:
+    def __init__(
+        self, members: Sequence[Backend], temperatures: Temperatures = UNCALIBRATED
+    ) -> None:
         self.members = members
         self.batch_size = min(member.batch_size for member in members)
         self.concurrency = min(member.concurrency for member in members)
@@ -172,7 +174,7 @@ class EnsembleBackend:
             np.mean([s.transitions for s in scores], axis=0),
             np.mean([s.starts for s in scores], axis=0),
             np.mean([s.ends for s in scores], axis=0),
-            temperature,
+            temperatures,
         )
 
     def emissions(self, residues: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peft_sp.biology.grammar import Grammar
+from peft_sp.inference.crf_scores import CrfScores
 
 RESCALING_INTERVAL = 4
 """Residues between two rescalings. Between them a path's weight may fall to 1e-308 of its type's
@@ -33,20 +34,6 @@ RANKED = 4
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class CrfScores:
-    """Scores of transitions (S, S), starts (S,) and ends (S,); forbidden ones are not read.
-
-    temperature: by which log probabilities of types are divided, so that they are calibrated
-    (Guo et al. 2017); it changes no predicted type, site or region.
-    """
-
-    transitions: NDArray[np.floating]
-    starts: NDArray[np.floating]
-    ends: NDArray[np.floating]
-    temperature: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -133,7 +120,7 @@ class Decoder:
         self.transitions = np.exp(self.log_transitions, dtype=np.float64)
         self.starts = np.exp(self.log_starts, dtype=np.float64)
         self.ends = np.exp(self.log_ends, dtype=np.float64)
-        self.temperature = scores.temperature
+        self.temperatures = scores.temperatures
         self.predecessors = _predecessors(rules.transitions)
         # shape: (types,)
         self.has_cut = np.isin(types, rules.type_of_state[rules.cuts[:, 0]])
@@ -144,18 +131,21 @@ class Decoder:
         lengths: Ints,
         allowed_types: NDArray[np.bool_] | None = None,
         marginals: bool = False,
+        *,
         threshold: float | None = None,
+        eukaryotic: NDArray[np.bool_] | None = None,
     ) -> Decoded:
         """Predictions from emissions (B, L, S) of windows of `lengths` (B,), each at least 1.
 
         allowed_types (K,) or (B, K) bool: the posterior is restricted to these types exactly,
         as if the others did not exist. marginals: whether to compute marginals and cleavage,
         which takes longer. threshold: a type with a cut is predicted where these together have at
-        least this probability, None for the most probable of all types.
+        least this probability, None for the most probable of all types. eukaryotic (B,) bool:
+        which are of eukaryotes (`Temperatures`), None for none.
         """
         time_first = _time_first(emissions)
         sweep = self._forward(time_first, lengths)
-        probabilities = self._type_probabilities(sweep, allowed_types)
+        probabilities = self._type_probabilities(sweep, allowed_types, eukaryotic)
         types, candidates = self._called(probabilities, threshold)
         batch, length = emissions.shape[:2]
         sites = np.zeros(batch, dtype=np.int64)
@@ -265,9 +255,15 @@ class Decoder:
         variables /= scale[:, self.rules.type_of_state]
         return scale
 
-    def _type_probabilities(self, sweep: _Sweep, allowed_types: NDArray[np.bool_] | None) -> Floats:
+    def _type_probabilities(
+        self,
+        sweep: _Sweep,
+        allowed_types: NDArray[np.bool_] | None,
+        eukaryotic: NDArray[np.bool_] | None = None,
+    ) -> Floats:
         """`P(k) = Z_k^(1/temperature) / sum_l Z_l^(1/temperature)` over allowed types (B, K)."""
-        logs = sweep.log_partition / self.temperature
+        temperatures = self.temperatures.of_types(eukaryotic, len(sweep.log_partition))
+        logs = sweep.log_partition / temperatures[:, None]
         if allowed_types is not None:
             logs = np.where(allowed_types, logs, -np.inf)
         weights = np.exp(logs - logs.max(axis=1, keepdims=True))
@@ -312,7 +308,7 @@ class Decoder:
 
         `P(cut after t | k) = sum_{(i, j) in cuts of k} alpha_t(i) T(i, j) w_{t+1}(j)
         beta_{t+1}(j) / (c_{t+1} sum_{l of type k} alpha_{t+1}(l) beta_{t+1}(l))`, where c is the
-        scale by which alpha_{t+1} was divided and alpha_t was not.
+        scale by which alpha_{t+1} was divided and alpha_t was not; then at the sites' temperature.
         """
         length, batch, _ = sweep.weights.shape
         backward = self._backward(sweep.weights, lengths)
@@ -332,6 +328,10 @@ class Decoder:
             pair = np.divide(pair, total, out=np.zeros_like(pair), where=total > 0)
             pair[np.arange(1, length)[:, None] >= lengths[rows]] = 0.0
             posterior[rows, :-1] += pair.T
+        if self.temperatures.sites != 1.0:
+            posterior **= 1.0 / self.temperatures.sites
+            total = posterior.sum(axis=1, keepdims=True)
+            posterior /= np.where(total > 0, total, 1.0)
         return posterior
 
     def _best_paths(

@@ -16,6 +16,7 @@ from peft_sp.inference.backends import (
     TorchBackend,
     positive_integer,
 )
+from peft_sp.inference.crf_scores import UNCALIBRATED, Temperatures
 from peft_sp.inference.predictor import CHUNK, Predictor
 from peft_sp.inference.processors import limit_torch
 from peft_sp.io.registry import lookup
@@ -41,7 +42,8 @@ def load(
     backbone, which `backbone` (name, hub id or directory) may point to. threads: of the
     processor, None for all. device: "auto", "cpu" or "cuda"; precision: what is computed in; both
     for models on torch; exported ones run on the CPU in float32 and take neither. temperature: by
-    which the log probabilities of types are divided, None for the model's own. chunk: see
+    which the log probabilities of types are divided, those of sites not, None for the model's own
+    temperatures. chunk: see
     `Predictor`.
 
     Raises ModelError where the model cannot be found, read or run so, MissingExtraError, and
@@ -56,11 +58,18 @@ def load(
     config = ModelConfig.read(directory)
     if backbone is not None and config.backbone is None:
         raise ModelError(f"model '{model}' has no backbone; leave out --backbone")
-    if temperature is None:
-        temperature = config.temperature
+    temperatures = own_temperatures(config) if temperature is None else Temperatures(temperature)
     setup = _Setup(device, threads, backbone, precision)
-    backend = _backend(directory, config, setup, temperature)
+    backend = _backend(directory, config, setup, temperatures)
     return Predictor(backend, config, chunk, str(model), directory)
+
+
+def own_temperatures(config: ModelConfig) -> Temperatures:
+    """The temperatures that a model's settings give."""
+    fitted = config.calibration
+    if fitted is None:
+        return UNCALIBRATED
+    return Temperatures(fitted.temperature, fitted.eukarya, fitted.sites)
 
 
 @dataclass
@@ -75,14 +84,14 @@ class _Setup:
 
 
 def _backend(
-    directory: Path, config: ModelConfig, setup: _Setup, temperature: float = 1.0
+    directory: Path, config: ModelConfig, setup: _Setup, temperatures: Temperatures = UNCALIBRATED
 ) -> Backend:
     exported = directory / lookup.ONNX
     if config.members:
         parts = lookup.member_configs(directory, config)
-        return EnsembleBackend([_backend(part, own, setup) for part, own in parts], temperature)
+        return EnsembleBackend([_backend(part, own, setup) for part, own in parts], temperatures)
     if not exported.is_file():
-        return _torch_backend(directory, setup, temperature)
+        return _torch_backend(directory, setup, temperatures)
     if setup.device not in ("auto", "cpu"):
         raise ModelError(f"model '{directory}' is exported for the CPU; leave out --device")
     if setup.precision != "float32":
@@ -93,10 +102,10 @@ def _backend(
         raise ModelError(
             f"model '{directory}' is exported, its backbone included; leave out --backbone"
         )
-    return OnnxBackend(exported, setup.threads, config.batch_size, temperature)
+    return OnnxBackend(exported, setup.threads, config.batch_size, temperatures)
 
 
-def _torch_backend(directory: Path, setup: _Setup, temperature: float) -> TorchBackend:
+def _torch_backend(directory: Path, setup: _Setup, temperatures: Temperatures) -> TorchBackend:
     try:
         import torch
 
@@ -112,4 +121,4 @@ def _torch_backend(directory: Path, setup: _Setup, temperature: float) -> TorchB
     limit_torch(setup.threads)
     setup.backbones = setup.backbones or Backbones()
     model = load_checkpoint(directory, setup.backbone, setup.backbones)
-    return TorchBackend(model, device, setup.precision, temperature)
+    return TorchBackend(model, device, setup.precision, temperatures)

@@ -212,10 +212,15 @@ class Predictor:
             batch, emissions = ahead.popleft()
             own = [keys[row] for row in batch.rows.tolist()]
             allowed = np.stack([types[Organism(organism)] for _, organism in own])
+            eukaryotic = np.array([organism == Organism.EUKARYA for _, organism in own])
             scores = emissions.result()
             self._require_finite(scores)
             with np.errstate(all="ignore"):  # what is lost there is no number, and refused below
-                decoded = self.decoder.decode(scores, batch.lengths, allowed, marginals, threshold)
+                decoded = self.decoder.decode(
+                    *(scores, batch.lengths, allowed, marginals),
+                    threshold=threshold,
+                    eukaryotic=eukaryotic,
+                )
             self._require_finite(decoded.type_probabilities, decoded.site_probabilities)
             yield dict(zip(own, _results(decoded, batch.lengths), strict=True))
 

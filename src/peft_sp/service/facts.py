@@ -7,12 +7,14 @@ inside the browser, take every fact from where the commands have it.
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from functools import cache
 from itertools import combinations
 from typing import Any
 
 from peft_sp.biology.grammar import DECLARATIONS, TYPES, WINDOW
 from peft_sp.biology.organism import BY_HEADER, Organism
+from peft_sp.inference.loading import own_temperatures
 from peft_sp.inference.predictor import CHUNK
 from peft_sp.inference.run_options import PREDICT
 from peft_sp.io import formats
@@ -113,7 +115,7 @@ def model() -> dict[str, Any]:
         "licence": config.licence,
         "version": found.version,
         "hash": lookup.fingerprint(lookup.locate(found)),
-        "temperature": config.temperature,
+        "temperatures": asdict(own_temperatures(config)),
     }
 
 

@@ -18,21 +18,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from peft_sp.biology.grammar import TYPES
 from peft_sp.errors import MissingExtraError, OutputError
 from peft_sp.inference.loading import load
 from peft_sp.io.atomic import write_bytes, write_text
 from peft_sp.io.labelled import PARTITIONS, LabelledProtein
 from peft_sp.io.registry.accuracy import Figures
 from peft_sp.io.registry.lookup import CONFIG
-from peft_sp.io.registry.model_config import ModelConfig, Parameters
+from peft_sp.io.registry.model_config import Calibration, ModelConfig, Parameters
 from peft_sp.io.results.directories import refuse_foreign_directory, refuse_foreign_file
-from peft_sp.training.evaluation.calibration import (
-    Reliability,
-    fit_temperature,
-    reliability,
-    temper,
-)
+from peft_sp.training.evaluation.calibration import Reliability, reliability
 from peft_sp.training.evaluation.evaluate import (
     RESAMPLES,
     Evaluation,
@@ -42,15 +36,22 @@ from peft_sp.training.evaluation.evaluate import (
 )
 from peft_sp.training.evaluation.figures import draw
 from peft_sp.training.evaluation.metrics import Outcomes, Scores, score
+from peft_sp.training.evaluation.out_of_fold import (
+    COLUMNS,
+    Calibrated,
+    probability_figures,
+    table_rows,
+)
 from peft_sp.training.evaluation.published import is_comparable
 from peft_sp.training.evaluation.regions import region_lengths
 from peft_sp.training.evaluation.report import HEADING, mean_over_models, report
+from peft_sp.training.evaluation.temperatures import fit_calibration, site_probabilities, tempered
 from peft_sp.training.fitting.precision import refuse_precision
 from peft_sp.training.fitting.progress import Progress
 from peft_sp.training.inputs import TrainingInputs, read_inputs
 from peft_sp.training.options import Partitions
 from peft_sp.training.recipe import NOT_RECORDED, Recipe
-from peft_sp.training.runs import calibration, check_made, comparable_settings, run
+from peft_sp.training.runs import check_made, comparable_settings, run
 
 Protocol = Literal["deployed", "published"]
 OUT_OF_FOLD = "oof.tsv.gz"
@@ -71,21 +72,22 @@ class Fold:
 class FoldResult:
     """A fold's model and what it says of its test partition.
 
-    temperature: for that model; from_remainder: proteins of no partition that it learned from.
+    calibration: of that model; from_remainder: proteins of no partition that it learned from;
+    calibrated: its predictions where its temperatures come from the other folds.
     """
 
     fold: Fold
     proteins: list[LabelledProtein]
     evaluation: Evaluation
-    temperature: float
+    calibration: Calibration | None
     parameters: Parameters
     from_remainder: int = 0
+    calibrated: Calibrated | None = None
 
     @property
     def tempered(self) -> Outcomes:
-        """The outcomes with probabilities at the fold's temperature."""
-        found = self.evaluation.outcomes
-        return replace(found, probabilities=temper(found.probabilities, self.temperature))
+        """The outcomes with probabilities at the fold's temperatures."""
+        return tempered(self.evaluation.outcomes, self.calibration)
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,7 @@ def crossvalidate(
                 fold,
                 split.test,
                 stored,
-                config.temperature,
+                config.calibration,
                 config.parameters,
                 split.remainder_count,
             )
@@ -177,20 +179,19 @@ def crossvalidate(
 
 
 def _calibrated(results: list[FoldResult], place: Path) -> list[FoldResult]:
-    """Each fold's temperature from the other folds' predictions, also in its `config.json`.
+    """Each fold's temperatures from the other folds' predictions, also in its `config.json`.
 
     Two thirds of the data trained a fold's model, so that none is left to fit it on; the other
     folds' models were made in the same way and tested on proteins that it is not tested on.
     """
     changed = []
     for result in results:
-        others = Outcomes.concatenate([r.evaluation.outcomes for r in results if r is not result])
-        found = fit_temperature(others.probabilities, others.true_type)
-        config = ModelConfig.read(place / result.fold.name)
-        block = calibration(found, "the other folds' test partitions")
+        others = Evaluation.concatenate([r.evaluation for r in results if r is not result])
+        found = Calibrated.by(result.evaluation, others, "the other folds' test partitions")
+        config, block = ModelConfig.read(place / result.fold.name), found.calibration
         if config.calibration != block:
             replace(config, calibration=block).write(place / result.fold.name)
-        changed.append(replace(result, temperature=block.temperature))
+        changed.append(replace(result, calibration=block, calibrated=found))
     return changed
 
 
@@ -208,6 +209,7 @@ def read_figures(
         made, found_sources = found["recipe"], found["sources"]
         for key in {"pooled", "restricted"} & set(found):
             Figures.of(found[key], key)  # refuses what no figures can be
+        Calibration.of(found["calibration"]["pooled"], "calibration.pooled")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OutputError(f"{file}: no figures of a cross-validation ({error})") from None
     wanted = recipe.model_dump(mode="json")
@@ -248,9 +250,10 @@ def _conclude(
     # Each protein twice is not twice as much to be sure of: no intervals then.
     resamples = RESAMPLES if protocol == "deployed" else 0
     pooled, outcomes = score(together.outcomes, resamples), together.outcomes
-    tempered = Outcomes.concatenate([r.tempered for r in results])
-    before = reliability(outcomes.probabilities, outcomes.true_type)
-    after = reliability(tempered.probabilities, tempered.true_type)
+    at_temperatures = Outcomes.concatenate([r.tempered for r in results])
+    before, after = (
+        reliability(found.probabilities, found.true_type) for found in (outcomes, at_temperatures)
+    )
     per_fold = {r.fold.name: r.evaluation.scores.figures for r in results}
     content: dict[str, Any] = {
         "protocol": protocol,
@@ -262,14 +265,7 @@ def _conclude(
         "pooled": pooled.figures.to_json(),
         "restricted": score(together.restricted, resamples).figures.to_json(),
         "viterbi": score(together.viterbi).figures.to_json(),
-        "calibration": {
-            "temperatures": {r.fold.name: round(r.temperature, 6) for r in results},
-            "pooled_temperature": round(
-                fit_temperature(outcomes.probabilities, outcomes.true_type), 6
-            ),
-            "before": _reliability_figures(before),
-            "after": _reliability_figures(after),
-        },
+        "calibration": _calibration_figures(results, together, before, after),
         "mean_over_models": mean_over_models(per_fold),
         "folds": {name: figures.to_json() for name, figures in per_fold.items()},
     }
@@ -298,32 +294,32 @@ def _reliability_figures(found: Reliability) -> dict[str, float]:
     }
 
 
+def _calibration_figures(
+    results: Sequence[FoldResult], together: Evaluation, before: Reliability, after: Reliability
+) -> dict[str, Any]:
+    """Temperatures, of each fold and for a model of everything, and what they do."""
+    everyone = fit_calibration(together)
+    return {
+        "folds": {r.fold.name: r.calibration.to_json() for r in results if r.calibration},
+        "pooled": everyone.calibration("out-of-fold predictions of a cross-validation").to_json(),
+        "wrong_labels": {
+            "all": round(everyone.every.noise, 6),
+            "eukaryotes": round(everyone.eukarya.noise, 6),
+        },
+        "groups": probability_figures([r.calibrated for r in results if r.calibrated]),
+        "before": _reliability_figures(before),
+        "after": _reliability_figures(after),
+    }
+
+
 def _write_predictions(place: Path, protocol: Protocol, results: Sequence[FoldResult]) -> None:
-    """The out-of-fold table, its probabilities at each fold's temperature."""
-    head = ["accession", "partition", *(f"p_{t.lower()}" for t in TYPES), "type", "cleavage_site"]
-    rows = ["\t".join(head if protocol == "deployed" else [*head, "model"])]
+    """The out-of-fold table, its probabilities at each fold's temperatures."""
+    rows = ["\t".join(COLUMNS if protocol == "deployed" else (*COLUMNS, "model"))]
     for result in results:
-        found = result.tempered
         more = [] if protocol == "deployed" else [result.fold.name]
-        rows += [
-            "\t".join(
-                (
-                    protein.accession,
-                    str(protein.partition),
-                    *(f"{share:.6f}" for share in shares),
-                    TYPES[kind],
-                    str(site or ""),
-                    *more,
-                )
-            )
-            for protein, shares, kind, site in zip(
-                result.proteins,
-                found.probabilities.tolist(),
-                found.type.tolist(),
-                found.site.tolist(),
-                strict=True,
-            )
-        ]
+        sites = site_probabilities(result.evaluation, result.calibration)
+        found = table_rows(result.proteins, result.tempered, sites)
+        rows += ["\t".join((*row, *more)) for row in found]
     # Without a time stamp, so that the same predictions give the same file.
     text = "\n".join(rows) + "\n"
     write_bytes(place / OUT_OF_FOLD, gzip.compress(text.encode(), mtime=0))

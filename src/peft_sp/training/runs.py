@@ -36,9 +36,9 @@ from peft_sp.io.registry.model_config import (
 from peft_sp.io.results.directories import refuse_foreign_directory, refuse_foreign_file
 from peft_sp.network.checkpoint import save_checkpoint
 from peft_sp.network.onnx.graph import export_onnx
-from peft_sp.training.evaluation.calibration import fit_temperature
 from peft_sp.training.evaluation.evaluate import evaluate
 from peft_sp.training.evaluation.run_card import run_card
+from peft_sp.training.evaluation.temperatures import fit_calibration
 from peft_sp.training.fitting.checkpoints import discard, refuse_foreign_checkpoints
 from peft_sp.training.fitting.history import CURVES
 from peft_sp.training.fitting.precision import refuse_precision
@@ -68,8 +68,8 @@ def run(
 
     The epochs' checkpoints are inside until it is whole. inputs: what the recipe names, read
     here where not given. measured: figures of a cross-validation of the same recipe, for
-    `config.json` and the card, and its temperature for the probabilities; without one a
-    validation partition gives it, if there is one. progress, activation_cache: see
+    `config.json` and the card, and its temperatures for the probabilities; without one a
+    validation partition gives them, if there is one. progress, activation_cache: see
     `trainer.train`. report_to: see `trackers.check`, which may raise. Raises what `read_inputs`
     and `trainer.train` raise, and OutputError for a directory that holds a model, or something
     else than a run.
@@ -227,21 +227,14 @@ def check_made(model: Path, recipe: Recipe, split: Split) -> ModelConfig:
 def _calibration(
     recipe: Recipe, held_out: HeldOut, measured: dict[str, Any] | None
 ) -> Calibration | None:
-    """The temperature of the probabilities; None where there is nothing to fit it on."""
-    # A temperature of all out-of-fold predictions has seen the labels of every partition.
+    """The temperatures of the probabilities; None where there is nothing to fit them on."""
+    # Temperatures of all out-of-fold predictions have seen the labels of every partition.
     if measured is not None and "calibration" in measured and recipe.partitions.test is None:
-        pooled = measured["calibration"]["pooled_temperature"]
-        return calibration(pooled, "out-of-fold predictions of a cross-validation")
+        return Calibration.of(measured["calibration"]["pooled"], "calibration.pooled")
     if held_out.validation is not None:
-        outcomes = held_out.validation.outcomes
-        fitted = fit_temperature(outcomes.probabilities, outcomes.true_type)
-        return calibration(fitted, f"validation partition {recipe.partitions.validation}")
+        fitted_on = f"validation partition {recipe.partitions.validation}"
+        return fit_calibration(held_out.validation).calibration(fitted_on)
     return None
-
-
-def calibration(temperature: float, fitted_on: str) -> Calibration:
-    """A temperature as `config.json` has it."""
-    return Calibration(round(temperature, 6), fitted_on)
 
 
 def model_config_of(

@@ -77,7 +77,7 @@ def test_a_teachers_hash_is_of_what_its_answers_depend_on(folds, tmp_path):
     replace(config, name="other", licence="none").write(copy)
     renamed = teacher_of(str(copy)).record
     assert (renamed.name, renamed.sha256) == ("other", first.record.sha256)
-    replace(config, calibration=Calibration(2.5, "nothing")).write(copy)
+    replace(config, calibration=Calibration(2.5, fitted_on="nothing")).write(copy)
     assert teacher_of(str(copy)).record.sha256 != first.record.sha256
     second = teacher_of(folds[1])
     hashes = {teachers_hash(chosen) for chosen in ([first], [second], [first, second])}

@@ -10,8 +10,9 @@ from peft_sp.inference.backends import TorchBackend
 from peft_sp.inference.loading import load
 from peft_sp.io.labelled import partition, read_labelled
 from peft_sp.network.model import build_model, seed_everything
-from peft_sp.training.evaluation.calibration import fit_temperature, temper
+from peft_sp.training.evaluation.calibration import temper
 from peft_sp.training.evaluation.metrics import Outcomes, score
+from peft_sp.training.evaluation.temperatures import fit_calibration
 from peft_sp.training.fitting.trainer import train
 from peft_sp.training.inputs import read_inputs
 from peft_sp.training.recipe import Recipe
@@ -331,13 +332,12 @@ def test_a_validation_partition_gives_the_temperature(tiny_backbone, labelled_fi
     recipe = tuned(tiny_backbone, labelled_file, {"method": "frozen"})
     trained = run(recipe, tmp_path / "model")
     config = json.loads((tmp_path / "model" / "config.json").read_text())
-    outcomes = trained.validation.outcomes
-    expected = fit_temperature(outcomes.probabilities, outcomes.true_type)
+    expected = fit_calibration(trained.validation).every.temperature
     assert config["calibration"]["temperature"] == pytest.approx(expected, abs=1e-6)
     assert config["calibration"]["fitted_on"] == "validation partition 2"
     # Loaded, it is part of every probability and of no type.
     loaded = load(tmp_path / "model").backend
-    assert loaded.scores.temperature == pytest.approx(expected, abs=1e-6)
+    assert loaded.scores.temperatures.types == pytest.approx(expected, abs=1e-6)
     found = Outcomes.predicted(loaded, partition(read_labelled(labelled_file), [0]))
     assert np.array_equal(found.type, trained.test.outcomes.type)
     np.testing.assert_allclose(

@@ -28,6 +28,7 @@ from peft_sp.io.registry.strict_json import FieldError, JsonError, read_json
 FORMAT = 2
 """The format that is written; format 1 is read too, see `migrations.py`."""
 
+_TEMPERATURE = fields.number(0.001, 1000)
 _COUNT = fields.integer(0)
 _PARTITION = fields.integer(0)
 _SPECIAL = {"/", "\\", "\n", "\t"}
@@ -66,9 +67,15 @@ class Parameters(Table):
 
 @dataclass(frozen=True)
 class Calibration(Table):
-    """temperature: by which log probabilities of types are divided; fitted_on: which proteins."""
+    """By which log probabilities are divided.
 
-    temperature: float = required(fields.number(0.001, 1000))
+    temperature: those of types; eukarya: the same of eukaryotes, None for no other; sites: those of
+    the cleavage sites of a type; fitted_on: which proteins.
+    """
+
+    temperature: float = required(_TEMPERATURE)
+    eukarya: float | None = optional(_TEMPERATURE)
+    sites: float = optional(_TEMPERATURE, 1.0)
     fitted_on: str = optional(fields.text, "")
 
 

@@ -153,7 +153,7 @@ def _mean_posterior(
         for batch, emissions in compute(backend, residues):
             mask = torch.from_numpy(batch.residues != PAD)
             marginals, counts = crf.posterior(
-                torch.from_numpy(emissions), mask, temperature * scores.temperature
+                torch.from_numpy(emissions), mask, temperature * scores.temperatures.types
             )
             states[batch.rows, : batch.residues.shape[1]] += marginals.numpy()
             transitions[batch.rows] += counts.flatten(1).numpy()[:, arcs]

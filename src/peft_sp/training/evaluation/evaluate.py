@@ -13,7 +13,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from peft_sp.biology.grammar import TYPES, grammar
+from peft_sp.biology.grammar import TYPES, WINDOW, grammar
 from peft_sp.errors import OutputError
 from peft_sp.inference.backends import Backend
 from peft_sp.inference.batching import Computed, compute, decode_batches
@@ -32,13 +32,14 @@ class Evaluation:
 
     outcomes: all types; restricted: eukaryotes have NO_SP and SP alone; viterbi: as outcomes, but
     with type and site of the single best path; lengths (N, 3): residues of the predicted n-, h-
-    and c-region.
+    and c-region; cuts (N, L) P(cut after residue | type of `outcomes`), zero without a cut.
     """
 
     outcomes: Outcomes
     restricted: Outcomes
     viterbi: Outcomes
     lengths: NDArray[np.int64]
+    cuts: NDArray[np.float32]
 
     @property
     def scores(self) -> Scores:
@@ -53,6 +54,7 @@ class Evaluation:
             Outcomes.concatenate([part.restricted for part in parts]),
             Outcomes.concatenate([part.viterbi for part in parts]),
             np.concatenate([part.lengths for part in parts]),
+            np.concatenate([part.cuts for part in parts]),
         )
 
 
@@ -69,6 +71,7 @@ def evaluate(backend: Backend, proteins: Sequence[LabelledProtein]) -> Evaluatio
         Outcomes.of(proteins, restricted),
         _viterbi(decoder, computed, outcomes),
         window_lengths(decoded),
+        _cuts(decoder, computed, outcomes),
     )
 
 
@@ -80,7 +83,7 @@ def write_evaluation(evaluation: Evaluation, path: str | os.PathLike[str]) -> No
         for column in Outcomes.__dataclass_fields__
     }
     buffer = BytesIO()
-    np.savez_compressed(buffer, lengths=evaluation.lengths, **arrays)
+    np.savez_compressed(buffer, lengths=evaluation.lengths, cuts=evaluation.cuts, **arrays)
     write_bytes(Path(path), buffer.getvalue())
 
 
@@ -92,11 +95,27 @@ def read_evaluation(path: str | os.PathLike[str]) -> Evaluation:
                 Outcomes(*(arrays[f"{name}.{column}"] for column in Outcomes.__dataclass_fields__))
                 for name in ("outcomes", "restricted", "viterbi")
             )
-            return Evaluation(outcomes, restricted, viterbi, arrays["lengths"])
+            return Evaluation(outcomes, restricted, viterbi, arrays["lengths"], arrays["cuts"])
     except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
         raise OutputError(
             f"{path}: not readable ({error}); remove it to have it computed anew"
         ) from None
+
+
+def _cuts(
+    decoder: Decoder, computed: Sequence[Computed], outcomes: Outcomes
+) -> NDArray[np.float32]:
+    """P(cut after residue | predicted type) (N, L) of the windows that are cut."""
+    found = np.zeros((len(outcomes.type), WINDOW), np.float32)
+    for batch, emissions in computed:
+        cut = np.flatnonzero(outcomes.site[batch.rows] > 0)
+        rows = batch.rows[cut]
+        if len(rows):
+            kinds = outcomes.type[rows]
+            own = np.equal.outer(kinds, np.arange(len(TYPES)))  # the type is given: P(type) = 1
+            posterior = decoder.cleavage_posterior(emissions[cut], batch.lengths[cut], kinds, own)
+            found[rows, : posterior.shape[1]] = posterior
+    return found
 
 
 def _viterbi(decoder: Decoder, computed: Sequence[Computed], outcomes: Outcomes) -> Outcomes:

@@ -17,9 +17,11 @@ from peft_sp.io.registry.accuracy import (
     as_text,
     count_text,
 )
+from peft_sp.io.registry.model_config import Calibration
 from peft_sp.training.evaluation.evaluate import RESAMPLES
 from peft_sp.training.evaluation.markdown import markdown_table
 from peft_sp.training.evaluation.model_card import cross_validated
+from peft_sp.training.evaluation.out_of_fold import probability_section
 from peft_sp.training.evaluation.published import (
     LORA_3B_MCC2,
     LORA_3B_STORED_MEAN_MCC2,
@@ -36,6 +38,7 @@ _PUBLISHED = {
     "LoRA-3B": (LORA_3B_MCC2, MEAN_MCC2["LoRA"]),
 }
 """Published MCC2 of each class, and its mean, by the column that it stands in."""
+_TEMPERATURES = ["temperature", "of eukaryotes", "of sites"]
 _CAPTIONS = {
     "classes": "MCC2 per class",
     "cleavage": "cleavage sites against tolerance, five big classes",
@@ -114,6 +117,7 @@ def report(content: dict[str, Any], pictures: Sequence[str] = ()) -> str:
         "",
         *_decodings(content),
         "",
+        *_probabilities(content),
         "## Fold by fold",
         "",
         *_fold_by_fold(content),
@@ -146,9 +150,15 @@ def _remainder(content: dict[str, Any]) -> list[str]:
     return [said, ""]
 
 
+def _probabilities(content: dict[str, Any]) -> list[str]:
+    """What the probabilities are worth, where each fold's temperatures come from the others."""
+    groups = content["calibration"].get("groups")
+    return ["## Probabilities", "", *probability_section(groups), ""] if groups else []
+
+
 def _fold_by_fold(content: dict[str, Any]) -> list[str]:
     """The summary metrics of each model on its test partition."""
-    temperatures = content["calibration"]["temperatures"]
+    temperatures = content["calibration"].get("folds", {})  # files of earlier versions
     rows = []
     for name, fold in content["folds"].items():
         figures = Figures.of(fold, name)
@@ -158,7 +168,7 @@ def _fold_by_fold(content: dict[str, Any]) -> list[str]:
                 count_text(figures.proteins),
                 str(len(figures.classes)),
                 *(metric.text(figures) for metric in SUMMARY_METRICS),
-                f"{temperatures[name]:.2f}",
+                *_temperatures(temperatures.get(name)),
             )
         )
     # Means are over the classes, whose number stands in the column before.
@@ -166,7 +176,15 @@ def _fold_by_fold(content: dict[str, Any]) -> list[str]:
         ("their " if metric.name.startswith("mean_") else "") + metric.heading
         for metric in SUMMARY_METRICS
     ]
-    return markdown_table(["fold", "proteins", "classes", *headings, "temperature"], rows)
+    return markdown_table(["fold", "proteins", "classes", *headings, *_TEMPERATURES], rows)
+
+
+def _temperatures(found: Mapping[str, Any] | None) -> list[str]:
+    """Of types, of those of eukaryotes, and of sites."""
+    if found is None:
+        return [as_text(None)] * len(_TEMPERATURES)
+    own = Calibration.of(found, "calibration")
+    return [f"{t:.2f}" for t in (own.temperature, own.eukarya or own.temperature, own.sites)]
 
 
 def _beside(content: dict[str, Any]) -> list[str]:
