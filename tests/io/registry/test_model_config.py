@@ -83,7 +83,7 @@ def test_every_field_is_read_as_it_was_written(tmp_path):
         licence="MIT",
         metrics=Metrics(test=Figures(10, mean_mcc2=0.5, mean_mcc2_interval=(None, 0.75))),
         parameters=Parameters(3, 10**17),
-        calibration=Calibration(1.5, "validation partition 2"),
+        calibration=Calibration(1.5, fitted_on="validation partition 2"),
         made=Made({"seed": 1}, UsedPartitions((0, 1), test=2), data="a.fasta", torch="2.13.0"),
         members=("member-1", "member-2"),
         backbone=Backbone("esm2_t6_8M", "0" * 64),

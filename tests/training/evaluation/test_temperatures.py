@@ -23,7 +23,7 @@ SITES = 2.0
 @pytest.fixture(scope="module")
 def evaluation():
     """A network that is too sure, on labels of which some are wrong."""
-    rng, size = np.random.default_rng(0), 40_000
+    rng, size = np.random.default_rng(0), 6_000
     eukaryotic = rng.random(size) < 0.5
     logits = rng.normal(0, 3, (size, len(TYPES)))
     logits[:, 0] += 4

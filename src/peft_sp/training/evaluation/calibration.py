@@ -85,7 +85,7 @@ def fit_with_noise(probabilities: Floats, types: Ints, steps: int = 500) -> Nois
         doubt = fit.doubt(temper(_floored(probabilities, types), temperature), types)
         noise = min(float(doubt.mean()), MOST_NOISE)
         temperature = fit_temperature(probabilities, types, 1 - doubt)
-        if abs(noise - before) < 1e-7:
+        if abs(noise - before) < 1e-6:
             break
     return NoisyFit(temperature, noise, frequencies)
 
