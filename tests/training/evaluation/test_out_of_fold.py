@@ -35,8 +35,8 @@ def test_figures_are_those_of_each_group(predicted, calibrated):
     assert found["eukaryotes"]["proteins"] == sum(p.organism == "EUKARYA" for p in proteins)
     any_type = 1 - calibrated.outcomes.probabilities[:, 0]
     without = np.array([p.type == "NO_SP" for p in proteins])
-    assert found["all"]["median_without"] == pytest.approx(np.median(any_type[without]), abs=1e-6)
-    assert found["all"]["expected"] == pytest.approx(any_type.sum(), abs=1e-5)
+    assert found["all"]["median_without"] == pytest.approx(np.median(any_type[without]), abs=1e-4)
+    assert found["all"]["expected"] == pytest.approx(any_type.sum(), abs=1e-4)
     assert found["all"]["calls"] == int((evaluation.outcomes.type > 0).sum())
     cut = np.flatnonzero(evaluation.outcomes.site > 0)
     right = np.array([p.cleavage_site or 0 for p in proteins]) == evaluation.outcomes.site

@@ -333,11 +333,11 @@ def test_a_validation_partition_gives_the_temperature(tiny_backbone, labelled_fi
     trained = run(recipe, tmp_path / "model")
     config = json.loads((tmp_path / "model" / "config.json").read_text())
     expected = fit_calibration(trained.validation).every.temperature
-    assert config["calibration"]["temperature"] == pytest.approx(expected, abs=1e-6)
+    assert config["calibration"]["temperature"] == pytest.approx(expected, abs=1e-4)
     assert config["calibration"]["fitted_on"] == "validation partition 2"
     # Loaded, it is part of every probability and of no type.
     loaded = load(tmp_path / "model").backend
-    assert loaded.scores.temperatures.types == pytest.approx(expected, abs=1e-6)
+    assert loaded.scores.temperatures.types == pytest.approx(expected, abs=1e-4)
     found = Outcomes.predicted(loaded, partition(read_labelled(labelled_file), [0]))
     assert np.array_equal(found.type, trained.test.outcomes.type)
     np.testing.assert_allclose(

@@ -18,6 +18,7 @@ from peft_sp.training.evaluation.evaluate import Evaluation
 from peft_sp.training.evaluation.markdown import markdown_table
 from peft_sp.training.evaluation.metrics import Outcomes
 from peft_sp.training.evaluation.temperatures import (
+    DIGITS,
     DOUBTFUL,
     fit_calibration,
     of_eukaryotes,
@@ -98,7 +99,9 @@ def table_rows(
 
 
 def probability_figures(folds: Sequence[Calibrated]) -> dict[str, Any]:
-    """Figures of all folds together, by group of organisms."""
+    """Figures of all folds together, by group of organisms; none without folds."""
+    if not folds:
+        return {}
     before, outcomes, plain = (
         Outcomes.concatenate([getattr(fold, name) for fold in folds])
         for name in ("before", "outcomes", "plain")
@@ -206,4 +209,4 @@ def _loss_text(loss: float | None) -> str:
 
 
 def _rounded(number: float) -> float:
-    return round(float(number), 6)
+    return round(float(number), DIGITS)

@@ -25,6 +25,8 @@ from peft_sp.training.evaluation.calibration import (
 from peft_sp.training.evaluation.evaluate import Evaluation
 from peft_sp.training.evaluation.metrics import Outcomes
 
+DIGITS = 4
+"""Of a temperature, after the point: more would be noise of the last bits of float32."""
 DOUBTFUL = 0.5
 """A label that is more probably wrong is called doubtful."""
 
@@ -39,8 +41,11 @@ class Fitted:
 
     def calibration(self, fitted_on: str) -> Calibration:
         """The temperatures as `config.json` has them."""
-        types, eukarya = round(self.every.temperature, 6), round(self.eukarya.temperature, 6)
-        return Calibration(types, eukarya, round(self.sites, 6), fitted_on)
+        types, eukarya = (
+            round(self.every.temperature, DIGITS),
+            round(self.eukarya.temperature, DIGITS),
+        )
+        return Calibration(types, eukarya, round(self.sites, DIGITS), fitted_on)
 
     def doubt(self, outcomes: Outcomes) -> NDArray[np.float64]:
         """P(label is wrong) (N,), for outcomes that are `tempered`."""
