@@ -1,13 +1,16 @@
 """A service for tests: its application, its store, and a worker that does jobs when asked."""
 
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
+import uvicorn
 from fastapi.testclient import TestClient
 
 from peft_sp.service.app import create_app
+from peft_sp.service.guard.connections import server_options
 from peft_sp.service.jobs import JobStore
 from peft_sp.service.settings import ServiceSettings
 from peft_sp.service.worker import Worker
@@ -38,8 +41,13 @@ class Served:
     def done(self, fasta=FASTA, **options):
         """The URL of a job that is done."""
         url = f"{JOBS}/{self.submit(fasta, **options)}"
-        assert self.worker.do_next()
+        self.work()
         return url
+
+    def work(self):
+        """Do all jobs that wait."""
+        while self.worker.do_next():
+            pass
 
     def get(self, url, **query):
         return self.client.get(url, params=query)
@@ -52,3 +60,20 @@ def serve(directory, **options):
     with TestClient(create_app(settings, store), client=("192.0.2.7", 4000)) as client:
         yield Served(settings, store, client)
     store.close()
+
+
+@contextmanager
+def listening(served):
+    """The port of a real server, as `peft-sp serve` runs it."""
+    app = create_app(served.settings, served.store)
+    options = {**server_options(served.settings), "port": 0}
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", **options))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.01)
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join()

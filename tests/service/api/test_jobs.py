@@ -14,6 +14,7 @@ def error(answer):
 
 
 def test_a_job_is_taken_done_and_described(service):
+    service.work()
     answer = service.client.post(JOBS, json={"fasta": FASTA, "organism": "other"})
     job = answer.json()
     assert answer.status_code == 202
@@ -24,7 +25,7 @@ def test_a_job_is_taken_done_and_described(service):
     waiting = service.get(job["url"]).json()
     assert (waiting["state"], waiting["ahead"], waiting["files"]) == ("queued", 0, [])
     assert waiting["progress"] == {"done": 0, "total": 2, "rate": None, "remaining": None}
-    assert service.worker.do_next()
+    service.work()
     done = service.get(job["url"]).json()
     assert (done["state"], done["counts"]["SP"], done["counts"]["NO_SP"]) == ("done", 1, 1)
     assert (done["organism"], done["unusable"], done["error"]) == ("other", 0, None)
@@ -53,7 +54,7 @@ def test_files_of_a_form_are_one_input_and_keep_their_names(service):
         ],
     )
     assert answer.status_code == 202, answer.text
-    assert service.worker.do_next()
+    service.work()
     url = answer.json()["url"]
     rows = service.get(f"{url}/results").json()["predictions"]
     assert [row["file"] for row in rows] == ["one file.faa", "one file.faa", "two.faa.gz"]
@@ -146,7 +147,7 @@ def test_a_large_job_with_an_error_fails_with_the_same_error(service, monkeypatc
     monkeypatch.setattr("peft_sp.service.input.check.AT_ONCE", 10)
     fasta = FASTA + ">bad one\nMK7\n"
     url = service.client.post(JOBS, files={"files": ("mine.faa", fasta)}).json()["url"]
-    assert service.worker.do_next()
+    service.work()
     job = service.get(url).json()
     assert job["state"] == "failed"
     assert job["error"] == {

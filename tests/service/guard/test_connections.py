@@ -2,18 +2,13 @@
 
 import json
 import socket
-import threading
 import time
 import urllib.request
-from contextlib import contextmanager
 
 import pytest
-import uvicorn
 
-from peft_sp.service.app import create_app
 from peft_sp.service.guard import connections
-from peft_sp.service.guard.connections import server_options
-from tests.support.service import FASTA, JOBS, serve
+from tests.support.service import FASTA, JOBS, listening, serve
 
 pytestmark = pytest.mark.integration
 UPLOAD = (
@@ -23,29 +18,12 @@ UPLOAD = (
 PART = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n>a\n'
 
 
-@contextmanager
-def listening(app, settings):
-    """The port of a real server, as `peft-sp serve` runs it."""
-    server = uvicorn.Server(
-        uvicorn.Config(app, **{**server_options(settings), "port": 0}, log_level="warning")
-    )
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            time.sleep(0.01)
-        yield server.servers[0].sockets[0].getsockname()[1]
-    finally:
-        server.should_exit = True
-        thread.join()
-
-
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
     folder = tmp_path_factory.mktemp("running")
     with (
         serve(folder, body_seconds=0.5, max_streams_each=2, max_uploads_each=1) as served,
-        listening(create_app(served.settings, served.store), served.settings) as port,
+        listening(served) as port,
     ):
         served.port = port
         yield served
