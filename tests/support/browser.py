@@ -7,6 +7,8 @@ import json
 import os
 import re
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,21 @@ _FLAGS = (
     "--disable-sync",
     "--virtual-time-budget=20000",
 )
+
+
+@contextmanager
+def driven() -> Iterator[Any]:
+    """The browser, driven by Playwright, for pages of a server.
+
+    To be closed before any other test begins: until then a loop of asyncio runs in this thread.
+    """
+    from playwright.sync_api import sync_playwright
+
+    path = program(*_NAMES, package="chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 def run(steps: str, page: str, directory: Path, size: tuple[int, int] = (1240, 1400)) -> Any:

@@ -75,12 +75,12 @@ class Job {
   compared() { return this.state.compare ? json(`${this.url}/compare`) : []; }
   async file(name) { return (await answer(`${this.url}/results/${encodeURIComponent(name)}`)).blob(); }
   async archive() { return (await answer(`${this.url}/results?format=zip`)).blob(); }
+  // A job that is not over is cancelled, one that is, removed.
   async cancel() { await answer(this.url, { method: "DELETE" }); }
   async remove() { await answer(this.url, { method: "DELETE" }); }
 }
 
-// Server-sent events: each `job` holds the job as JSON. By fetch, since EventSource shows no status
-// and sends no token.
+// Server-sent events: each `job` holds the job as JSON. By fetch, since EventSource shows no status.
 async function events(url, onState) {
   const reader = (await answer(url)).body.pipeThrough(new TextDecoderStream()).getReader();
   let held = "";
@@ -98,12 +98,9 @@ async function events(url, onState) {
 
 async function json(url, request) { return (await answer(url, request)).json(); }
 
-let token = null;
-async function answer(url, request = {}) {
-  const headers = token ? { ...request.headers, Authorization: `Bearer ${token}` } : request.headers;
-  const response = await fetch(url, { ...request, headers });
+async function answer(url, request) {
+  const response = await fetch(url, request).catch(() => { throw new Error("The server cannot be reached; is it running?"); });
   if (response.ok) return response;
-  if (response.status === 401 && (token = prompt("This server asks for a token."))) return answer(url, request);
   throw await problem(response);
 }
 
