@@ -40,6 +40,9 @@ export function day(time) {
   return new Date(time).toLocaleString("en-GB", { day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit" });
 }
 
+// What a model is called: of one that is a directory, its last part.
+export const modelName = (name) => name.split(/[\\/]/).filter(Boolean).at(-1) ?? name;
+
 // Let the browser save a file.
 export function save(blob, name) {
   const url = URL.createObjectURL(blob), link = make("a", { href: url, download: name });

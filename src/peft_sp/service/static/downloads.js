@@ -1,6 +1,6 @@
 // The files of a job, and what to write into a paper: command, model, citation, and the job's link.
 
-import { byId, copyButton, day, duration, make, save, size } from "./dom.js";
+import { byId, copyButton, day, duration, make, modelName, save, size } from "./dom.js";
 import { zip } from "./zip.js";
 
 const TABLE = "predictions.tsv", ZIP = "peft-sp-results.zip";
@@ -57,7 +57,7 @@ export function provenance(target, { job, about, onRemoved }) {
   const { state } = job, { model } = state, parts = [];
   const add = (term, ...content) => parts.push(make("dt", {}, term), make("dd", {}, ...content));
   add("Command", make("code", { id: "command", tabindex: 0 }, state.command), copyButton(state.command, "Copy the command"));
-  add("Model", `${model.name}${model.version ? ` ${model.version}` : ""}`, model.hash ? make("small", {}, ` hash ${model.hash}`) : "");
+  add("Model", `${modelName(model.name)}${model.version ? ` ${model.version}` : ""}`, model.hash ? make("small", {}, ` hash ${model.hash}`) : "");
   if (state.started && state.finished) add("Took", duration((new Date(state.finished) - new Date(state.started)) / 1000));
   add("Cite", about.citation, copyButton(about.citation, "Copy the citation"));
   if (job.link) {

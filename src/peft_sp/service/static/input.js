@@ -1,6 +1,6 @@
 // What is predicted, and how: a text area whose lines are numbered, files, and the options.
 
-import { byId, counted, make, size } from "./dom.js";
+import { byId, counted, make, modelName, size } from "./dom.js";
 import { TEXT } from "./engines/errors.js";
 
 // A longer text makes the text area slow: it is kept as a file instead.
@@ -29,9 +29,9 @@ export class InputView {
   models() {
     const { models } = this.about, installed = models.filter((one) => one.installed);
     byId("models").append(...models.map((one) => choice(
-      "model", one.name, one.name, one.installed ? sentence(one.description) : `${sentence(one.description)} Not installed here.`, one.default, !one.installed)));
+      "model", one.name, modelName(one.name), one.installed ? sentence(one.description) : `${sentence(one.description)} Not installed here.`, one.default, !one.installed)));
     if (installed.length < 2) return;
-    const options = installed.map(({ name }) => make("option", { value: name }, name));
+    const options = installed.map(({ name }) => make("option", { value: name }, modelName(name)));
     const select = make("select", { id: "compare" }, make("option", { value: "" }, "no other"), ...options);
     byId("models").append(make("label", { class: "compare" }, "Compare with ", select));
     const update = () => { for (const option of options) option.disabled = option.value === this.option("model"); if (select.selectedOptions[0].disabled) select.value = ""; };
@@ -160,9 +160,9 @@ export class InputView {
   problem({ message, line, record, file }) {
     const inText = line && (!file || file === TEXT), where = [];
     if (file && file !== TEXT) where.push(file);
-    if (line) where.push(`line ${line}`);
+    if (line) where.push(where.length ? `line ${line}` : `Line ${line}`);
     if (record) where.push(record);
-    const stands = where.length ? make("strong", {}, `${capital(where.join(", "))}: `) : "";
+    const stands = where.length ? make("strong", {}, `${where.join(", ")}: `) : "";
     byId("problem").replaceChildren(stands, stands ? message : capital(message));
     byId("problem").hidden = false;
     if (!inText || !this.area.value) { byId("problem").scrollIntoView({ block: "nearest" }); return; }

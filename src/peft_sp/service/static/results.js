@@ -1,7 +1,7 @@
 // The results of a job: counts that filter, the table, the picture of the chosen protein, files.
 
 import { ANY, typeChart } from "./charts.js";
-import { byId, counted, make, thousands } from "./dom.js";
+import { byId, counted, make, modelName, thousands } from "./dom.js";
 import { downloads, provenance, saveRows } from "./downloads.js";
 import { Figure } from "./figure.js";
 import { Table, predictionColumns } from "./shared/table.js";
@@ -12,11 +12,12 @@ let printing = null;
 export async function showResults({ facts, about, job, onRemoved }) {
   const view = await job.view(), { columns } = view, { state } = job;
   const opinions = new Map((await job.compared?.() ?? []).map((one) => [one.index, one]));
-  const figure = new Figure({ facts, view, job, opinions, other: state.compare });
+  const other = state.compare && modelName(state.compare);
+  const figure = new Figure({ facts, view, job, opinions, other });
   const counts = facts.types.map(() => 0);
   for (const type of columns.type) counts[type] += 1;
   heading(view, counts, state);
-  const table = tableOf({ facts, view, figure, opinions, other: state.compare });
+  const table = tableOf({ facts, view, figure, opinions, other });
   const filter = filters({ table, columns, opinions });
   const first = counts[0] < view.proteins ? ANY : "";
   typeChart(byId("counts"), facts.types, counts, first, filter.type);
@@ -40,7 +41,7 @@ function heading({ proteins }, counts, state) {
   byId("results-title").textContent = title;
   document.title = `${title} \u2013 PEFT-SP`;
   const organism = { auto: "organism by header", eukarya: "eukaryotes", other: "bacteria and archaea" }[state.organism] ?? state.organism;
-  byId("results-about").textContent = `Model ${state.model.name}, ${organism}${state.compare ? `, compared with ${state.compare}` : ""}`;
+  byId("results-about").textContent = `Model ${modelName(state.model.name)}, ${organism}${state.compare ? `, compared with ${modelName(state.compare)}` : ""}`;
   byId("left-out").hidden = !state.unusable;
   byId("left-out").textContent = `${counted(state.unusable ?? 0, "record")} could not be predicted and ${state.unusable === 1 ? "was" : "were"} left out.`;
 }
@@ -48,7 +49,9 @@ function heading({ proteins }, counts, state) {
 function tableOf({ facts, view, figure, opinions, other }) {
   const { columns } = view, shown = predictionColumns(facts.drawing, columns);
   if (opinions.size) {
-    const says = (i) => opinions.get(i)?.type ?? "";
+    const own = (i) => facts.types[columns.type[i]].name;
+    const opinion = ({ type, site }, i) => (type === own(i) ? `cut ${site}` : type);
+    const says = (i) => (opinions.has(i) ? opinion(opinions.get(i), i) : "");
     shown.splice(6, 0, { key: "other", name: other, value: (i) => (says(i) ? 0 : 1), shown: says });
   }
   const old = byId("grid"), grid = old.cloneNode(false);

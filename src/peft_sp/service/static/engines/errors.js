@@ -8,5 +8,5 @@ export class InputError extends Error {
   }
 }
 
-// The name that a text of the page has among files.
-export const TEXT = "pasted text";
+// The name that a text of the page has among files, as the API calls it.
+export const TEXT = "input.fasta";
