@@ -18,9 +18,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from peft_sp.biology.alphabet import AMINO_ACIDS  # noqa: E402
-from tests.support.browser import driven  # noqa: E402
-from tests.support.web import READY, serving  # noqa: E402
+from tests.support.browser import driven
+from tests.support.web import READY, serving
+
+from peft_sp.biology.alphabet import AMINO_ACIDS
 
 TARGET = 100
 ACTIONS = {
@@ -61,23 +62,28 @@ def main() -> None:
     parser.add_argument("--proteins", type=int, default=20_000)
     parser.add_argument("--times", type=int, default=10)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, driven() as browser:
-        with serving(Path(folder)) as address:
-            # The actions are functions made of text, which the page's own policy forbids.
-            page = browser.new_context(bypass_csp=True).new_page()
-            page.goto(address)
-            page.wait_for_selector(READY, state="attached")
-            file = {"name": "a.faa", "mimeType": "text/plain", "buffer": proteins(given.proteins)}
-            page.set_input_files("#files", [file])
-            begun = time.perf_counter()
-            page.click("#predict")
-            page.wait_for_selector("#picture[data-protein]", timeout=600_000)
-            print(f"{given.proteins:,} proteins, predicted and shown after "
-                  f"{time.perf_counter() - begun:.1f} s\n")
-            print("| action | median ms | largest ms | target ms |\n|---|---|---|---|")
-            for name, action in ACTIONS.items():
-                times = page.evaluate(TIMED, [action, given.times])
-                print(f"| {name} | {statistics.median(times):.0f} | {max(times):.0f} | {TARGET} |")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serving(Path(folder)) as address,
+        driven() as browser,
+    ):
+        # The actions are functions made of text, which the page's own policy forbids.
+        page = browser.new_context(bypass_csp=True).new_page()
+        page.goto(address)
+        page.wait_for_selector(READY, state="attached")
+        file = {"name": "a.faa", "mimeType": "text/plain", "buffer": proteins(given.proteins)}
+        page.set_input_files("#files", [file])
+        begun = time.perf_counter()
+        page.click("#predict")
+        page.wait_for_selector("#picture[data-protein]", timeout=600_000)
+        print(
+            f"{given.proteins:,} proteins, predicted and shown after "
+            f"{time.perf_counter() - begun:.1f} s\n"
+        )
+        print("| action | median ms | largest ms | target ms |\n|---|---|---|---|")
+        for name, action in ACTIONS.items():
+            times = page.evaluate(TIMED, [action, given.times])
+            print(f"| {name} | {statistics.median(times):.0f} | {max(times):.0f} | {TARGET} |")
 
 
 if __name__ == "__main__":

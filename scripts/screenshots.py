@@ -20,11 +20,10 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tests.support.browser import driven  # noqa: E402
-from tests.support.web import READY, serving  # noqa: E402
+from tests.support.web import PACK, READY, serving  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
-PACK = ROOT / "packs" / "esm2-8m" / "src" / "peft_sp_esm2_8m"
-COLOURS = 128
+COLOURS = 200
 """Of a picture, which keeps it small and shows no difference."""
 PROTEIN = "trimethylamine"
 """It has another site nearly as probable, and the models disagree on it."""
@@ -41,7 +40,7 @@ def shoot(page: Any, address: str, whole: bool) -> bytes:
     page.wait_for_selector(READY, state="attached")
     page.click("#example")
     page.wait_for_function("() => document.getElementById('fasta').value.length > 1000")
-    page.select_option("#compare", index=2)
+    page.select_option("#compare", PACK)
     page.click("#predict")
     page.wait_for_selector("#picture[data-protein]")
     page.fill("#search", PROTEIN)
@@ -57,8 +56,7 @@ def main() -> None:
     """Write the pictures."""
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else IMAGES
     with tempfile.TemporaryDirectory() as folder, driven() as browser:
-        models = ("--model", "fast", "--model", str(PACK))
-        with serving(Path(folder), *models) as address:
+        with serving(Path(folder)) as address:
             for name, options in SCREENS.items():
                 context = browser.new_context(**options)
                 picture = shoot(context.new_page(), address, whole=name == "page-light")

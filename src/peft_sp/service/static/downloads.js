@@ -8,6 +8,8 @@ const WORDS = {
   [TABLE]: "table, one row a protein",
   "predictions.gff3": "features in strict GFF3",
   "summary.html": "this view as one file",
+  "signal_peptides.fasta": "signal peptides",
+  "no_signal_peptide.fasta": "proteins without one",
   "prediction_results.txt": "SignalP 6\u2019s table",
   "output.gff3": "SignalP 6\u2019s features",
   "region_output.gff3": "SignalP 6\u2019s regions",
@@ -56,7 +58,7 @@ export function saveRows(job, order) {
 export function provenance(target, { job, about, onRemoved }) {
   const { state } = job, { model } = state, parts = [];
   const add = (term, ...content) => parts.push(make("dt", {}, term), make("dd", {}, ...content));
-  add("Command", make("code", { id: "command", tabindex: 0 }, state.command), copyButton(state.command, "Copy the command"));
+  add("Command", make("code", { id: "command" }, ...unbroken(state.command)), copyButton(state.command, "Copy the command"));
   add("Model", `${modelName(model.name)}${model.version ? ` ${model.version}` : ""}`, model.hash ? make("small", {}, ` hash ${model.hash}`) : "");
   if (state.started && state.finished) add("Took", duration((new Date(state.finished) - new Date(state.started)) / 1000));
   add("Cite", about.citation, copyButton(about.citation, "Copy the citation"));
@@ -65,6 +67,11 @@ export function provenance(target, { job, about, onRemoved }) {
       make("small", { id: "expires" }, `Whoever has it sees them until ${day(job.expires)}.`), removal(job, onRemoved));
   }
   target.replaceChildren(...parts);
+}
+
+// Its words, none of which is broken at a hyphen where there is no room.
+function unbroken(command) {
+  return command.split(" ").flatMap((word, n) => [n ? " " : "", make("span", {}, word)]);
 }
 
 // Deleting is asked for twice.

@@ -20,6 +20,7 @@ export class InputView {
     byId("choose").addEventListener("click", () => byId("files").click());
     byId("files").addEventListener("change", () => { this.add(byId("files").files); byId("files").value = ""; });
     this.changed();
+    for (const id of ["example", "choose", "clear", "predict"]) byId(id).disabled = false;
   }
 
   organisms() {

@@ -43,8 +43,8 @@ export class Table {
     for (let i = 0; i < this.count; i += 1) if (this.fits(i)) order.push(i);
     const { value } = this.columns.find((column) => column.key === key);
     if (key !== "number") {
-      const keys = new Map(order.map((i) => [i, value(i)]));
-      order.sort((a, b) => (keys.get(a) < keys.get(b) ? -1 : keys.get(a) > keys.get(b) ? 1 : 0) * (down ? -1 : 1) || a - b);
+      const keys = Array.from({ length: this.count }, (_, i) => value(i)), way = down ? -1 : 1;
+      order.sort((a, b) => (keys[a] < keys[b] ? -way : keys[a] > keys[b] ? way : a - b));
     } else if (down) order.reverse();
     this.order = order;
     this.body.style.height = `${order.length * ROW}px`;
