@@ -55,14 +55,17 @@ def shoot(page: Any, address: str, whole: bool) -> bytes:
 def main() -> None:
     """Write the pictures."""
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else IMAGES
-    with tempfile.TemporaryDirectory() as folder, driven() as browser:
-        with serving(Path(folder)) as address:
-            for name, options in SCREENS.items():
-                context = browser.new_context(**options)
-                picture = shoot(context.new_page(), address, whole=name == "page-light")
-                small = Image.open(io.BytesIO(picture)).convert("RGB").quantize(COLOURS)
-                small.save(target / f"{name}.png", optimize=True)
-                context.close()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serving(Path(folder)) as address,
+        driven() as browser,
+    ):
+        for name, options in SCREENS.items():
+            context = browser.new_context(**options)
+            picture = shoot(context.new_page(), address, whole=name == "page-light")
+            small = Image.open(io.BytesIO(picture)).convert("RGB").quantize(COLOURS)
+            small.save(target / f"{name}.png", optimize=True)
+            context.close()
 
 
 if __name__ == "__main__":
