@@ -203,5 +203,5 @@ def test_a_command_quotes_what_a_shell_would_understand(tmp_path):
     )
     assert command(job) == (
         "peft-sp predict 'my proteins; rm -rf.faa' -o results "
-        "--organism auto --model fast --summary"
+        "--organism auto --model fast --summary --fasta"
     )

@@ -202,7 +202,7 @@ def command(job: Job) -> str:
     """The command that does the same as a job."""
     names = [upload.title for upload in job.uploads]
     words = ["peft-sp", "predict", *names, "-o", "results", "--organism", job.organism]
-    words += ["--model", job.model, "--summary"]
+    words += ["--model", job.model, "--summary", "--fasta"]
     return shlex.join([*words, *(["--skip-invalid"] if job.skip_invalid else [])])
 
 
