@@ -33,8 +33,7 @@ def create_app(settings: ServiceSettings, store: JobStore | None = None) -> Fast
 
         store = stored.JobStore(settings)
     streams = Places("streams of events", settings.max_streams, settings.max_streams_each)
-    uploads = Places("uploads", settings.max_uploads, settings.max_uploads_each)
-    service = Service(settings, store, Models(settings), streams, uploads)
+    service = Service(settings, store, Models(settings), streams)
     registry = CollectorRegistry()
 
     @asynccontextmanager

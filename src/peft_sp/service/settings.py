@@ -27,7 +27,7 @@ class ServiceSettings:
     max_queued: of all clients, that wait; max_seconds: that a job may run; max_disk: bytes that
     all jobs take together; free_disk: bytes that must stay free on the disk; body_seconds: that a
     client may send nothing in; max_streams: of events, that are open at the same time, and
-    max_streams_each: of a client; max_uploads, max_uploads_each: the same of jobs that are sent.
+    max_streams_each: of a client; max_uploads, max_uploads_each: the same of requests with a body.
 
     token: that clients must show, None for no such need. origins: web pages of other servers that
     may use the API. root_path: where a proxy shows the service, as "/peft-sp". proxy_headers: a
@@ -57,7 +57,7 @@ class ServiceSettings:
     body_seconds: float = 30.0
     max_streams: int = 500
     max_streams_each: int = 50
-    max_uploads: int = 64
+    max_uploads: int = 32
     max_uploads_each: int = 16
     token: str | None = field(default=None, repr=False)
     origins: tuple[str, ...] = ()

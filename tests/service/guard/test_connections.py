@@ -119,11 +119,15 @@ def test_a_client_with_too_many_streams_is_told_and_a_closed_one_counts_no_more(
 
 
 def test_a_client_with_too_many_uploads_is_told(running):
-    with connect(running) as one, connect(running) as two:
+    with connect(running) as one:
         one.sendall(UPLOAD + PART)
         until(lambda: incoming(running))
-        two.sendall(UPLOAD + PART)
-        assert two.recv(10_000).startswith(b"HTTP/1.1 429")
+        for url in (JOBS, "/api/v1/predict"):
+            with connect(running) as two:
+                two.sendall(UPLOAD.replace(JOBS.encode(), url.encode()))
+                answer = two.recv(10_000)
+            assert answer.startswith(b"HTTP/1.1 429")
+            assert b"retry-after: 10" in answer.lower()
     until(lambda: not incoming(running))
 
 

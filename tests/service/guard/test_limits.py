@@ -63,7 +63,7 @@ async def read_through(settings, headers, pieces, wait=0.0):
             read.extend(message["body"])
             more = message["more_body"]
 
-    scope = {"type": "http", "headers": headers}
+    scope = {"type": "http", "method": "POST", "headers": headers}
     try:
         await LimitedBodies(app, settings)(scope, receive, None)
     except HTTPException as error:

@@ -1,4 +1,7 @@
 import asyncio
+import re
+from http.client import HTTPConnection
+from pathlib import Path
 
 import pytest
 from fastapi import HTTPException
@@ -6,6 +9,7 @@ from fastapi import HTTPException
 from peft_sp.service.input.upload import keep_text, receive_form
 from peft_sp.service.job import LimitError
 from peft_sp.service.settings import GB, ServiceSettings
+from tests.support.server import running
 
 KIND = "multipart/form-data; boundary=XX"
 
@@ -101,3 +105,32 @@ def test_nothing_is_written_where_the_disk_is_full(tmp_path):
 
 def test_text_that_is_no_unicode_is_kept_readable(tmp_path):
     assert keep_text(tmp_path, ">a\ud800\nMK\n").path.read_bytes() == b">a?\nMK\n"
+
+
+def peak(process):
+    """The most memory that a process has had, in megabytes."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
+
+
+def send(server, megabytes, number):
+    """Send a form with a file of a size; the status."""
+    record = f">p{number}\n".encode() + b"M" + b"ACDEFGHIKLNPQRSTVWYL" * 20 + b"\n"
+    file = record * (megabytes * 1_000_000 // len(record))
+    connection = HTTPConnection("127.0.0.1", server.port)
+    body = part("files", file, "large.faa") + b"--XX--\r\n"
+    del file
+    connection.request("POST", "/api/v1/jobs", body, {"Content-Type": KIND})
+    return connection.getresponse().status
+
+
+@pytest.mark.slow
+@pytest.mark.integration
+def test_a_large_upload_takes_no_more_memory_than_a_small_one(tmp_path):
+    with running(tmp_path / "jobs") as server:
+        assert send(server, 9, 1) == 202  # is looked at at once
+        before = peak(server.process)
+        assert send(server, 200, 2) == 202
+        grown = peak(server.process) - before
+    print(f"{before:.0f} MB, {grown:.1f} MB more for 200 MB")
+    assert grown < 20

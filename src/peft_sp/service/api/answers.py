@@ -63,6 +63,11 @@ async def _problem(_: Request, error: Exception) -> JSONResponse:
 
 async def _limit(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, LimitError)
+    return limit_answer(error)
+
+
+def limit_answer(error: LimitError) -> JSONResponse:
+    """The answer to who asks for more than there is, with when to come again."""
     status = 503 if error.everyone else 429
     problem = f"{error}; try again in {error.seconds} seconds"
     return error_answer(status, problem, {"Retry-After": str(error.seconds)})

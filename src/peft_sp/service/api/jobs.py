@@ -29,7 +29,7 @@ from peft_sp.service.api.schemas import (
     ResultFile,
     UsedModel,
 )
-from peft_sp.service.api.state import Client, Here, Known, Service, stream, upload
+from peft_sp.service.api.state import Client, Here, Known, Service, stream
 from peft_sp.service.input.check import look
 from peft_sp.service.input.upload import FASTA, FILES, keep_text, receive_form
 from peft_sp.service.job import FINAL, Job, Problem, Submission, Upload
@@ -65,7 +65,6 @@ _BODY = {
     response_model=Accepted,
     responses=documented(400, 408, 413, 415, 422, 429, 503),
     openapi_extra={"requestBody": _BODY},
-    dependencies=[Depends(upload)],
 )
 async def submit(request: Request, service: Here, client: Client) -> JSONResponse:
     """Send proteins, as text in JSON or as files of a form. Gives the job's id, its only key."""

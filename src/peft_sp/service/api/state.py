@@ -17,13 +17,12 @@ from peft_sp.service.settings import ServiceSettings
 
 @dataclass(frozen=True)
 class Service:
-    """A running service; streams, uploads: those that are open."""
+    """A running service; streams: of events, that are open."""
 
     settings: ServiceSettings
     store: JobStore
     models: Models
     streams: Places
-    uploads: Places
 
     def path(self, *parts: str) -> str:
         """The path of something of the API, as a client has to ask for it."""
@@ -48,12 +47,6 @@ Client = Annotated[str, Depends(_client)]
 async def stream(service: Here, client: Client) -> AsyncIterator[None]:
     """A place among the streams of events, as long as the answer lasts."""
     with service.streams.taken(client):
-        yield
-
-
-async def upload(service: Here, client: Client) -> AsyncIterator[None]:
-    """A place among the uploads, until the request is answered."""
-    with service.uploads.taken(client):
         yield
 
 

@@ -12,6 +12,7 @@ from fastapi import HTTPException
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from peft_sp.service.api.answers import limit_answer
 from peft_sp.service.job import LimitError
 from peft_sp.service.settings import ServiceSettings
 
@@ -79,20 +80,25 @@ class Places:
 
 
 class LimitedBodies:
-    """ASGI middleware: a body has so many bytes at most, and comes in time."""
+    """ASGI middleware: a body has so many bytes at most, comes in time, and is one of a few."""
 
     def __init__(self, app: ASGIApp, settings: ServiceSettings) -> None:
         self._app, self._settings = app, settings
+        self._places = Places("uploads", settings.max_uploads, settings.max_uploads_each)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
         form = headers.get("content-type", "").lower().startswith("multipart/form-data")
         limited = _Body(receive, self._settings, form, headers.get("content-length", ""))
-        await self._app(scope, limited.receive, send)
+        try:
+            with self._places.taken(identity(scope, self._settings)):
+                await self._app(scope, limited.receive, send)
+        except LimitError as error:
+            await limit_answer(error)(scope, receive, send)
 
 
 class _Body:
