@@ -126,9 +126,9 @@ def test_a_job_that_is_cancelled_while_it_runs_leaves_nothing(store, worker, mon
     job = submit(store)
     real = Leases.finish
 
-    def cancelled_before(*of):
+    def cancelled_before(*of, **model):
         store.remove(job.id)
-        real(*of)
+        real(*of, **model)
 
     monkeypatch.setattr(Leases, "finish", cancelled_before)
     worker.do_next()

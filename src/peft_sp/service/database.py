@@ -47,6 +47,8 @@ CREATE TABLE jobs (
     rate REAL,
     counts TEXT NOT NULL DEFAULT '{}',
     unusable INTEGER NOT NULL DEFAULT 0,
+    version TEXT,
+    digest TEXT,
     error TEXT
 );
 CREATE INDEX jobs_by_state ON jobs (state, client, number);

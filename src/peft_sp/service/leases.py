@@ -126,10 +126,19 @@ class Leases:
             (now + LEASE, done, total, rate, done, done),
         )
 
-    def finish(self, lease: Lease, count: int, types: Mapping[str, int], unusable: int) -> None:
+    def finish(
+        self,
+        lease: Lease,
+        count: int,
+        types: Mapping[str, int],
+        unusable: int,
+        *,
+        version: str | None = None,
+        digest: str | None = None,
+    ) -> None:
         """All files of the attempt are whole and on disk: they are the results from now on.
 
-        Raises LeaseLostError, and then they are not.
+        version, digest: of the model that made them. Raises LeaseLostError, and then they are not.
         """
         folder = lease.directory.parent
         sync_directory(lease.directory)
@@ -137,8 +146,9 @@ class Leases:
         size = sum(path.stat().st_size for path in lease.directory.rglob("*") if path.is_file())
         self._end(
             lease,
-            "state = 'done', done = ?, total = ?, counts = ?, unusable = ?, bytes = ?",
-            (count, count, json.dumps(dict(types)), unusable, size),
+            "state = 'done', done = ?, total = ?, counts = ?, unusable = ?, bytes = ?, "
+            "version = ?, digest = ?",
+            (count, count, json.dumps(dict(types)), unusable, size, version, digest),
         )
         with suppress(OSError):
             for path in folder.iterdir():

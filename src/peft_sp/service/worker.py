@@ -15,6 +15,7 @@ from peft_sp.errors import OutputError, PeftSpError
 from peft_sp.inference.loading import load
 from peft_sp.inference.predictor import Predictor
 from peft_sp.inference.run import RunInfo, RunOptions, predict_run
+from peft_sp.io.registry import lookup
 from peft_sp.service.input.check import require_within
 from peft_sp.service.job import Problem
 from peft_sp.service.jobs import COMPARED, RESULTS, JobStore
@@ -58,6 +59,7 @@ class Worker:
         self._store = JobStore(settings)
         self._leases = Leases(self._store, name)
         self._predictors: dict[str, Predictor] = {}
+        self._versions: dict[str, str | None] = {}
 
     def run(self) -> None:
         """Do jobs until `stopping` is set."""
@@ -97,7 +99,7 @@ class Worker:
             with contextlib.chdir(lease.directory):  # files say "results" and name no folder here
                 require_within(lease.job.uploads, self._settings)
                 info = self._predict(lease, heart)
-            self._leases.finish(lease, info.count, info.types, info.unusable)
+            self._finish(lease, info)
         except _StoppingError:
             self._leases.release(lease)
         except _LateError:
@@ -114,6 +116,11 @@ class Worker:
             self._leases.keep(lease)  # of a job that was cancelled, files are gone
             _log.error("a job failed through a fault of this program: %s", _place(error))
             self._leases.fail(lease, Problem("this job failed through a fault of the program"))
+
+    def _finish(self, lease: Lease, info: RunInfo) -> None:
+        name = lease.job.model
+        model = {"version": self._versions[name], "digest": self._predictor(name).fingerprint}
+        self._leases.finish(lease, info.count, info.types, info.unusable, **model)
 
     def _predict(self, lease: Lease, heart: _Heart) -> RunInfo:
         job, models = lease.job, [lease.job.model]
@@ -139,7 +146,9 @@ class Worker:
 
     def _predictor(self, model: str) -> Predictor:
         if model not in self._predictors:
-            self._predictors[model] = load(model, threads=self._settings.threads)
+            found = lookup.find(model)
+            self._predictors[model] = load(found, threads=self._settings.threads)
+            self._versions[model] = found.version or None
         return self._predictors[model]
 
 

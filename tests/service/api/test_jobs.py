@@ -4,8 +4,10 @@ from datetime import datetime
 
 import pytest
 
+from peft_sp.io.registry import lookup
 from peft_sp.service.api.jobs import command
 from peft_sp.service.job import Job, Upload
+from peft_sp.version import __version__
 from tests.support.service import FASTA, JOBS, OMPA, serve
 
 
@@ -24,14 +26,15 @@ def test_a_job_is_taken_done_and_described(service):
 
     waiting = service.get(job["url"]).json()
     assert (waiting["state"], waiting["ahead"], waiting["files"]) == ("queued", 0, [])
+    assert waiting["model"] == {"name": "fast", "version": None, "hash": None}
     assert waiting["progress"] == {"done": 0, "total": 2, "rate": None, "remaining": None}
     service.work()
     done = service.get(job["url"]).json()
     assert (done["state"], done["counts"]["SP"], done["counts"]["NO_SP"]) == ("done", 1, 1)
     assert (done["organism"], done["unusable"], done["error"]) == ("other", 0, None)
     assert (done["progress"]["done"], done["progress"]["total"]) == (2, 2)
-    assert done["model"]["name"] == "fast"
-    assert len(done["model"]["hash"]) == 16
+    digest = lookup.fingerprint(lookup.locate("fast"))
+    assert done["model"] == {"name": "fast", "version": __version__, "hash": digest}
     assert done["command"].startswith("peft-sp predict input.fasta -o results")
     times = [datetime.fromisoformat(done[name]) for name in ("submitted", "started", "finished")]
     assert times == sorted(times)

@@ -164,7 +164,6 @@ async def events(job: Known, request: Request, service: Here) -> AsyncIterable[S
 
 def job_answer(service: Service, job: Job) -> JobAnswer:
     """A job as the API gives it."""
-    model = service.models.offered.get(job.model)
     files = result_files(job) if job.state == "done" else {}
     return JobAnswer(
         id=job.id,
@@ -175,11 +174,7 @@ def job_answer(service: Service, job: Job) -> JobAnswer:
         expires=_time(job.expires),
         ahead=service.store.ahead(job),
         progress=Progress.model_validate(job),
-        model=UsedModel(
-            name=job.model,
-            version=model.version if model else None,
-            hash=model.hash if model else None,
-        ),
+        model=UsedModel(name=job.model, version=job.version, hash=job.digest),
         compare=job.compare,
         organism=job.organism,  # type: ignore[arg-type]
         counts=dict(job.counts),

@@ -120,7 +120,7 @@ class Progress(Answer):
 
 
 class UsedModel(Answer):
-    """The model of a job; version of the package that holds it, and a hash of its files."""
+    """The model of a job; version of the package that holds it, hash of its files: once done."""
 
     name: str
     version: str | None
