@@ -121,20 +121,35 @@ def test_output_that_nobody_takes_is_no_traceback(words):
     assert (run.returncode, run.stderr) == (0, b"")
 
 
+EVALUATE = "evaluate fast some.fasta --json to.json --partition"
+
+
 @pytest.mark.integration
-@pytest.mark.parametrize("partition", ["0", "7"])
-def test_a_command_that_tests_fork_is_one_that_is_started(labelled_file, tmp_path, partition):
-    """`peft_sp` forks the commands that train: these tests are worth what this one is."""
-    words = ("evaluate", "fast", labelled_file.name, "--partition", partition, "--json", "to.json")
+@pytest.mark.parametrize(
+    ("words", "code", "written"),
+    [
+        (f"{EVALUATE} 0", 0, "to.json"),
+        (f"{EVALUATE} 7", 2, None),
+        ("predict some.faa -o out --plots svg", 0, "out/predictions.tsv"),
+        ("predict none.fasta -o out", 2, None),
+    ],
+)
+def test_a_command_that_tests_fork_is_one_that_is_started(
+    labelled_file, good, tmp_path, words, code, written
+):
+    """`peft_sp` forks commands: its other tests are worth what this one is."""
     folders = [tmp_path / name for name in ("forked", "started")]
     for folder in folders:
         folder.mkdir()
-        shutil.copy(labelled_file, folder)
-    forked = peft_sp(*words, cwd=folders[0])
-    started = peft_sp(*words, cwd=folders[1], env=dict(os.environ))
-    assert forked == started and forked[0] == (0 if partition == "0" else 2)
-    written = [{path.name: path.read_bytes() for path in folder.iterdir()} for folder in folders]
-    assert written[0] == written[1] and ("to.json" in written[0]) == (partition == "0")
+        shutil.copy(labelled_file, folder / "some.fasta")
+        shutil.copy(good, folder / "some.faa")
+    forked = peft_sp(*words.split(), cwd=folders[0])
+    started = peft_sp(*words.split(), cwd=folders[1], env=dict(os.environ))
+    assert forked == started and forked[0] == code
+    found = [{str(path.relative_to(f)) for path in f.rglob("*")} for f in folders]
+    assert found[0] == found[1]
+    if written:
+        assert (folders[0] / written).read_bytes() == (folders[1] / written).read_bytes()
 
 
 @pytest.mark.integration

@@ -28,7 +28,7 @@ def peft_sp(
 ) -> tuple[int, str, str]:
     """Exit code, output and errors of `peft-sp` with some arguments."""
     words = tuple(map(str, arguments))
-    if words[:1] and words[0] in forked.COMMANDS and not stdin and not options:
+    if not stdin and not options:
         return forked.run(words, cwd)
     command = [*PEFT_SP, *words]
     run = subprocess.run(command, input=stdin, capture_output=True, check=False, cwd=cwd, **options)

@@ -1,13 +1,15 @@
-"""Commands that train, each in a process of its own that has its imports already.
+"""Commands, each in a process of its own that has its imports already.
 
-Torch and what comes with it take seconds to import, in each of a hundred commands. Here one
-process imports them, does nothing else, and forks for every command: its exit code, its output
-and what it leaves behind are those of a command that was started cold.
+Torch and what comes with it take seconds to import in each of a hundred commands, the rest half a
+second in each of hundreds. Here one process imports what training needs and one what predictions
+need; they do nothing else, and fork for every command: its exit code, its output and what it leaves
+behind are those of a command that was started cold.
 """
 
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import os
 import subprocess
@@ -22,15 +24,27 @@ from tests.support.paths import ROOT
 if TYPE_CHECKING:
     from _typeshed import StrPath
 
-COMMANDS = (
+TRAINING = (
     *("train", "crossval", "tune", "distill", "pretrain", "evaluate", "export", "import"),
     "recipes",
 )
+"""Commands that import torch or what comes with it; the others must do without."""
+IMPORTED = {
+    "prediction": (
+        *("onnxruntime", "rich.table", "peft_sp.cli.commands", "peft_sp.inference.run"),
+        "peft_sp.inference.loading",
+    ),
+    "training": (
+        *("matplotlib.figure", "peft_sp.cli.commands", "peft_sp.network.fairesm"),
+        *("peft_sp.training.crossval", "peft_sp.training.export"),
+        *("peft_sp.training.pretraining.run", "peft_sp.training.search.trials"),
+    ),
+}
 
 
 def run(arguments: tuple[str, ...], folder: StrPath | None) -> tuple[int, str, str]:
     """Exit code, output and errors of a command."""
-    server = _started()
+    server = _started("training" if arguments[:1] and arguments[0] in TRAINING else "prediction")
     assert server.stdin and server.stdout
     with tempfile.TemporaryDirectory() as place:
         streams = [str(Path(place, name)) for name in ("output", "errors")]
@@ -43,8 +57,8 @@ def run(arguments: tuple[str, ...], folder: StrPath | None) -> tuple[int, str, s
 
 
 @cache
-def _started() -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.support.forked"]
+def _started(kind: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tests.support.forked", kind]
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     return subprocess.Popen(command, cwd=ROOT, **pipes)
 
@@ -81,12 +95,8 @@ def _become(
 
 
 if __name__ == "__main__":
-    import peft_sp.cli.commands
-    import peft_sp.network.fairesm
-    import peft_sp.training.crossval
-    import peft_sp.training.export
-    import peft_sp.training.pretraining.run
-    import peft_sp.training.search.trials  # noqa: F401
+    for name in IMPORTED[sys.argv[1]]:
+        importlib.import_module(name)
     from peft_sp.cli.main import main
 
     gc.collect()
