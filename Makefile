@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Python compiles what it imports; compiling all of every package takes as long as fetching them.
 PIP_OPTIONS := --quiet --no-compile
+# What it compiled it keeps, whatever is usual here: torch takes three times as long without.
+unexport PYTHONDONTWRITEBYTECODE
 SHARED := $(abspath ../shared)
 
 # The full data sets and the real backbone are used where they are at hand.

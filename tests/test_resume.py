@@ -6,7 +6,6 @@ import json
 import os
 import random
 import re
-import resource
 import shutil
 import signal
 import subprocess
@@ -18,7 +17,8 @@ import pytest
 
 from peft_sp.io.results.protection import UNFINISHED
 from peft_sp.io.results.unfinished import JOURNAL, NAMES
-from tests.support.commands import ALL_FILES
+from tests.support import forked
+from tests.support.commands import ALL_FILES, peft_sp
 
 pytestmark = pytest.mark.integration
 
@@ -26,8 +26,7 @@ pytestmark = pytest.mark.integration
 # as eventful as a million. Each attempt is a process of its own that dies by SIGKILL, either at
 # its n-th step to the disk, before or after it, or after some milliseconds.
 DRIVER = """
-import builtins, io, os, pathlib, shutil, signal, sys, time
-import numpy, onnxruntime
+import os, pathlib, resource, signal, sys, time
 from dataclasses import replace
 from peft_sp.cli import predict, signalp6
 from peft_sp.cli.main import main
@@ -69,6 +68,8 @@ if kind == "slow":  # so that a signal finds it at work
         mark(self, *given)
         time.sleep(0.3)
     RunDirectory.mark = slowly
+if kind == "full":  # the disk, for files of this size
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(number), int(number)))
 if kind == "step":
     steps(int(number), log)
 elif kind == "time":
@@ -76,6 +77,10 @@ elif kind == "time":
     signal.setitimer(signal.ITIMER_REAL, float(number))
 main()
 """
+
+
+# The time stamp of a straight run and of another one must be comparable.
+DATED = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
 
 
 class Runs:
@@ -91,20 +96,20 @@ class Runs:
         arguments = ["predict", str(self.folder / "in.faa"), "-o", "out"]
         if self.signalp6:
             arguments = ["signalp6", "-ff", str(self.folder / "good.faa"), "-od", "out"]
-        arguments += [*self.options, *options]
-        return [sys.executable, "-c", DRIVER, kind, str(number), str(log), *arguments]
+        return [kind, number, log, *arguments, *self.options, *options]
 
-    def run(self, place, *options, kind="", number=0, log="", **settings):
-        # The time stamp of a straight run and of another one must be comparable.
-        env = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
-        process = subprocess.run(
-            self.command(place, *options, kind=kind, number=number, log=log),
-            cwd=self.folder / place,
-            capture_output=True,
-            text=True,
-            check=False,
-            **{"env": env, **settings},
-        )
+    def start(self, place, *options, kind="", number=0, log="", env=DATED):
+        command = self.command(place, *options, kind=kind, number=number, log=log)
+        return forked.start(*command, program=DRIVER, cwd=self.folder / place, environment=env)
+
+    def run(self, place, *options, **settings):
+        return self.start(place, *options, **settings).wait()
+
+    def run_cold(self, place):
+        """In a process that shares nothing with others, not even the seed of hashes."""
+        command = [sys.executable, "-c", DRIVER, *map(str, self.command(place))]
+        options = {"cwd": self.folder / place, "env": DATED, "capture_output": True, "text": True}
+        process = subprocess.run(command, check=False, **options)
         return process.returncode, process.stdout, process.stderr
 
     def out(self, place) -> Path:
@@ -132,7 +137,7 @@ def runs(tmp_path_factory, ecoli) -> Runs:
     (found.folder / "in.faa").write_text("".join(lines))
     good = [line for line in lines if not line.startswith(">bad")]
     (found.folder / "good.faa").write_text("".join(good))
-    code, _, errors = found.run("straight")
+    code, _, errors = found.run_cold("straight")
     assert code == 0, errors
     assert set(found.contents("straight")) == ALL_FILES
     keys = json.loads(found.contents("straight")["output.json"])["SEQUENCES"]
@@ -289,20 +294,13 @@ def test_a_stopped_run_says_how_to_go_on(runs, number):
         pytest.skip("this signal is ignored here, as under nohup, and a run inherits that")
     place = runs.out("stopped")
     shutil.rmtree(place, ignore_errors=True)
-    with subprocess.Popen(
-        runs.command("stopped", kind="slow"),
-        cwd=place.parent,
-        env={**os.environ, "SOURCE_DATE_EPOCH": "1700000000"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        deadline = time.monotonic() + 60
-        while not (place / UNFINISHED / JOURNAL).exists() and time.monotonic() < deadline:
-            time.sleep(0.01)
-        process.send_signal(number)
-        _, errors = process.communicate(timeout=60)
-    assert process.returncode == 128 + number
+    process = runs.start("stopped", kind="slow")
+    deadline = time.monotonic() + 60
+    while not (place / UNFINISHED / JOURNAL).exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(process.pid, number)
+    code, _, errors = process.wait()
+    assert code == 128 + number
     line = errors.splitlines()[-1]
     assert line.startswith("peft-sp: stopped; ") and "proteins are done; " in line
     assert line.endswith("the same command with --resume continues")
@@ -322,11 +320,8 @@ def test_the_time_is_that_of_the_first_start(runs):
 @pytest.mark.parametrize("limit", [100, 60_000, 400_000])
 def test_a_full_disk_leaves_nothing_or_what_can_be_gone_on_with(runs, limit):
     place = runs.out(f"full{limit}")
-
-    def full():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
-    code, output, errors = runs.run(place.parent.name, preexec_fn=full)
+    full = {"kind": "full", "number": limit}
+    code, output, errors = runs.run(place.parent.name, **full)
     assert (code, output) == (2, "")
     line = errors.splitlines()[-1]
     assert line.startswith("peft-sp: out: cannot be written (File too large); ")
@@ -337,7 +332,7 @@ def test_a_full_disk_leaves_nothing_or_what_can_be_gone_on_with(runs, limit):
     assert "proteins are done; the same command with --resume continues" in line
     assert [p.name for p in place.iterdir()] == [UNFINISHED]
     # Still full: refused again, with nothing lost.
-    code, _, errors = runs.run(place.parent.name, "--resume", preexec_fn=full)
+    code, _, errors = runs.run(place.parent.name, "--resume", **full)
     assert code == 2 and "continues" in errors.splitlines()[-1]
     code, _, errors = runs.run(place.parent.name, "--resume")
     assert code == 0, errors
@@ -353,7 +348,7 @@ def test_standard_input_is_gone_on_with_when_it_comes_again(runs):
         return subprocess.run(
             [sys.executable, "-c", DRIVER, kind, str(number), "", *arguments],
             cwd=piped.out("piped").parent,
-            env={**os.environ, "SOURCE_DATE_EPOCH": "1700000000"},
+            env=DATED,
             input=text,
             capture_output=True,
             text=True,
@@ -382,9 +377,6 @@ def test_resume_where_nothing_is_to_be_gone_on_with(runs):
 
 
 def test_what_was_printed_cannot_be_gone_on_with(runs):
-    command = [sys.executable, "-m", "peft_sp.cli.main", "predict", str(runs.folder / "in.faa")]
-    run = subprocess.run(
-        [*command, "-o", "-", "--resume"], capture_output=True, text=True, check=False
-    )
-    assert (run.returncode, run.stdout) == (2, "")
-    assert run.stderr.count("\n") == 1 and "--resume needs a directory" in run.stderr
+    code, output, errors = peft_sp("predict", runs.folder / "in.faa", "-o", "-", "--resume")
+    assert (code, output) == (2, "")
+    assert errors.count("\n") == 1 and "--resume needs a directory" in errors

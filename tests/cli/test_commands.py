@@ -90,14 +90,14 @@ def test_done_is_0(run):
 @pytest.mark.integration
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_each_command_describes_it(command):
-    code, output, errors = peft_sp(command, "--help", env={**os.environ, "COLUMNS": "100"})
+    code, output, errors = peft_sp(command, "--help", environment={"COLUMNS": "100"})
     assert (code, errors) == (0, "")
     assert output.startswith("\n Usage: peft-sp") or "usage: " in output.lower()
 
 
 @pytest.mark.integration
 def test_without_arguments_the_commands_are_listed():
-    code, output, errors = peft_sp(env={**os.environ, "COLUMNS": "100"})
+    code, output, errors = peft_sp(environment={"COLUMNS": "100"})
     assert code == 2
     assert all(command in output + errors for command in COMMANDS)
 

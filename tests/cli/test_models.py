@@ -15,20 +15,14 @@ import pytest
 from peft_sp.inference.loading import load
 from peft_sp.io.registry.lookup import bundled
 from peft_sp.io.registry.model_config import ModelConfig
+from tests.support import commands
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.integration
 
 
 def peft_sp(*arguments, columns=120, **environment):
-    run = subprocess.run(
-        [sys.executable, "-m", "peft_sp.cli.main", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "COLUMNS": str(columns), **environment},
-    )
-    return run.returncode, run.stdout, run.stderr
+    return commands.peft_sp(*arguments, environment={"COLUMNS": str(columns), **environment})
 
 
 def accuracy():

@@ -303,7 +303,7 @@ def test_version_models_and_help():
     code, output, _ = peft_sp("models")
     assert code == 0 and "fast" in output and "MIT" in output
     for command in ("predict", "train", "evaluate", "models"):
-        code, output, _ = peft_sp(command, "--help", env={**os.environ, "COLUMNS": "100"})
+        code, output, _ = peft_sp(command, "--help", environment={"COLUMNS": "100"})
         assert code == 0 and "Example:" in output
 
 

@@ -385,7 +385,7 @@ def test_version_and_help():
     # Pipelines take its first number or its last word.
     assert code == 0 and re.match(r"SignalP 6\.0 .* 0\.\d+\.\d+\n$", output)
     for spelling in ("-h", "--help"):
-        code, output, _ = run(spelling, env={**os.environ, "COLUMNS": "120"})
+        code, output, _ = run(spelling, environment={"COLUMNS": "120"})
         assert code == 0 and "-fasta" in output and "Example:" in output
-    code, output, _ = peft_sp("--help", env={**os.environ, "COLUMNS": "120"})
+    code, output, _ = peft_sp("--help", environment={"COLUMNS": "120"})
     assert code == 0 and re.search("signalp6 +Predict with SignalP 6's options", output)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,13 +26,22 @@ ALL_FILES = {
 
 
 def peft_sp(
-    *arguments: Any, stdin: bytes = b"", cwd: StrPath | None = None, **options: Any
+    *arguments: Any,
+    stdin: bytes = b"",
+    cwd: StrPath | None = None,
+    environment: Mapping[str, str] | None = None,
+    kind: str = "",
+    **options: Any,
 ) -> tuple[int, str, str]:
-    """Exit code, output and errors of `peft-sp` with some arguments."""
-    words = tuple(map(str, arguments))
+    """Exit code, output and errors of `peft-sp` with some arguments.
+
+    It is forked (`forked.start`), with some variables more in its environment; with something to
+    read or other options it is started cold.
+    """
     if not stdin and not options:
-        return forked.run(words, cwd)
-    command = [*PEFT_SP, *words]
+        around = {**os.environ, **(environment or {})}
+        return forked.run(*arguments, cwd=cwd, environment=around, kind=kind)
+    command = [*PEFT_SP, *map(str, arguments)]
     run = subprocess.run(command, input=stdin, capture_output=True, check=False, cwd=cwd, **options)
     return run.returncode, run.stdout.decode(), run.stderr.decode()
 

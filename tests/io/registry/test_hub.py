@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from peft_sp.io.registry import hub, lookup
 from peft_sp.io.registry.checksums import digest
+from tests.support import forked
 from tests.support.hub_server import running
 
 pytestmark = pytest.mark.integration
@@ -45,14 +44,8 @@ class User:
             "COLUMNS": "120",
         }
         code = f"import sys; {before}; from peft_sp.cli.main import main; main()"
-        found = subprocess.run(
-            [sys.executable, "-c", code, *map(str, arguments)],
-            input=PROTEIN,
-            capture_output=True,
-            check=False,
-            env={**os.environ, **places, **environment},
-        )
-        return found.returncode, found.stdout.decode(), found.stderr.decode()
+        around = {**os.environ, **places, **environment}
+        return forked.run(*arguments, program=code, stdin=PROTEIN, environment=around)
 
     def predict(self, model, **options):
         return self.run("predict", "-", "-o", "-", "--model", model, **options)
