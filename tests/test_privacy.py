@@ -29,6 +29,18 @@ sys.exit(code)
 # ONNX Runtime sends nothing where tests run for a project of its own.
 AUTOMATION = {"CI", "GITHUB_ACTIONS", "TF_BUILD", "ORT_DISABLE_TELEMETRY", "MPLCONFIGDIR"}
 
+IN_TURN = """
+import sys
+from peft_sp.cli.main import main
+for words in {commands!r}:
+    sys.argv = ["peft-sp", *words]
+    try:
+        main()
+    except SystemExit as end:
+        assert not end.code, words
+"""
+"""Commands of one process: torch and what comes with it take seconds to import."""
+
 
 @pytest.fixture
 def alone(tmp_path):
@@ -82,10 +94,10 @@ def test_predictions_stay_here(alone, good, tmp_path, arguments):
 
 def test_training_and_exports_stay_here(alone, good, tiny_backbone, tmp_path):
     change = ("--set", f"data={DATA / 'labelled_sample.fasta'}", "--set")
-    train = [*PEFT_SP, "train", "lora-8M", *change, f"backbone={tiny_backbone}", "-o", "model"]
+    train = ["train", "lora-8M", *change, f"backbone={tiny_backbone}", "-o", "model"]
     train += ["--set", "partitions.train=[1, 2]", "--set", "partitions.test=0"]
-    assert alone(*train, "--set", "optimisation.epochs=1") == (0, [])
-    assert alone(*PEFT_SP, "export", "model", "-o", "exported") == (0, [])
+    commands = [[*train, "--set", "optimisation.epochs=1"], ["export", "model", "-o", "exported"]]
+    assert alone(sys.executable, "-c", IN_TURN.format(commands=commands)) == (0, [])
     assert alone(*PEFT_SP, "predict", good, "-m", "exported", "-o", "out") == (0, [])
     assert {path.name for path in tmp_path.iterdir()} == {
         *("good.faa", "home", "model", "exported", "out")

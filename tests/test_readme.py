@@ -38,7 +38,10 @@ def commands() -> list[str]:
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory, labelled_file, tiny_backbone) -> Path:
     place = tmp_path_factory.mktemp("readme")
-    shutil.copytree(ROOT / "examples", place / "examples")
+    (place / "examples").mkdir()
+    shutil.copytree(ROOT / "examples", place / "whole" / "examples")
+    proteins = (ROOT / "examples" / "ecoli_300.faa").read_text().split("\n>")
+    (place / "examples" / "ecoli_300.faa").write_text("\n>".join(proteins[:30]) + "\n")
     shutil.copy(labelled_file, place / "train_set.fasta")
     shutil.copytree(tiny_backbone, place / "esm2_t6_8M")
     # Found before packs, of which none need be installed here.
@@ -68,7 +71,7 @@ def test_command(command, workplace):
 def test_the_output_shown_is_the_real_one(workplace):
     run = subprocess.run(
         [sys.executable, "-m", "peft_sp.cli.main", *shlex.split(commands()[0])[1:]],
-        cwd=workplace,
+        cwd=workplace / "whole",
         env={**os.environ, "COLUMNS": "80"},
         capture_output=True,
         text=True,
@@ -80,7 +83,7 @@ def test_the_output_shown_is_the_real_one(workplace):
 
 @pytest.mark.integration
 def test_python(workplace, monkeypatch):
-    monkeypatch.chdir(workplace)
+    monkeypatch.chdir(workplace / "whole")
     for language, text in BLOCKS:
         if language == "python":
             exec(compile(text, "README.md", "exec"), {})

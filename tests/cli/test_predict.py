@@ -324,13 +324,13 @@ def test_a_picture_of_each_protein(good, tmp_path):
 
 def test_many_pictures(ecoli, tmp_path):
     pytest.importorskip("matplotlib")
-    path, out = tmp_path / "hundred.faa", tmp_path / "out"
-    path.write_text("".join(f">{record}" for record in ecoli.read_text().split(">")[101:201]))
+    path, out = tmp_path / "seventy.faa", tmp_path / "out"
+    path.write_text("".join(f">{record}" for record in ecoli.read_text().split(">")[101:171]))
     code, _, errors = peft_sp("predict", path, "-o", out, "--plots", "png", "--threads", "2")
     assert (code, errors) == (0, "")
     table = rows(out / "predictions.tsv")
     names = {row["id"].replace(".", "_") + ".png" for row in table}
-    assert {p.name for p in (out / "plots").iterdir()} == names and len(names) == 100
+    assert {p.name for p in (out / "plots").iterdir()} == names and len(names) == 70
 
 
 def test_a_summary_alone(good, tmp_path):

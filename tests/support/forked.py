@@ -17,6 +17,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -60,6 +61,13 @@ class Command:
     server: subprocess.Popen[str]
     place: tempfile.TemporaryDirectory[str]
 
+    def await_error(self, text: str) -> None:
+        """Until a text stands in its errors."""
+        deadline = time.monotonic() + 120
+        while text not in (errors := Path(self.place.name, STREAMS[1]).read_text()):
+            assert time.monotonic() < deadline, errors
+            time.sleep(0.02)
+
     def wait(self) -> tuple[int, str, str]:
         """Exit code, output and errors."""
         assert self.server.stdout
@@ -92,6 +100,8 @@ def start(
     place = tempfile.TemporaryDirectory()
     given = Path(place.name, "input")
     given.write_bytes(stdin)
+    for name in STREAMS:
+        Path(place.name, name).touch()
     streams = [str(given) if stdin else os.devnull, *(f"{place.name}/{name}" for name in STREAMS)]
     around = dict(os.environ if environment is None else environment)
     request = [program, words, str(cwd or Path.cwd()), streams, around]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 from scripts.architecture import SOURCE
 
+from tests.support import forked
 from tests.support.paths import ROOT
 
 
@@ -41,12 +40,7 @@ class Copy:
     def run(self, code: str) -> str:
         """What some code prints that uses the copy."""
         search = os.pathsep.join([str(self.package.parent), str(ROOT)])
-        run = subprocess.run(
-            [sys.executable, "-c", code],
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, "PYTHONPATH": search, "PYTHONSAFEPATH": "1"},
-        )
-        assert run.returncode == 0, run.stderr
-        return run.stdout
+        around = {**os.environ, "PYTHONPATH": search}
+        found, output, errors = forked.run(program=code, kind="others", environment=around)
+        assert found == 0, errors
+        return output

@@ -1,4 +1,4 @@
-"""A small network that was cross-validated."""
+"""Few proteins, and a small network that was cross-validated."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from peft_sp.io.labelled import LabelledProtein, partition, write_labelled
 
 if TYPE_CHECKING:
     from peft_sp.training.recipe import Recipe
@@ -22,6 +24,19 @@ def small_recipe(labelled_file: Path) -> Recipe:
         student={"width": 16, "hidden": 8, "convolutions": 1},
         optimisation={"epochs": 1, "batch_size": 32},
     )
+
+
+@pytest.fixture(scope="session")
+def few(labelled: list[LabelledProtein]) -> list[LabelledProtein]:
+    """Proteins enough to train on, few enough to be quick, all classes in each partition."""
+    return [p for n in (0, 1, 2) for p in partition(labelled, [n])[::3]]
+
+
+@pytest.fixture(scope="session")
+def few_file(few: list[LabelledProtein], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("data") / "few.fasta"
+    write_labelled(path, few)
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,8 @@ def shipped(folder: str = "") -> dict[str, Source]:
     return found
 
 
-def _all_shipped() -> dict[str, Source]:
+@cache
+def _all_shipped() -> Mapping[str, Source]:
     return shipped() | shipped(PRETRAINING)
 
 

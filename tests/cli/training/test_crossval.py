@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
-import subprocess
-import sys
 
 import pytest
 
+from tests.support import forked
 from tests.support.commands import peft_sp
 from tests.support.recipes import small
 
@@ -37,15 +37,10 @@ def test_recipes_are_compared_in_one_table(tmp_path, labelled_file):
 def test_a_cross_validation_that_is_killed_goes_on(tmp_path, labelled_file):
     """Killed in its second fold: the first is kept, and the result is that of a straight run."""
     recipe = small(tmp_path, labelled_file, "small")
-    command = [sys.executable, "-m", "peft_sp.cli.main", "crossval", str(recipe), "-o"]
-    with subprocess.Popen(
-        [*command, str(tmp_path / "killed")], stderr=subprocess.PIPE, text=True
-    ) as process:
-        for line in process.stderr:
-            if line.startswith("small, fold test-1"):
-                process.kill()
-                break
-    assert process.wait() == -signal.SIGKILL
+    process = forked.start("crossval", recipe, "-o", tmp_path / "killed")
+    process.await_error("\nsmall, fold test-1")
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait()[0] == -signal.SIGKILL
     kept = (tmp_path / "killed" / "test-0" / "config.json").stat().st_mtime_ns
     assert not (tmp_path / "killed" / "oof.tsv.gz").exists()
     for name in ("killed", "straight"):

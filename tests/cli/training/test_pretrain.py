@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 
 import pytest
 
 from peft_sp.training.pretraining import checkpoint
 from peft_sp.training.pretraining.recipe import as_toml
-from tests.support.commands import PEFT_SP, peft_sp
+from tests.support import forked
+from tests.support.commands import peft_sp
 from tests.support.pretraining import small_recipe
 
 pytestmark = pytest.mark.integration
@@ -40,15 +40,13 @@ def test_from_windows_to_a_backbone_that_is_tuned(tmp_path, recipe, labelled_fil
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_saves_and_stops(tmp_path, recipe, number):
-    command = [*PEFT_SP, "pretrain", str(recipe), "-o", str(tmp_path / "out")]
+    command = ["pretrain", recipe, "-o", tmp_path / "out"]
     command += ["--set", "fitting.epochs=100000", "--set", "fitting.evaluations=10"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        while "held-out windows: " not in (line := process.stderr.readline()):
-            assert line, "the command ended"
-        os.kill(process.pid, number)
-        errors = process.stderr.read()
-    assert process.returncode == 128 + number
+    process = forked.start(*command)
+    process.await_error("held-out windows: ")
+    os.kill(process.pid, number)
+    code, _, errors = process.wait()
+    assert code == 128 + number
     assert errors.endswith("peft-sp: stopped; the same command goes on from this step\n")
     assert checkpoint.read_settings(tmp_path / "out") is not None
 

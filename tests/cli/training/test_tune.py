@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
-import subprocess
 import sys
 
 import pytest
 
 from peft_sp.cli.main import main
 from peft_sp.io.labelled import partition, write_labelled
+from tests.support import forked
 from tests.support.commands import rows
 
 pytestmark = pytest.mark.integration
@@ -50,13 +51,10 @@ def tune(monkeypatch, capsys):
 def test_a_search_that_is_killed_goes_on(tmp_path, recipe, tune):
     out = tmp_path / "search"
     arguments = (recipe, "--trials", 2, "-o", out)
-    command = [sys.executable, "-m", "peft_sp.cli.main", "tune", *map(str, arguments)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        for line in process.stderr:
-            if line.startswith("trial 0, fold 1/2:"):
-                process.kill()
-                break
-    assert process.wait() == -signal.SIGKILL
+    process = forked.start("tune", *arguments)
+    process.await_error("\ntrial 0, fold 1/2:")
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait()[0] == -signal.SIGKILL
     assert rows(out / "trials.tsv") == [] and not (out / "best.json").exists()
 
     code, output, errors = tune(*arguments)

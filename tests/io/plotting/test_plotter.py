@@ -55,10 +55,10 @@ def test_several_processes_draw_the_same(predictions, tmp_path):
         folder = tmp_path / str(processes)
         folder.mkdir()
         with module.Plotter(folder, "png", processes) as plotter:
-            for number in range(100):
+            for number in range(70):  # more than one process draws alone
                 plotter.add(predictions[number % len(predictions)])
         made.append({path.name: path.read_bytes() for path in folder.iterdir()})
-    assert len(made[0]) == 100 and made[0] == made[1]
+    assert len(made[0]) == 70 and made[0] == made[1]
 
 
 @pytest.mark.parametrize("processes", [1, 2])

@@ -112,10 +112,7 @@ def test_a_directory_that_is_not_there(tmp_path):
         drawn(tmp_path / "none", outcomes(20))
 
 
-def test_published_figures_are_drawn_where_asked_for_alone(tmp_path):
-    for name in ("ours", "both"):
-        (tmp_path / name).mkdir()
-    ours = drawn(tmp_path / "ours", outcomes())
-    both = drawn(tmp_path / "both", outcomes(), published=True)
-    changed = [name for name in ALL if ours[name] != both[name]]
+def test_published_figures_are_drawn_where_asked_for_alone(pictures, tmp_path):
+    both = drawn(tmp_path, outcomes(), published=True)
+    changed = [name for name in ALL if pictures[name] != both[name]]
     assert changed == ["classes.png", "cleavage.png"]

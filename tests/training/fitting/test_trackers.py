@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import subprocess
 import sys
 
 import pytest
+from tests.support import forked
 
 from peft_sp.errors import MissingExtraError, OptionError
 from peft_sp.training.fitting.trackers import NAMES, check
@@ -81,6 +81,7 @@ TWO_RUNS = """
 import sys
 from peft_sp.training.recipe import read_recipe
 from peft_sp.training.runs import run
+from tests.support import forked
 for name in ("one", "two"):
     run(read_recipe("tiny.toml"), name, report_to=sys.argv[1:])
 if "mlflow" in sys.argv:
@@ -106,16 +107,12 @@ def reported(small_recipe, tmp_path_factory):
     own = {"WANDB_MODE": "offline", "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/runs.db"}
     foreign = ("WANDB", "MLFLOW", "TENSORBOARD")
     kept = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
-    done = subprocess.run(
-        [sys.executable, "-c", TWO_RUNS, *trackers],
-        env={**kept, "HOME": str(folder), "no_proxy": "", **own},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
+    around = {**kept, "HOME": str(folder), "no_proxy": "", **own}
+    code, output, errors = forked.run(
+        *trackers, program=TWO_RUNS, kind="training", cwd=folder, environment=around
     )
-    assert done.returncode == 0, done.stderr
-    return folder, done.stdout
+    assert code == 0, errors
+    return folder, output
 
 
 @pytest.mark.integration

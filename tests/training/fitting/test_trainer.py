@@ -28,10 +28,10 @@ TEACHERS = {"teachers": ["nosuch-model"], "fresh_fraction": 0.5}
 
 
 @pytest.fixture
-def recipe(labelled_file):
+def recipe(few_file):
     return Recipe(
         name="tiny",
-        data=str(labelled_file),
+        data=str(few_file),
         student={"width": 16, "hidden": 8, "convolutions": 1, "residue_dropout": 0.1},
         partitions={"train": [1, 2], "test": 0},
         optimisation={
@@ -83,13 +83,13 @@ def test_a_killed_run_ends_as_one_that_was_not(recipe, tmp_path):
     steps = json.loads((tmp_path / "whole" / "recipe.json").read_text())  # it was written
     assert steps["name"] == "tiny"
     with pytest.raises(KilledError):
-        fit(recipe, tmp_path / "killed", progress=kill_at(40))
+        fit(recipe, tmp_path / "killed", progress=kill_at(14))
     (checkpoint,) = (tmp_path / "killed").glob("checkpoint-*")
     kept = load_file(checkpoint / "model.safetensors")
-    assert checkpoint.name == "checkpoint-29"
+    assert checkpoint.name == "checkpoint-10"
     assert kept.keys() == states(whole).keys()
     # As left by a kill in the middle of saving.
-    half = tmp_path / "killed" / "checkpoint-58"
+    half = tmp_path / "killed" / "checkpoint-20"
     half.mkdir()
     (half / "optimizer.pt").write_bytes(b"half")
     resumed = fit(recipe, tmp_path / "killed")
@@ -133,10 +133,10 @@ def test_the_optimiser_is_the_one_asked_for(recipe, tmp_path):
 
 
 @pytest.mark.integration
-def test_lora_run_from_recipe_to_prediction(tiny_backbone, labelled, labelled_file, tmp_path):
+def test_lora_run_from_recipe_to_prediction(tiny_backbone, few, few_file, tmp_path):
     recipe = Recipe(
         name="tiny-lora",
-        data=str(labelled_file),
+        data=str(few_file),
         backbone=tiny_backbone,
         tuning={"method": "lora", "rank": 2},
         partitions={"train": [1], "test": 0},
@@ -149,7 +149,7 @@ def test_lora_run_from_recipe_to_prediction(tiny_backbone, labelled, labelled_fi
         run(recipe, tmp_path / "model")
     assert (tmp_path / "model" / "README.md").read_text().startswith("# tiny-lora\n")
     predictor = load(tmp_path / "model")
-    tested = partition(labelled, [0])
+    tested = partition(few, [0])
     outcomes = Outcomes.predicted(predictor.backend, tested)
     assert score(outcomes, 1000).figures == trained.test.scores.figures
     pairs = [(p.accession, p.sequence) for p in tested]
@@ -157,12 +157,12 @@ def test_lora_run_from_recipe_to_prediction(tiny_backbone, labelled, labelled_fi
     assert [p.cleavage_site or 0 for p in predictions] == outcomes.site.tolist()
     config = json.loads((tmp_path / "model" / "config.json").read_text())
     assert config["metrics"]["test"]["proteins"] == len(tested)
-    assert str(labelled_file.parent) not in json.dumps(config["made"])
+    assert str(few_file.parent) not in json.dumps(config["made"])
 
 
 def test_a_directory_of_another_recipe_is_refused(recipe, tmp_path):
     with pytest.raises(KilledError):
-        fit(recipe, tmp_path, progress=kill_at(40))
+        fit(recipe, tmp_path, progress=kill_at(14))
     with pytest.raises(OutputError, match="holds a run of another recipe"):
         fit(changed(recipe, seed=2), tmp_path)
 
@@ -238,11 +238,11 @@ def test_lora_on_the_real_backbone_learns(shared, tmp_path):
 
 @pytest.mark.integration
 def test_bfloat16_trains_the_network_and_leaves_the_crf_in_full_precision(
-    tiny_backbone, labelled, labelled_file, tmp_path
+    tiny_backbone, few, few_file, tmp_path
 ):
     recipe = Recipe(
         name="half",
-        data=str(labelled_file),
+        data=str(few_file),
         backbone=tiny_backbone,
         tuning={"method": "lora", "rank": 2},
         partitions={"train": [1], "test": 0},
@@ -255,18 +255,18 @@ def test_bfloat16_trains_the_network_and_leaves_the_crf_in_full_precision(
     # What is said of it in the end is what it says as anyone will load it.
     fresh = build_model(recipe)
     fresh.load_trainable_state(states(trained))
-    outcomes = Outcomes.predicted(TorchBackend(fresh), partition(labelled, [0]))
+    outcomes = Outcomes.predicted(TorchBackend(fresh), partition(few, [0]))
     assert np.array_equal(trained.test.outcomes.probabilities, outcomes.probabilities)
     # It can predict in that precision, too, which is near and not the same.
-    half = Outcomes.predicted(TorchBackend(fresh, None, "bfloat16"), partition(labelled, [0]))
+    half = Outcomes.predicted(TorchBackend(fresh, None, "bfloat16"), partition(few, [0]))
     assert np.allclose(half.probabilities, outcomes.probabilities, atol=0.1)
     assert not np.array_equal(half.probabilities, outcomes.probabilities)
 
 
-def tuned(tiny_backbone, labelled_file, method, **options):
+def tuned(tiny_backbone, few_file, method, **options):
     return Recipe(
         name="tiny",
-        data=str(labelled_file),
+        data=str(few_file),
         backbone=tiny_backbone,
         tuning=method,
         partitions={"train": [1], "validation": 2, "test": 0},
@@ -284,10 +284,8 @@ def tuned(tiny_backbone, labelled_file, method, **options):
     ],
     ids=lambda m: m["method"] if isinstance(m, dict) else "",
 )
-def test_frozen_layers_are_computed_once_and_kept(
-    tiny_backbone, labelled_file, tmp_path, method, files
-):
-    recipe = tuned(tiny_backbone, labelled_file, method)
+def test_frozen_layers_are_computed_once_and_kept(tiny_backbone, few_file, tmp_path, method, files):
+    recipe = tuned(tiny_backbone, few_file, method)
     first = fit(recipe, tmp_path / "first", activation_cache=tmp_path / "kept")
     found = list((tmp_path / "kept").rglob("*.npy"))
     assert [p.name for p in found] == files
@@ -309,17 +307,17 @@ def test_frozen_layers_are_computed_once_and_kept(
 @pytest.mark.parametrize(
     "option", [{"cache_activations": False}, {"truncation_probability": 0.5}], ids=str
 )
-def test_windows_that_vary_are_not_kept(tiny_backbone, labelled_file, tmp_path, option):
-    recipe = tuned(tiny_backbone, labelled_file, {"method": "frozen"}, **option)
+def test_windows_that_vary_are_not_kept(tiny_backbone, few_file, tmp_path, option):
+    recipe = tuned(tiny_backbone, few_file, {"method": "frozen"}, **option)
     fit(recipe, tmp_path / "run", activation_cache=tmp_path / "kept")
     assert not (tmp_path / "kept").exists()
 
 
 @pytest.mark.integration
-def test_gradient_checkpointing_changes_no_result(tiny_backbone, labelled_file, tmp_path):
+def test_gradient_checkpointing_changes_no_result(tiny_backbone, few_file, tmp_path):
     method = {"method": "lora", "dropout": 0.1}
-    plain = fit(tuned(tiny_backbone, labelled_file, method), tmp_path / "plain")
-    recipe = tuned(tiny_backbone, labelled_file, method, gradient_checkpointing=True)
+    plain = fit(tuned(tiny_backbone, few_file, method), tmp_path / "plain")
+    recipe = tuned(tiny_backbone, few_file, method, gradient_checkpointing=True)
     lean = fit(recipe, tmp_path / "lean")
     layer = lean.model.encoder.esm.encoder.layer[0]
     assert layer.gradient_checkpointing
@@ -328,8 +326,8 @@ def test_gradient_checkpointing_changes_no_result(tiny_backbone, labelled_file, 
 
 
 @pytest.mark.integration
-def test_a_validation_partition_gives_the_temperature(tiny_backbone, labelled_file, tmp_path):
-    recipe = tuned(tiny_backbone, labelled_file, {"method": "frozen"})
+def test_a_validation_partition_gives_the_temperature(tiny_backbone, few_file, tmp_path):
+    recipe = tuned(tiny_backbone, few_file, {"method": "frozen"})
     trained = run(recipe, tmp_path / "model")
     config = json.loads((tmp_path / "model" / "config.json").read_text())
     expected = fit_calibration(trained.validation).every.temperature
@@ -338,7 +336,7 @@ def test_a_validation_partition_gives_the_temperature(tiny_backbone, labelled_fi
     # Loaded, it is part of every probability and of no type.
     loaded = load(tmp_path / "model").backend
     assert loaded.scores.temperatures.types == pytest.approx(expected, abs=1e-4)
-    found = Outcomes.predicted(loaded, partition(read_labelled(labelled_file), [0]))
+    found = Outcomes.predicted(loaded, partition(read_labelled(few_file), [0]))
     assert np.array_equal(found.type, trained.test.outcomes.type)
     np.testing.assert_allclose(
         found.probabilities, temper(trained.test.outcomes.probabilities, expected), atol=1e-5

@@ -35,19 +35,6 @@ def recipe_of(file, **values):
 
 
 @pytest.fixture(scope="module")
-def few(labelled):
-    """Proteins enough to train on, few enough to be quick, all classes in each partition."""
-    return [p for n in (0, 1, 2) for p in partition(labelled, [n])[::3]]
-
-
-@pytest.fixture(scope="module")
-def few_file(few, tmp_path_factory):
-    path = tmp_path_factory.mktemp("data") / "few.fasta"
-    write_labelled(path, few)
-    return path
-
-
-@pytest.fixture(scope="module")
 def done(few_file, tmp_path_factory):
     """A search of three trials that nothing disturbed."""
     place = tmp_path_factory.mktemp("search")
