@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
@@ -35,11 +32,6 @@ def create_app(settings: ServiceSettings, store: JobStore | None = None) -> Fast
     streams = Places("streams of events", settings.max_streams, settings.max_streams_each)
     service = Service(settings, store, Models(settings), streams)
     registry = CollectorRegistry()
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
-
     app = FastAPI(
         title="PEFT-SP",
         version=__version__,
@@ -48,7 +40,6 @@ def create_app(settings: ServiceSettings, store: JobStore | None = None) -> Fast
         redoc_url=None,
         redirect_slashes=False,
         middleware=_middleware(settings, registry),
-        lifespan=lifespan,
     )
     app.state.service, app.state.registry = service, registry
     registry.register(health.ServiceCollector(service))

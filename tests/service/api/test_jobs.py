@@ -1,6 +1,8 @@
+import errno
 import gzip
 import json
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
@@ -144,6 +146,18 @@ def test_a_text_that_is_too_large_is_refused(tmp_path):
         answer = served.client.post(JOBS, json={"fasta": FASTA + "A" * 1000})
         assert error(answer)[0] == 413
         assert not any((tmp_path / "incoming").iterdir())
+
+
+def test_a_full_disk_is_no_fault_and_leaves_nothing(service, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_bytes", full)
+        answer = service.client.post(JOBS, json={"fasta": FASTA})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "60")
+    assert "the disk of the server is full" in answer.json()["error"]["message"]
+    assert not any((service.settings.directory / "incoming").iterdir())
 
 
 def test_a_large_job_with_an_error_fails_with_the_same_error(service, monkeypatch):

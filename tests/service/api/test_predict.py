@@ -49,6 +49,23 @@ def test_only_json_is_taken(service):
         assert answer.status_code == 422
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000,
+        b"{",
+        b"\xff",
+        b'{"sequences": [{"id": "\\ud800", "sequence": "M"}]}',
+        b'{"sequences": ' + b"9" * 10_000 + b"}",
+        b'{"sequences": NaN}',
+    ],
+)
+def test_no_json_is_too_odd(service, body):
+    answer = service.client.post(URL, content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code in (400, 422)
+    assert answer.json()["error"]["message"]
+
+
 def test_a_body_that_is_too_large_is_refused(tmp_path):
     with serve(tmp_path, max_text_bytes=100) as served:
         assert served.client.post(URL, json={"sequences": TWO}).status_code == 413

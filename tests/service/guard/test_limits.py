@@ -45,7 +45,7 @@ def test_places_are_limited_for_each_and_for_all():
         assert len(places) == 1
 
 
-async def read_through(settings, headers, pieces, wait=0.0):
+async def read_through(settings, headers, pieces, wait=0.0, path="/api/v1/jobs"):
     """The bytes of a body that an application gets, or the status that it fails with."""
     left = list(pieces)
 
@@ -63,7 +63,7 @@ async def read_through(settings, headers, pieces, wait=0.0):
             read.extend(message["body"])
             more = message["more_body"]
 
-    scope = {"type": "http", "method": "POST", "headers": headers}
+    scope = {"type": "http", "method": "POST", "path": path, "headers": headers}
     try:
         await LimitedBodies(app, settings)(scope, receive, None)
     except HTTPException as error:
@@ -84,6 +84,13 @@ def test_a_body_is_cut_off_where_it_is_too_large(tmp_path, kind, pieces, expecte
     settings = ServiceSettings(tmp_path, max_bytes=5000, max_text_bytes=1000)
     headers = [(b"content-type", kind)]
     assert asyncio.run(read_through(settings, headers, pieces)) == expected
+
+
+def test_only_a_job_may_be_a_large_form(tmp_path):
+    settings = ServiceSettings(tmp_path, max_bytes=5000, max_text_bytes=1000)
+    headers = [(b"content-type", b"multipart/form-data; boundary=x")]
+    found = read_through(settings, headers, [b"x" * 1001], path="/api/v1/predict")
+    assert asyncio.run(found) == (413, 1)
 
 
 def test_a_body_that_is_announced_too_large_is_not_read(tmp_path):

@@ -67,6 +67,11 @@ def test_a_clients_name_of_a_file_is_no_path(tmp_path, given, shown):
     assert upload.name == shown
 
 
+def test_a_file_whose_name_is_not_understood_is_one_all_the_same(tmp_path):
+    (upload,) = receive(tmp_path, part("files", b">a\nMK\n" * 500)).uploads
+    assert (upload.name, upload.path.stat().st_size) == ("", 3000)
+
+
 def test_a_field_that_a_browser_left_empty_is_no_file(tmp_path):
     received = receive(tmp_path, part("files", b"", ""), part("fasta", b">a\nMK\n"))
     assert [upload.path.name for upload in received.uploads] == ["2.fasta"]

@@ -17,6 +17,8 @@ from peft_sp.service.api.schemas import ErrorAnswer
 from peft_sp.service.job import LimitError, Problem
 
 _log = logging.getLogger("peft_sp.service")
+_LATER = 30
+"""Seconds after which a trouble of the server may be over."""
 _LISTED = 5
 """Mistakes of a request that an answer names."""
 
@@ -76,7 +78,7 @@ def limit_answer(error: LimitError) -> JSONResponse:
 async def _package(_: Request, error: Exception) -> JSONResponse:
     # Those of a client's input are made a ProblemError; what is left may name files of the server.
     _log.error("%s", error)
-    return error_answer(503, "the server cannot do this now; ask who runs it")
+    return limit_answer(LimitError("the server cannot do this now", _LATER, everyone=True))
 
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:

@@ -32,10 +32,13 @@ from peft_sp.service.api.schemas import (
 from peft_sp.service.api.state import Client, Here, Known, Service, stream
 from peft_sp.service.input.check import look
 from peft_sp.service.input.upload import FASTA, FILES, keep_text, receive_form
-from peft_sp.service.job import FINAL, Job, Problem, Submission, Upload
+from peft_sp.service.job import FINAL, Job, LimitError, Problem, Submission, Upload
+from peft_sp.service.jobs import is_full
 from peft_sp.service.results.files import result_files
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
+_LATER = 60
+"""Seconds after which a full disk may have room again."""
 _INTERVAL, _LONGEST_INTERVAL = 0.5, 3.0
 """Seconds between two looks at a job that is watched: more while nothing happens."""
 _FORM = {
@@ -69,12 +72,17 @@ _BODY = {
 async def submit(request: Request, service: Here, client: Client) -> JSONResponse:
     """Send proteins, as text in JSON or as files of a form. Gives the job's id, its only key."""
     await run_in_threadpool(service.store.require_room, client)
-    staged = await run_in_threadpool(service.store.staging)
     try:
-        options, uploads = await _received(request, staged, service)
-        job = await run_in_threadpool(_submitted, service, client, staged, options, uploads)
-    finally:
-        await asyncio.shield(run_in_threadpool(shutil.rmtree, staged, ignore_errors=True))
+        staged = await run_in_threadpool(service.store.staging)
+        try:
+            options, uploads = await _received(request, staged, service)
+            job = await run_in_threadpool(_submitted, service, client, staged, options, uploads)
+        finally:
+            await asyncio.shield(run_in_threadpool(shutil.rmtree, staged, ignore_errors=True))
+    except OSError as error:
+        if not is_full(error):
+            raise
+        raise LimitError("the disk of the server is full", _LATER, everyone=True) from None
     answer = Accepted(
         id=job.id, state=job.state, url=service.path("jobs", job.id), expires=_time(job.expires)
     )

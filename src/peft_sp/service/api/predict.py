@@ -15,7 +15,9 @@ from peft_sp.service.job import Problem
 router = APIRouter(tags=["predict"])
 
 
-@router.post("/predict", response_model=Predictions, responses=documented(408, 413, 422, 503))
+@router.post(
+    "/predict", response_model=Predictions, responses=documented(400, 408, 413, 422, 429, 503)
+)
 def predict(request: PredictRequest, service: Here) -> dict[str, Any]:
     """Predict a few sequences at once; for more, send a job."""
     most = service.settings.max_at_once

@@ -48,7 +48,7 @@ def _headers(job: Job, what: str) -> dict[str, str]:
 
 def _has_it(request: Request, headers: dict[str, str]) -> bool:
     known = [tag.strip() for tag in request.headers.get("if-none-match", "").split(",")]
-    return headers["ETag"] in [tag.removeprefix("W/") for tag in known]
+    return headers["ETag"] in [tag.removeprefix("W/") for tag in known] or known == ["*"]
 
 
 @router.get("/results", response_model=ResultPage, responses=_DOWNLOADS)

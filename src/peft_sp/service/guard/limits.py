@@ -92,7 +92,10 @@ class LimitedBodies:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        form = headers.get("content-type", "").lower().startswith("multipart/form-data")
+        # All others are read whole.
+        form = scope["path"] == f"{self._settings.root_path}/api/v1/jobs" and (
+            headers.get("content-type", "").lower().startswith("multipart/form-data")
+        )
         limited = _Body(receive, self._settings, form, headers.get("content-length", ""))
         try:
             with self._places.taken(identity(scope, self._settings)):

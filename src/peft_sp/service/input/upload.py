@@ -117,7 +117,7 @@ class _Form:
         options = parse_options_header(self._disposition)[1]
         self._name = options.get(b"name", b"").decode("utf-8", "replace")
         given = options.get(b"filename")
-        if given is None and self._name != FASTA:
+        if given is None and self._name not in (FASTA, FILES):
             if len(self.received.fields) >= _FIELDS:
                 raise HTTPException(413, f"more than {_FIELDS} fields in the form")
             return
