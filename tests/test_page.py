@@ -256,6 +256,8 @@ def test_command_model_citation_and_link_stand_beside_the_results(results, addre
     again = open_page(link.removeprefix(f"{address}/"))
     again.wait_for_selector(RESULTS)
     assert again.text_content("#results-title") == results.text_content("#results-title")
+    again.click("[aria-label='Copy the command']")
+    again.wait_for_selector("text=Copied")
     again.emulate_media(media="print")
     again.evaluate("() => dispatchEvent(new Event('beforeprint'))")
     assert again.locator("#printed tr").count() == 1 + int(
@@ -341,6 +343,14 @@ def test_a_fault_of_the_input_stands_at_its_line(open_page):
     assert "nothing to predict" in page.text_content("#problem")
 
 
+DROP = """([name, text]) => {
+  const held = new DataTransfer();
+  held.items.add(new File([text], name));
+  const event = new DragEvent("drop", { dataTransfer: held, bubbles: true, cancelable: true });
+  document.getElementById("fasta").dispatchEvent(event);
+}"""
+
+
 def test_files_are_taken_also_compressed_and_a_fault_names_its_file(open_page):
     page = open_page()
     files = [
@@ -352,7 +362,8 @@ def test_files_are_taken_also_compressed_and_a_fault_names_its_file(open_page):
         },
         {"name": "bad.faa", "mimeType": "text/plain", "buffer": b">three\nMKT\n>four\nM?T\n"},
     ]
-    page.set_input_files("#files", files)
+    page.set_input_files("#files", files[1:])
+    page.evaluate(DROP, [files[0]["name"], files[0]["buffer"].decode()])
     page.fill("#fasta", f">{HOSTILE}\n{SIGNAL}")
     page.click("#predict")
     page.wait_for_selector("#problem:not([hidden])")
@@ -362,10 +373,25 @@ def test_files_are_taken_also_compressed_and_a_fault_names_its_file(open_page):
     page.click("#predict")
     page.wait_for_selector(RESULTS)
     page.wait_for_selector("#picture[data-protein]")
-    assert [row[1] for row in rows(page)] == [HOSTILE, "one", "two"]
+    assert [row[1] for row in rows(page)] == [HOSTILE, "two", "one"]
     # A header is text, wherever it is shown.
     assert HOSTILE[:20] in page.get_attribute("#picture svg", "aria-label")
     assert "owned" not in page.title() and page.locator("img, main script").count() == 0
+
+
+def test_of_a_large_job_the_table_holds_the_beginning_and_says_so(open_page):
+    page = open_page()
+    page.evaluate("async () => { (await import('./engines/server.js')).MOST.blocks = 1; }")
+    page.fill("#fasta", "".join(f">p{n}\n{SIGNAL}\n" for n in range(600)) + ">bad\nM!\n")
+    page.check("#skip-invalid")
+    page.click("#predict")
+    page.wait_for_selector(RESULTS)
+    assert page.text_content("#results-title") == "600 of 600 proteins have a signal peptide"
+    assert page.text_content("#shown") == "512 of 512"
+    assert page.text_content("#left-out") == (
+        "1 record could not be predicted and was left out. "
+        "The table holds the first 512 proteins; predictions.tsv has all."
+    )
 
 
 def test_keys_alone_lead_from_the_example_to_a_picture(open_page):

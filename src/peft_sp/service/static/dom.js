@@ -52,10 +52,20 @@ export function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
+async function copy(text) {
+  if (navigator.clipboard) { await navigator.clipboard.writeText(text); return; }
+  // Browsers have no clipboard for pages that come without TLS from another machine.
+  const area = make("textarea", { class: "unseen", "aria-hidden": "true" }, text);
+  document.body.append(area);
+  area.select();
+  document.execCommand("copy");
+  area.remove();
+}
+
 export function copyButton(text, label) {
   const button = make("button", { type: "button", class: "quiet", "aria-label": label }, "Copy");
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(text);
+    await copy(text);
     button.textContent = "Copied";
     setTimeout(() => { button.textContent = "Copy"; }, 2000);
   });

@@ -20,6 +20,7 @@ export class Figure {
   }
 
   empty() {
+    this.chosen = -1;
     this.target.replaceChildren(make("p", { class: "faint" }, "Choose a protein to see its picture."));
     byId("opinions").replaceChildren();
     byId("residue").textContent = "";
@@ -27,7 +28,15 @@ export class Figure {
   }
 
   async show(i) {
-    const turn = ++this.turn, profile = await this.job.profile(i);
+    const turn = ++this.turn;
+    let profile;
+    try {
+      profile = await this.job.profile(i);
+    } catch (error) {
+      this.empty();
+      this.target.firstChild.textContent = `The picture cannot be fetched: ${error.message}`;
+      return;
+    }
     if (turn !== this.turn) return; // a later choice was quicker
     const { columns, frames } = this.view;
     Object.assign(this, { chosen: i, profile, frame: frames[columns.frame[i]], position: 0 });

@@ -138,7 +138,7 @@ export class InputView {
     const gutter = byId("gutter");
     gutter.textContent = Array.from({ length: Math.max(last - first, 0) }, (_, n) => first + n + 1).join("\n");
     gutter.style.setProperty("--up", `${-(area.scrollTop % line)}px`);
-    gutter.style.minWidth = `${String(lines).length + 2}ch`;
+    gutter.style.minWidth = `${Math.max(String(lines).length + 2, 4)}ch`;
     const mark = byId("mark");
     mark.hidden = !this.wrong;
     mark.style.setProperty("--down", `${(this.wrong - 1) * line - area.scrollTop}px`);

@@ -18,9 +18,10 @@ function show(name, focus = true) {
   if (focus) byId(`${name}-title`).focus({ preventScroll: true });
 }
 
-function trouble(message) {
+function trouble(message, mild = false) {
   byId("trouble").textContent = message;
   byId("trouble").hidden = !message;
+  byId("trouble").classList.toggle("note", mild);
 }
 
 function theme() {
@@ -41,12 +42,15 @@ class Page {
     this.progress = new ProgressView();
     byId("privacy").textContent = about.privacy;
     byId("about").textContent = `${about.citation}.`;
+    byId("api").hidden = !about.api;
+    if (about.api) byId("api").href = about.api;
     byId("again").addEventListener("click", () => this.home());
     byId("brand").addEventListener("click", (event) => { event.preventDefault(); this.home(); });
     addEventListener("popstate", () => this.route());
   }
 
   home() {
+    trouble("");
     if (location.hash) history.pushState(null, "", location.pathname + location.search);
     this.job = null;
     show("input");
@@ -93,7 +97,7 @@ class Page {
       show("results");
     } else if (state.state === "cancelled") {
       this.home();
-      trouble("The job was cancelled.");
+      trouble("The job was cancelled.", true);
     } else {
       throw new InputError(state.error);
     }

@@ -14,8 +14,7 @@ export async function showResults({ facts, about, job, onRemoved }) {
   const opinions = new Map((await job.compared?.() ?? []).map((one) => [one.index, one]));
   const other = state.compare && modelName(state.compare);
   const figure = new Figure({ facts, view, job, opinions, other });
-  const counts = facts.types.map(() => 0);
-  for (const type of columns.type) counts[type] += 1;
+  const counts = facts.types.map(({ name }) => state.counts[name] ?? 0);
   heading(view, counts, state);
   const table = tableOf({ facts, view, figure, opinions, other });
   const filter = filters({ table, columns, opinions });
@@ -35,15 +34,18 @@ export async function showResults({ facts, about, job, onRemoved }) {
   if (table.order.length) await table.choose(table.order[0]);
 }
 
-function heading({ proteins }, counts, state) {
+function heading({ proteins, columns }, counts, state) {
   const signal = proteins - counts[0];
   const title = proteins === 1 ? `The protein has ${signal ? "a" : "no"} signal peptide` : `${thousands(signal)} of ${counted(proteins, "protein")} ${signal === 1 ? "has" : "have"} a signal peptide`;
   byId("results-title").textContent = title;
   document.title = `${title} \u2013 PEFT-SP`;
   const organism = { auto: "organism by header", eukarya: "eukaryotes", other: "bacteria and archaea" }[state.organism] ?? state.organism;
   byId("results-about").textContent = `Model ${modelName(state.model.name)}, ${organism}${state.compare ? `, compared with ${modelName(state.compare)}` : ""}`;
-  byId("left-out").hidden = !state.unusable;
-  byId("left-out").textContent = `${counted(state.unusable ?? 0, "record")} could not be predicted and ${state.unusable === 1 ? "was" : "were"} left out.`;
+  const notes = [], held = columns.header.length;
+  if (state.unusable) notes.push(`${counted(state.unusable, "record")} could not be predicted and ${state.unusable === 1 ? "was" : "were"} left out.`);
+  if (held < proteins) notes.push(`The table holds the first ${thousands(held)} proteins; predictions.tsv has all.`);
+  byId("left-out").hidden = !notes.length;
+  byId("left-out").textContent = notes.join(" ");
 }
 
 function tableOf({ facts, view, figure, opinions, other }) {
@@ -63,7 +65,7 @@ function tableOf({ facts, view, figure, opinions, other }) {
   return new Table({
     grid, head, body, columns: shown, onChoose: (i) => figure.show(i),
     onArrange: (order) => {
-      byId("shown").textContent = `${thousands(order.length)} of ${thousands(view.proteins)}`;
+      byId("shown").textContent = `${thousands(order.length)} of ${thousands(columns.header.length)}`;
       byId("nothing").hidden = order.length > 0;
       byId("filtered").disabled = !order.length;
     },

@@ -3,6 +3,8 @@
 import { Blocks } from "../shared/blocks.js";
 import { InputError, TEXT } from "./errors.js";
 
+// Blocks of 512 proteins that a page holds: of a larger job the table shows the beginning.
+export const MOST = { blocks: 400 };
 const FINAL = ["done", "failed", "cancelled"], POLL = 1500;
 
 export async function start(facts) {
@@ -11,6 +13,7 @@ export async function start(facts) {
   return {
     about: () => ({
       ...about,
+      api: "openapi.json",
       privacy: `Your sequences go to ${location.host} and nowhere else; they and the results are removed there ${days === 1 ? "after a day" : `after ${days} days`}, or when you delete them.`,
     }),
     submit: (request) => submit(facts, request),
@@ -63,12 +66,12 @@ class Job {
   }
 
   async view() {
-    const { blocks, frames } = await json(`${this.url}/view`);
+    const { proteins, blocks, frames } = await json(`${this.url}/view`);
     const fetched = (kind) => async (n) => (await answer(`${this.url}/view/${n}/${kind}`)).arrayBuffer();
     this.blocks = await new Blocks({
-      count: blocks, rows: fetched("rows"), curves: fetched("curves"), drawing: this.facts.drawing,
+      count: Math.min(blocks, MOST.blocks), rows: fetched("rows"), curves: fetched("curves"), drawing: this.facts.drawing,
     }).load();
-    return { proteins: this.blocks.proteins, columns: this.blocks.columns, frames };
+    return { proteins, columns: this.blocks.columns, frames };
   }
 
   profile(i) { return this.blocks.profile(i); }

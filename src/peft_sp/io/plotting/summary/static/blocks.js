@@ -38,7 +38,9 @@ export class Blocks {
 
   async curvesOf(block) {
     if (!this.unpacked.has(block)) {
-      this.unpacked.set(block, Promise.resolve(this.curves(block)).then(unpack));
+      const content = Promise.resolve(this.curves(block)).then(unpack);
+      content.catch(() => this.unpacked.delete(block)); // it may be asked for again
+      this.unpacked.set(block, content);
       if (this.unpacked.size > KEPT) this.unpacked.delete(this.unpacked.keys().next().value);
     }
     return this.unpacked.get(block);
