@@ -20,7 +20,9 @@ def test_it_listens_on_a_free_port_and_says_which(tmp_path):
         pass
 
 
-@pytest.mark.parametrize(("host", "shown"), [("::1", "[::1]"), ("localhost", "localhost")])
+@pytest.mark.parametrize(
+    ("host", "shown"), [("::1", "[::1]"), ("localhost", "localhost"), ("0.0.0.0", "localhost")]
+)
 def test_any_address_of_the_machine_will_do(tmp_path, host, shown):
     settings = ServiceSettings(tmp_path, port=0, host=host)
     try:

@@ -175,7 +175,7 @@ class Leases:
             ).fetchone()
             failures = found[0] if found else 0
             if failures < ATTEMPTS:
-                wait = min(_FIRST_WAIT * 2**failures, _LONGEST_WAIT)
+                wait = min(_FIRST_WAIT * 2 ** (failures - 1), _LONGEST_WAIT)
                 self._change(
                     connection,
                     lease,

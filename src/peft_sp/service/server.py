@@ -61,6 +61,7 @@ def listening(settings: ServiceSettings) -> socket.socket:
 
 
 def address(listener: socket.socket, settings: ServiceSettings) -> str:
-    """Where a browser finds the page."""
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{listener.getsockname()[1]}{settings.root_path}/"
+    """Where a browser of this machine finds the page."""
+    host = "localhost" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{listener.getsockname()[1]}{settings.root_path}/"
