@@ -13,7 +13,7 @@ from peft_sp.service.api.models import Models
 from peft_sp.service.api.state import Service
 from peft_sp.service.guard.limits import LimitedBodies, Places
 from peft_sp.service.guard.protection import Admitted, Guarded, Rooted
-from peft_sp.service.job import JobStore
+from peft_sp.service.jobs import JobStore
 from peft_sp.service.settings import ServiceSettings
 from peft_sp.version import __version__
 
@@ -25,10 +25,7 @@ few to `POST /api/v1/predict`. An error is `{"error": {"message", "line", "recor
 
 def create_app(settings: ServiceSettings, store: JobStore | None = None) -> FastAPI:
     """An application; store: where the jobs are, by default the directory of the settings."""
-    if store is None:
-        from peft_sp.service import jobs as stored
-
-        store = stored.JobStore(settings)
+    store = store or JobStore(settings)
     streams = Places("streams of events", settings.max_streams, settings.max_streams_each)
     service = Service(settings, store, Models(settings), streams)
     registry = CollectorRegistry()

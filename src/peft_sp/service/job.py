@@ -1,11 +1,11 @@
-"""A job as all of the service sees it, and what the API asks of the store that keeps jobs."""
+"""A job as all of the service sees it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 from peft_sp.errors import InputError, PeftSpError
 
@@ -108,54 +108,3 @@ class Job:
     version: str | None = None
     digest: str | None = None
     error: Problem | None = None
-
-
-class JobStore(Protocol):
-    """What the API asks of the store. Every method may be called from any thread."""
-
-    def staging(self) -> Path:
-        """A new, empty directory for files that are being sent, on the same disk as the jobs.
-
-        The caller removes it or gives it to `submit`; one left over is removed at the next start.
-        """
-        ...
-
-    def require_room(self, client: str) -> None:
-        """Raise LimitError where `submit` would raise it."""
-        ...
-
-    def submit(self, staged: Path, submission: Submission) -> Job:
-        """Take a job: when this returns, a crash of anything does not lose it.
-
-        staged: a directory of `staging` that holds the files of the submission, which becomes the
-        job's. The id has 128 random bits. Raises LimitError where the client or the service has
-        too many jobs, or the disk is full.
-        """
-        ...
-
-    def get(self, id: str) -> Job | None:
-        """The job of an id; None where there is none (any more)."""
-        ...
-
-    def ahead(self, job: Job) -> int:
-        """How many jobs are before this one in the fair order, 0 where it does not wait."""
-        ...
-
-    def remove(self, id: str) -> Job | None:
-        """Cancel a job that is not over (it stays, "cancelled"); remove one that is, files and all.
-
-        Gives the job as it is then, None where it is gone.
-        """
-        ...
-
-    def counts(self) -> Mapping[State, int]:
-        """Jobs by state."""
-        ...
-
-    def worker_seen(self) -> float | None:
-        """When a worker last gave a sign of life; None where there never was one."""
-        ...
-
-    def used(self) -> int:
-        """Bytes on disk of all jobs, about."""
-        ...

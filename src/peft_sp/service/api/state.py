@@ -11,7 +11,8 @@ from fastapi import Depends, Request
 from peft_sp.service.api.answers import ProblemError
 from peft_sp.service.api.models import Models
 from peft_sp.service.guard.limits import Places, identity
-from peft_sp.service.job import Job, JobStore
+from peft_sp.service.job import Job
+from peft_sp.service.jobs import JobStore
 from peft_sp.service.settings import ServiceSettings
 
 
