@@ -66,6 +66,14 @@ def test_figures_of_an_earlier_version_may_lack_a_block(scores):
     assert "mean MCC2 –, five big classes –." in text and "**0.816**" in text
 
 
+def test_eukaryotes_with_their_types_alone_have_figures_of_their_own(scores):
+    figures = scores.figures.to_json()
+    text = cross_validated({"protocol": "deployed", "pooled": figures, "restricted": figures})
+    said = "of eukaryotes' signal peptides MCC2 0.816, CS recall 1.000, CS precision 0.833."
+    assert text.split("as `--organism eukarya` does: ")[1].startswith("mean MCC2 0.816, ")
+    assert said in text
+
+
 def test_a_card_is_a_title_and_its_sections():
     text = card("m", "A model.", [("Training", "On data."), ("Test", "None.")])
     assert text == "# m\n\nA model.\n\n## Training\n\nOn data.\n\n## Test\n\nNone.\n"

@@ -14,6 +14,7 @@ from peft_sp.io.labelled import LabelledProtein
 from peft_sp.io.registry.accuracy import (
     BIG_CLASSES_MCC2,
     CLASS_METRICS,
+    MAIN_CLASS_METRICS,
     MEAN_MCC2,
     SUMMARY_METRICS,
     Figures,
@@ -92,7 +93,7 @@ def cross_validated(measured: dict[str, Any]) -> str:
         table(pooled),
         "",
         "With eukaryotes given NO_SP and SP alone, as `--organism eukarya` does: "
-        f"{', '.join(shown)}.",
+        f"{', '.join((*shown, *_eukaryotes(restricted)))}.",
     ]
     if "calibration" in measured:
         found = measured["calibration"]
@@ -104,6 +105,16 @@ def cross_validated(measured: dict[str, Any]) -> str:
             "model is not tested on.",
         ]
     return "\n".join(lines)
+
+
+def _eukaryotes(restricted: Figures) -> list[str]:
+    """The figures of eukaryotes' signal peptides, where there are any."""
+    return [
+        "of eukaryotes' signal peptides "
+        + ", ".join(f"{metric.title} {as_text(metric.value(own))}" for metric in MAIN_CLASS_METRICS)
+        for own in restricted.classes
+        if (own.organism, own.type) == ("EUKARYA", "SP")
+    ]
 
 
 def how(made: Made) -> str:
