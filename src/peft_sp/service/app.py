@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.security import HTTPBearer
 from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -41,8 +42,10 @@ def create_app(settings: ServiceSettings, store: JobStore | None = None) -> Fast
     app.state.service, app.state.registry = service, registry
     registry.register(health.ServiceCollector(service))
     answer_errors(app)
-    errors = documented(*((401,) if settings.token is not None else ()), 403)
-    api = APIRouter(prefix="/api/v1", responses=errors)
+    # What the description says of it; `Admitted` looks at the token.
+    token = [] if settings.token is None else [Depends(HTTPBearer(auto_error=False))]
+    errors = documented(*([401] if token else []), 403)
+    api = APIRouter(prefix="/api/v1", responses=errors, dependencies=token)
     for part in (about, jobs, results, predict):
         api.include_router(part.router)
     app.include_router(api)

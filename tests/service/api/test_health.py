@@ -17,6 +17,7 @@ def numbers(service):
 def test_a_service_is_ready_when_a_worker_lives(tmp_path):
     with serve(tmp_path) as served:
         assert served.get("/healthz").json() == {"status": "ok", "problems": []}
+        assert served.client.head("/healthz").status_code == 200
         answer = served.get("/readyz")
         assert (answer.status_code, answer.json()["problems"]) == (
             503,

@@ -43,6 +43,15 @@ def test_a_token_is_wanted_for_all_but_the_health(locked, given, status):
     assert locked.client.get("/healthz", headers=headers).status_code == 200
 
 
+def test_the_description_says_that_a_token_is_wanted(locked, service):
+    shown = {"Authorization": f"Bearer {TOKEN}"}
+    described = locked.client.get("/openapi.json", headers=shown).json()
+    (scheme,) = described["components"]["securitySchemes"].values()
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+    assert "401" in described["paths"][JOBS]["post"]["responses"]
+    assert "securitySchemes" not in service.get("/openapi.json").json()["components"]
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [

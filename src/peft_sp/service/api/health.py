@@ -30,12 +30,14 @@ _LABELS = ("operation", "status")
 _SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz")
 def healthz() -> Health:
     """Whether the server answers."""
     return Health(status="ok")
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", response_model=Health, responses=_UNAVAILABLE)
 def readyz(service: Here) -> Response:
     """Whether jobs can be taken and will be done: the disk, the store and a worker."""

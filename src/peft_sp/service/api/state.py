@@ -30,7 +30,7 @@ class Service:
         return "/".join((f"{self.settings.root_path}/api/v1", *parts))
 
 
-def _service(request: Request) -> Service:
+async def _service(request: Request) -> Service:
     found: Service = request.app.state.service
     return found
 
@@ -38,7 +38,7 @@ def _service(request: Request) -> Service:
 Here = Annotated[Service, Depends(_service)]
 
 
-def _client(request: Request, service: Here) -> str:
+async def _client(request: Request, service: Here) -> str:
     return identity(request.scope, service.settings)
 
 
@@ -62,7 +62,7 @@ Known = Annotated[Job, Depends(_job)]
 """The job of the path's id."""
 
 
-def _finished(job: Known) -> Job:
+async def _finished(job: Known) -> Job:
     if job.state == "done":
         return job
     if job.state == "failed" and job.error is not None:

@@ -6,6 +6,8 @@ import { InputError, TEXT } from "./errors.js";
 // Blocks of 512 proteins that a page holds: of a larger job the table shows the beginning.
 export const MOST = { blocks: 400 };
 const FINAL = ["done", "failed", "cancelled"], POLL = 1500;
+// Letters from which on a text is sent as a file: the server takes little JSON.
+const LARGE = 1e6;
 
 export async function start(facts) {
   const about = await json("api/v1/about");
@@ -24,7 +26,7 @@ export async function start(facts) {
 async function submit(facts, { text, files = [], organism, model, compare, skipInvalid = false }) {
   const options = { organism, model, compare: compare || null, skip_invalid: skipInvalid };
   const request = { method: "POST" };
-  if (files.length) {
+  if (files.length || text.length > LARGE) {
     const form = new FormData();
     for (const [key, value] of Object.entries(options)) if (value !== null) form.append(key, value);
     if (text.trim()) form.append("files", new Blob([text]), TEXT);
