@@ -47,6 +47,9 @@ def shoot(page: Any, address: str, whole: bool) -> bytes:
     page.click(".row >> nth=0")
     page.fill("#search", "")
     page.evaluate("() => document.getElementById('results-title').focus()")
+    page.mouse.move(0, 0)
+    if page.viewport_size["width"] < 600:
+        page.evaluate("() => document.getElementById('table-title').scrollIntoView()")
     page.wait_for_timeout(300)
     picture: bytes = page.screenshot(full_page=whole)
     return picture

@@ -147,6 +147,7 @@ def test_the_chart_and_the_search_filter_and_columns_sort(results, expected):
     assert [row[1].split("|")[2][:9] for row in rows(results)] == ["HPT_HUMAN"]
     results.fill("#search", "nowhere at all")
     assert rows(results) == [] and results.is_visible("#nothing")
+    assert violations(results) == []
     results.fill("#search", "")
     results.click("[data-key=length]")
     lengths = sorted((len(one.protein.sequence) for one in expected), reverse=True)
@@ -449,6 +450,9 @@ def test_a_phone_has_no_sideways_scroll_and_a_job_can_be_cancelled_and_deleted(o
     page.wait_for_selector("#picture[data-protein]")
     assert fits() and violations(page) == []
     assert page.text_content("#results-title") == "The protein has a signal peptide"
+    page.tap(".row")
+    box = page.locator("#picture svg").bounding_box()
+    assert box["y"] >= 0 and box["y"] + box["height"] <= PHONE["height"]
     link = page.get_attribute("#link", "href")
     page.click("#remove")
     page.click("#remove")

@@ -7,6 +7,7 @@ import { Figure } from "./figure.js";
 import { Table, predictionColumns } from "./shared/table.js";
 
 const PRINTED = 1000;
+const NARROW = matchMedia("screen and (max-width: 44rem)"); // as in page.css
 let printing = null;
 
 export async function showResults({ facts, about, job, onRemoved }) {
@@ -63,7 +64,10 @@ function tableOf({ facts, view, figure, opinions, other }) {
   grid.removeAttribute("aria-activedescendant");
   old.replaceWith(grid);
   return new Table({
-    grid, head, body, columns: shown, onChoose: (i) => figure.show(i),
+    grid, head, body, columns: shown, onChoose: async (i) => {
+      await figure.show(i);
+      if (NARROW.matches) byId("picture").parentElement.scrollIntoView({ block: "nearest" });
+    },
     onArrange: (order) => {
       byId("shown").textContent = `${thousands(order.length)} of ${thousands(columns.header.length)}`;
       byId("nothing").hidden = order.length > 0;

@@ -60,6 +60,9 @@ export class Table {
     const rows = [];
     for (let at = first; at < last; at += 1) rows.push(this.row(at));
     this.body.replaceChildren(...rows);
+    // An id that is not in the page would lead nowhere.
+    if (rows.some((row) => row.id === `row-${this.chosen}`)) grid.setAttribute("aria-activedescendant", `row-${this.chosen}`);
+    else grid.removeAttribute("aria-activedescendant");
   }
 
   row(at) {
@@ -85,7 +88,6 @@ export class Table {
   choose(i) {
     this.chosen = i;
     this.render();
-    this.grid.setAttribute("aria-activedescendant", `row-${i}`);
     return this.onChoose(i);
   }
 
