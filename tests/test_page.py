@@ -393,6 +393,11 @@ def test_of_a_large_job_the_table_holds_the_beginning_and_says_so(open_page):
         "1 record could not be predicted and was left out. "
         "The table holds the first 512 proteins; predictions.tsv has all."
     )
+    page.go_back()
+    page.wait_for_selector("#input-view:not([hidden])")
+    assert page.input_value("#fasta").endswith(">bad\nM!\n")
+    page.go_forward()
+    page.wait_for_selector(RESULTS)
 
 
 def test_keys_alone_lead_from_the_example_to_a_picture(open_page):

@@ -84,6 +84,8 @@ def test_a_proxy_shows_it_under_a_path(tmp_path, seen):
         assert url == answer.headers["Location"] == f"/tools/sp{JOBS}/{answer.json()['id']}"
         assert served.client.get(url).json()["state"] == "queued"
         assert served.client.get(f"{seen}/robots.txt").status_code == 200
+        bare = served.client.get("/tools/sp", follow_redirects=False)
+        assert (bare.status_code, bare.headers["Location"]) == (307, "/tools/sp/")
 
 
 def test_a_failure_is_logged_without_a_word_of_the_request(caplog):

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from peft_sp.service.api.answers import error_answer
@@ -85,7 +86,10 @@ class Guarded:
 
 
 class Rooted:
-    """ASGI middleware: a proxy shows the service under a path, which it may leave out or not."""
+    """ASGI middleware: a proxy shows the service under a path, which it may leave out or not.
+
+    The path without a slash at its end leads to the one with it, below which the page's files are.
+    """
 
     def __init__(self, app: ASGIApp, root: str) -> None:
         self._app, self._root = app, root
@@ -94,7 +98,10 @@ class Rooted:
         """Handle a request."""
         if scope["type"] == "http" and self._root:
             path = scope["path"]
-            if path != self._root and not path.startswith(self._root + "/"):
+            if path == self._root:
+                await RedirectResponse(f"{self._root}/")(scope, receive, send)
+                return
+            if not path.startswith(self._root + "/"):
                 path = self._root + path
             scope = {**scope, "root_path": self._root, "path": path}
         await self._app(scope, receive, send)
