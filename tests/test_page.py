@@ -380,6 +380,20 @@ def test_files_are_taken_also_compressed_and_a_fault_names_its_file(open_page):
     assert "owned" not in page.title() and page.locator("img, main script").count() == 0
 
 
+TOO_LARGE = """async () => {
+  const engine = await (await import("./engines/server.js")).start({});
+  const request = { text: "", files: [{ size: 6e8 }, { size: 1 }] };
+  try { await engine.submit(request); } catch (error) { return error.message; }
+}"""
+
+
+def test_files_that_the_server_would_refuse_are_not_sent(open_page):
+    assert open_page().evaluate(TOO_LARGE) == (
+        "These are 600 MB, and 500 MB are the most that this server takes; "
+        "send them as several jobs."
+    )
+
+
 def test_of_a_large_job_the_table_holds_the_beginning_and_says_so(open_page):
     page = open_page()
     page.evaluate("async () => { (await import('./engines/server.js')).MOST.blocks = 1; }")

@@ -73,6 +73,6 @@ def _middleware(settings: ServiceSettings, registry: CollectorRegistry) -> list[
         )
     return [
         *stack,
-        Middleware(Admitted, settings=settings),
         Middleware(LimitedBodies, settings=settings),
+        Middleware(Admitted, settings=settings),
     ]

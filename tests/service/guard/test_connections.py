@@ -4,6 +4,7 @@ import json
 import socket
 import time
 import urllib.request
+from http.client import HTTPConnection
 
 import pytest
 
@@ -129,6 +130,24 @@ def test_a_client_with_too_many_uploads_is_told(running):
             assert answer.startswith(b"HTTP/1.1 429")
             assert b"retry-after: 10" in answer.lower()
     until(lambda: not incoming(running))
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "status"),
+    [
+        ("/api/v1/predict", "application/json", 413),
+        (JOBS, "text/plain", 415),
+        ("/nowhere", "text/plain", 405),
+    ],
+)
+def test_a_client_that_sends_all_before_it_reads_has_its_answer(running, path, kind, status):
+    connection = HTTPConnection("127.0.0.1", running.port, timeout=20)
+    connection.request("POST", path, b"x" * 30_000_000, {"Content-Type": kind})
+    answer = connection.getresponse()
+    assert answer.status == status
+    assert json.loads(answer.read())["error"]["message"]
+    connection.request("GET", "/healthz")
+    assert connection.getresponse().status == 200
 
 
 def test_the_server_says_nothing_of_a_client(running, capfd):

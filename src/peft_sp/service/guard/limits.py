@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ipaddress import IPv6Address, IPv6Network, ip_address
 
 from fastapi import HTTPException
@@ -16,8 +16,11 @@ from peft_sp.service.api.answers import limit_answer
 from peft_sp.service.job import LimitError
 from peft_sp.service.settings import ServiceSettings
 
-_SLOWEST = 1000
-"""Bytes a second that a body must have on average, once its first seconds are over."""
+_SLOWEST, _LONGEST = 20_000, 3600.0
+"""Bytes a second that a body must have on average, once its first seconds are over, and seconds
+that it may take in all."""
+_UNWANTED = 1_000_000_000
+"""Bytes of a body that are let pass unread: a client that still sends reads no answer."""
 _FORM_OVERHEAD = 1_000_000
 """Bytes that a form may have beside its files."""
 _LATER = 10
@@ -97,14 +100,24 @@ class LimitedBodies:
             headers.get("content-type", "").lower().startswith("multipart/form-data")
         )
         limited = _Body(receive, self._settings, form, headers.get("content-length", ""))
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.body" and not message.get("more_body", False):
+                await send({**message, "more_body": True})
+                await limited.let_pass()
+                message = {"type": "http.response.body"}
+            await send(message)
+
         try:
             with self._places.taken(identity(scope, self._settings)):
-                await self._app(scope, limited.receive, send)
+                await self._app(scope, limited.receive, answer)
         except LimitError as error:
-            await limit_answer(error)(scope, receive, send)
+            await limit_answer(error)(scope, receive, answer)
 
 
 class _Body:
+    """A body as it comes."""
+
     def __init__(
         self, receive: Receive, settings: ServiceSettings, form: bool, announced: str
     ) -> None:
@@ -112,24 +125,36 @@ class _Body:
         self._most = settings.max_bytes if form else settings.max_text_bytes
         self._allowed = self._most + (_FORM_OVERHEAD if form else 0)
         self._announced = int(announced) if announced.isdecimal() else 0
-        self._whole, self._read = False, 0
+        self._over, self._read = False, 0
         self._begin: float | None = None
 
     async def receive(self) -> Message:
         """The next message. Raises HTTPException for too much, or too slow a body."""
-        if self._whole:
+        if self._over:
             return await self._receive()  # waits for the client to leave
         if max(self._read, self._announced) > self._allowed:
             raise self._too_large()
+        message = await self._next()
+        if self._read > self._allowed:
+            raise self._too_large()
+        return message
+
+    async def let_pass(self) -> None:
+        """Read what still comes, within limits, and forget it."""
+        most = self._read + _UNWANTED
+        with suppress(HTTPException):
+            while not self._over and max(self._read, self._announced) <= most:
+                await self._next()
+
+    async def _next(self) -> Message:
         try:
             async with asyncio.timeout(self._patience()):
                 message = await self._receive()
         except TimeoutError:
+            self._over = True
             raise HTTPException(408, "the request comes too slowly") from None
         self._read += len(message.get("body", b""))
-        self._whole = not message.get("more_body", False)
-        if self._read > self._allowed:
-            raise self._too_large()
+        self._over = not message.get("more_body", False)
         return message
 
     def _patience(self) -> float:
@@ -137,7 +162,8 @@ class _Body:
         now = asyncio.get_running_loop().time()
         self._begin = self._begin or now
         most = self._settings.body_seconds
-        return min(most, max(0.0, most + self._read / _SLOWEST - (now - self._begin)))
+        in_all = min(_LONGEST, most + self._read / _SLOWEST)
+        return min(most, max(0.0, in_all - (now - self._begin)))
 
     def _too_large(self) -> HTTPException:
         return HTTPException(

@@ -18,9 +18,18 @@ export async function start(facts) {
       api: "openapi.json",
       privacy: `Your sequences go to ${location.host} and nowhere else; they and the results are removed there ${days === 1 ? "after a day" : `after ${days} days`}, or when you delete them.`,
     }),
-    submit: (request) => submit(facts, request),
+    submit: (request) => {
+      refuseTooLarge(about.limits, request);
+      return submit(facts, request);
+    },
     open: async (id) => new Job(facts, await json(`api/v1/jobs/${encodeURIComponent(id)}`)),
   };
+}
+
+// Before anything is sent: the server would say the same after minutes.
+function refuseTooLarge({ max_bytes: most }, { text, files = [] }) {
+  const bytes = files.reduce((sum, file) => sum + file.size, text.length), mb = (count) => (count / 1e6).toLocaleString("en", { maximumFractionDigits: 1 });
+  if (bytes > most) throw new InputError({ message: `These are ${mb(bytes)} MB, and ${mb(most)} MB are the most that this server takes; send them as several jobs.` });
 }
 
 async function submit(facts, { text, files = [], organism, model, compare, skipInvalid = false }) {
