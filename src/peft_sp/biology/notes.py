@@ -7,8 +7,9 @@ measured (docs/guide.md, "Warnings").
 from __future__ import annotations
 
 import re
+from typing import Any
 
-from peft_sp.biology.alphabet import encode, hydropathy_peaks
+from peft_sp.biology.alphabet import KYTE_DOOLITTLE, N_TERMINAL, encode, hydropathy_peaks
 from peft_sp.biology.grammar import NO_SP
 from peft_sp.biology.organism import Organism
 from peft_sp.biology.prediction import Prediction
@@ -37,6 +38,26 @@ _WORDS = re.compile(
     r", (?:partial|fragment)(?=$|[,;]| [\[(|])|\bfragment, truncated\b|\(Fragments?\)"
     r"|5prime_partial|type:internal|start_type=Edge"
 )
+
+
+def rules() -> dict[str, Any]:
+    """What the notes go by, for the same notes in a browser."""
+    return {
+        "undecided": UNDECIDED,
+        "notM": NOT_M,
+        "partial": PARTIAL,
+        "anchor": ANCHOR,
+        "littleLeft": LITTLE_LEFT,
+        "ofAnother": OF_ANOTHER,
+        "changed": CHANGED,
+        "leastLeft": LEAST_LEFT,
+        "membrane": MEMBRANE,
+        "membraneHydropathy": MEMBRANE_HYDROPATHY,
+        "doubt": DOUBT,
+        "words": _WORDS,
+        "hydropathy": KYTE_DOOLITTLE,
+        "nTerminal": N_TERMINAL,
+    }
 
 
 def notes_on(prediction: Prediction, named: Organism | None = None) -> tuple[str, ...]:

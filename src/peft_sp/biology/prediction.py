@@ -54,6 +54,11 @@ _PARTS = {
 """The regions that a region's span takes in."""
 
 
+def parts(region: str) -> tuple[str, ...] | None:
+    """The regions that a region's span takes in; () for the whole, None for no such region."""
+    return _PARTS.get(region)
+
+
 def _column(state: State) -> str:
     name = _meaning(state)[1]
     return f"{MECHANISM_OF_TYPE[state.type]} {name}" if name else OTHER
@@ -201,15 +206,15 @@ class Prediction:
         last residue of a lipobox. "signal peptide" is the whole, up to the cleavage site.
         Raises ValueError for a name that is neither this nor one of `REGIONS`.
         """
-        parts = _PARTS.get(region)
-        if parts is None:
+        own_parts = parts(region)
+        if own_parts is None:
             names = ", ".join(_PARTS)
             raise ValueError(f"a region is one of {names}, not {region!r}")
         if not self.cleavage_site:
             return None
         if region == SIGNAL_PEPTIDE:
             return Region(region, 1, self.cleavage_site)
-        own = [part for part in self.regions if part.name in parts]
+        own = [part for part in self.regions if part.name in own_parts]
         return Region(region, own[0].start, own[-1].end) if own else None
 
     def plot(self, ax: Any = None) -> Any:

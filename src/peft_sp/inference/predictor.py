@@ -44,7 +44,7 @@ CHUNK = 2048
 """Proteins that are predicted together: enough to fill batches of one length."""
 CHUNK_LETTERS = 50_000_000
 """Letters of proteins that are in memory together, about: a chunk with more of them ends early."""
-_ALTERNATIVE = 0.05
+ALTERNATIVE = 0.05
 """A less probable site is given where it has this share of the best one's probability."""
 LARGEST_SCORE = 700.0
 """Emissions and transition scores beyond it are no network's: exp(710) is infinite in float64."""
@@ -266,7 +266,7 @@ def _sites(decoded: Decoded) -> dict[int, tuple[CleavageSite, ...]]:
     ranked = decoded.ranked
     if ranked is None:
         return {}
-    given = ranked.probabilities >= _ALTERNATIVE * ranked.probabilities[:, :1]
+    given = ranked.probabilities >= ALTERNATIVE * ranked.probabilities[:, :1]
     counts = (given & (ranked.probabilities > 0)).sum(axis=1)
     columns = (ranked.rows, ranked.types, counts, ranked.sites, ranked.probabilities)
     return {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 from peft_sp.biology.alphabet import RESIDUES, UNKNOWN
 from peft_sp.biology.grammar import DECLARATIONS, ORGANISM_GROUPS, TOPOLOGY, WINDOW
@@ -38,6 +38,30 @@ _WHITESPACE = re.compile("[\t-\r\x1c-\x1f\x85\u2028\u2029]")
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x9f\ud800-\udfff]")
 _SIGN = re.compile("[^A-Za-z*.-]")
 """What stands for no residue, gap or stop."""
+
+
+def rules() -> dict[str, Any]:
+    """What these rules go by, for the same rules in a browser."""
+    return {
+        "residues": RESIDUES,
+        "unknown": UNKNOWN,
+        "unnamed": UNNAMED,
+        "hint": NUCLEOTIDE_HINT,
+        "tell": LONG_ENOUGH_TO_TELL,
+        "suspect": LONG_ENOUGH_TO_SUSPECT,
+        "nucleotides": _NUCLEOTIDES.decode(),
+        "share": _LOOKS_LIKE_NUCLEOTIDES,
+        "labels": _LABELS,
+        "labelled": _LABELLED,
+        "grouped": _GROUPED,
+        "words": _THREE_LETTERS,
+        "fewestWords": _THREE_LETTER_RESIDUES,
+        "pir": _PIR,
+        "marks": _MARKS,
+        "whitespace": _WHITESPACE,
+        "control": _CONTROL,
+        "sign": _SIGN,
+    }
 
 
 class UnusableRecordError(PeftSpError, ValueError):

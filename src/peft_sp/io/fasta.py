@@ -35,7 +35,7 @@ from peft_sp.io.writers.names import FreeNames
 from peft_sp.wording import counted
 
 STANDARD_INPUT = "-"
-_SAMPLE = 1000
+SAMPLE = 1000
 """Records whose beginnings are looked at together."""
 _BLOCK = 1 << 20
 NAMED = 1000
@@ -147,7 +147,7 @@ class FastaInput:
             if protein.warnings:
                 cleaned += 1
                 changed = changed or str(located(protein.warnings[0], name, raw))
-            if read.count <= _SAMPLE:
+            if read.count <= SAMPLE:
                 beginning.append(protein.window)
             keys.append(_key(self._name(protein)))
         letters = "".join(beginning)

@@ -111,6 +111,23 @@ Meter = Callable[[int], None]
 """Called with the number of unpacked bytes of each block that is read; may raise InputError."""
 
 
+def rules() -> dict[str, Any]:
+    """What these rules go by, for the same rules in a browser."""
+    return {
+        "longest": LONGEST,
+        "idle": IDLE,
+        "block": _BLOCK,
+        "compressions": [[magic, name] for magic, name in _COMPRESSIONS.items()],
+        "marks": [[mark, name] for mark, name in _MARKS.items()],
+        "others": [[magic, *_OTHER_FORMATS[magic]] for magic in _BY_LENGTH],
+        "office": list(_OFFICE),
+        "save": _SAVE,
+        "unpack": _UNPACK,
+        "give": _GIVE,
+        "wanted": {"give": FASTA.give, "inside": FASTA.inside, "save": FASTA.save},
+    }
+
+
 @contextmanager
 def open_text(
     path: str | os.PathLike[str], wanted: Wanted = FASTA, meter: Meter | None = None

@@ -14,6 +14,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 
@@ -47,6 +48,24 @@ _GUEST = re.compile(r"symbio|epibio|parasite|associated|phytoplasma", re.IGNOREC
 """Words for what lives in the organism whose name comes first."""
 
 
+def rules() -> dict[str, Any]:
+    """What these rules go by, for the same rules in a browser."""
+    return {
+        "letters": LETTERS,
+        "identifier": _IDENTIFIER,
+        "name": _NAME,
+        "nextField": _NEXT_FIELD,
+        "chain": _CHAIN,
+        "chainIdentifier": _CHAIN_IDENTIFIER,
+        "refseq": _REFSEQ,
+        "longest": _LONGEST,
+        "prefixes": _PREFIXES,
+        "viral": _VIRAL,
+        "prokaryote": _PROKARYOTE,
+        "guest": _GUEST,
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Domains:
     """The table. names: of taxa, and of species as two words where both domains have the genus;
@@ -58,14 +77,16 @@ class Domains:
     runs: str
 
 
+def table() -> str:
+    """The text of the table that is inside the package."""
+    packed = (files("peft_sp") / "io" / TABLE).read_bytes()
+    return lzma.decompress(packed).decode("ascii")
+
+
 @cache
 def domains() -> Domains:
     """The table that is inside the package; read when it is first needed."""
-    packed = (files("peft_sp") / "io" / TABLE).read_bytes()
-    sections = dict(
-        section.split("]\n", 1)
-        for section in lzma.decompress(packed).decode("ascii").split("\n[")[1:]
-    )
+    sections = dict(section.split("]\n", 1) for section in table().split("\n[")[1:])
     names: dict[str, Organism] = {}
     for organism in Organism:
         names.update(dict.fromkeys(sections[organism].split("\n"), organism))

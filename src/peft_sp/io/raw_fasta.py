@@ -24,6 +24,17 @@ _SHOWN = 40
 """Letters of a line that a message shows."""
 
 
+def rules() -> dict[str, Any]:
+    """What these rules go by, for the same rules in a browser."""
+    return {
+        "kept": _KEPT,
+        "before": _BEFORE,
+        "columns": _COLUMNS,
+        "blank": _BLANK,
+        "shown": _SHOWN,
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Raw:
     """A record as it stands in the file; comments: lines with '#' or ';' inside the record."""

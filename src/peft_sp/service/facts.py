@@ -7,23 +7,42 @@ inside the browser, take every fact from where the commands have it.
 from __future__ import annotations
 
 import json
+import re
+import zlib
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
 from itertools import combinations
 from typing import Any
 
-from peft_sp.biology.grammar import DECLARATIONS, TYPES, WINDOW
+import numpy as np
+
+from peft_sp.biology import notes
+from peft_sp.biology.alphabet import PAD, RESIDUES
+from peft_sp.biology.grammar import DECLARATIONS, TYPES, WINDOW, grammar
 from peft_sp.biology.organism import BY_HEADER, Organism
+from peft_sp.biology.prediction import (
+    COLUMN_OF_STATE,
+    MARGINAL_COLUMNS,
+    REGION_OF_STATE,
+    REGIONS,
+    SIGNAL_PEPTIDE,
+    parts,
+)
+from peft_sp.inference.backends import DEFAULT_BATCH_SIZE
+from peft_sp.inference.decoding import RANKED, RESCALING_INTERVAL
 from peft_sp.inference.loading import own_temperatures
-from peft_sp.inference.predictor import CHUNK
+from peft_sp.inference.predictor import ALTERNATIVE, LARGEST_SCORE
 from peft_sp.inference.run_options import PREDICT
-from peft_sp.io import formats
+from peft_sp.io import cleaning, fasta, formats, organism, raw_fasta
 from peft_sp.io.plotting import protein
-from peft_sp.io.plotting.curves import CURVES
+from peft_sp.io.plotting.curves import CURVES, curves
 from peft_sp.io.plotting.palette import LIGHT, style_sheet
 from peft_sp.io.plotting.shapes import plain
 from peft_sp.io.plotting.summary.blocks import drawing
 from peft_sp.io.registry import lookup
+from peft_sp.io.writers import fasta as sequences
+from peft_sp.io.writers import gff3, signalp6, tables
 from peft_sp.version import __version__
 
 CITATION = (
@@ -55,6 +74,21 @@ _SENTENCES = {
     "TATLIPO": "A lipoprotein's through the twin-arginine translocase, cut by signal peptidase II.",
     "PILIN": "Of a pilin or its like: cut by prepilin peptidase, behind the n-region.",
 }
+POLICY = {
+    "default-src": "'none'",
+    "script-src": "'self' 'wasm-unsafe-eval'",
+    "style-src": "'self'",
+    "img-src": "'self' blob: data:",
+    "connect-src": "'self'",
+    "worker-src": "'self'",
+    "manifest-src": "'self'",
+    "base-uri": "'none'",
+    "form-action": "'none'",
+    "frame-ancestors": "'none'",
+}
+"""What the page may load and do: Content-Security-Policy."""
+_OF_HEADERS = ("frame-ancestors",)
+"""Directives that a page cannot give for itself."""
 BROWSER_RECORDS, BROWSER_BYTES = 100_000, 100_000_000
 """Records and bytes of input that the engine inside a browser takes: it holds them in memory."""
 
@@ -77,8 +111,8 @@ def facts() -> dict[str, Any]:
             "records": BROWSER_RECORDS,
             "bytes": BROWSER_BYTES,
             "letters": formats.LONGEST,
-            "chunk": CHUNK,
         },
+        "engine": _portable(_engine()),
     }
 
 
@@ -141,6 +175,118 @@ def _frame_choice() -> dict[str, Any]:
         for more in combinations(rare, count)
     ]
     return {"shown": shown, "least": protein.WORTH_A_CURVE}
+
+
+def _engine() -> dict[str, Any]:
+    """What a browser needs to predict by itself: the grammar, and the rules of all files."""
+    names = (*REGIONS, SIGNAL_PEPTIDE)
+    return {
+        "residues": RESIDUES,
+        "pad": PAD,
+        "grammar": _grammar(),
+        "decoding": {
+            "rescaling": RESCALING_INTERVAL,
+            "ranked": RANKED,
+            "alternative": ALTERNATIVE,
+            "largest": LARGEST_SCORE,
+        },
+        "batch": DEFAULT_BATCH_SIZE,
+        "regions": REGIONS,
+        "parts": {name: parts(name) for name in names},
+        "table": [[field.name, field.kind.__name__, field.of_cut] for field in tables.FIELDS],
+        "sample": fasta.SAMPLE,
+        "cleaning": cleaning.rules(),
+        "formats": formats.rules(),
+        "raw": raw_fasta.rules(),
+        "organism": organism.rules(),
+        "notes": notes.rules(),
+        "gff3": gff3.rules(),
+        "signalp6": signalp6.rules(),
+        "files": {
+            "table": tables.FILE,
+            "gff3": gff3.FILE,
+            "signalp6": signalp6.FILES,
+            "sequences": sequences.FILES,
+        },
+    }
+
+
+def _grammar() -> dict[str, Any]:
+    """The grammar as lists of numbers, and the region and the curve that each state adds to."""
+    rules = grammar()
+    columns = curves(np.eye(len(MARGINAL_COLUMNS), dtype=np.float32)).argmax(axis=1).tolist()
+    return {
+        "types": rules.type_of_state.tolist(),
+        "transitions": np.argwhere(rules.transitions).tolist(),
+        "starts": np.flatnonzero(rules.starts).tolist(),
+        "ends": np.flatnonzero(rules.ends).tolist(),
+        "beforeCut": np.flatnonzero(rules.before_cut).tolist(),
+        "cuts": rules.cuts.tolist(),
+        "regions": [REGIONS.index(name) + 1 if name else 0 for name in REGION_OF_STATE],
+        "curves": [columns[MARGINAL_COLUMNS.index(name)] for name in COLUMN_OF_STATE],
+    }
+
+
+# How JavaScript writes what Python's patterns mean by these in text, which goes beyond ASCII.
+_WORD, _SPACE = (
+    r"[\p{L}\p{N}_]",
+    r"[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]",
+)
+_CLASSES = {
+    r"\w": _WORD,
+    r"\d": r"\p{Nd}",
+    r"\b": rf"(?:(?<={_WORD})(?!{_WORD})|(?<!{_WORD})(?={_WORD}))",
+}
+
+
+def _portable(value: Any) -> Any:
+    """Data for JSON; patterns as JavaScript's with their flags, bytes as hexadecimal digits."""
+    match value:
+        case re.Pattern():
+            return {
+                "pattern": _javascript(value.pattern),
+                "flags": "iu" if value.flags & re.I else "u",
+            }
+        case bytes():
+            return value.hex()
+        case Mapping():
+            return {str(key): _portable(one) for key, one in value.items()}
+        case set() | frozenset():
+            return sorted(value)
+        case list() | tuple():
+            return [_portable(one) for one in value]
+        case str() | int() | float() | None:
+            return value
+    raise TypeError(f"{type(value).__name__} has no counterpart in JSON")
+
+
+def _javascript(pattern: str) -> str:
+    """A pattern as JavaScript reads it with its flag u."""
+    found = re.sub(r"\\.", lambda escape: _CLASSES.get(escape[0], escape[0]), pattern)
+    bare = _SPACE.removeprefix("[").removesuffix("]")
+    found = re.sub(r"(\[[^\]]*)\\s", lambda before: before[1] + bare, found).replace(r"\s", _SPACE)
+    return "".join(one if " " <= one <= "~" else f"\\u{{{ord(one):x}}}" for one in found)
+
+
+def packed_frames() -> bytes:
+    """`frames` as compressed JSON (zlib), for `/frames.bin`: a fraction of the megabytes."""
+    return zlib.compress(json.dumps(frames(), separators=(",", ":")).encode(), 9)
+
+
+def packed_domains() -> bytes:
+    """The table of organisms, compressed as browsers unpack it (zlib), for `/domains.bin`."""
+    return zlib.compress(organism.table().encode(), 9)
+
+
+def policy() -> str:
+    """`POLICY` as a header."""
+    return "; ".join(f"{name} {value}" for name, value in POLICY.items())
+
+
+def page_policy() -> str:
+    """`POLICY` as a page without a server of its own gives it, in its head."""
+    own = {name: value for name, value in POLICY.items() if name not in _OF_HEADERS}
+    return "; ".join(f"{name} {value}" for name, value in own.items())
 
 
 def palette() -> str:

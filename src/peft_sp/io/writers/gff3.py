@@ -8,7 +8,7 @@ knows in any protein, are features of their own, as is what a pilin keeps behind
 from __future__ import annotations
 
 import re
-from typing import TextIO
+from typing import Any, TextIO
 
 from peft_sp.biology.grammar import DECLARATIONS
 from peft_sp.biology.prediction import REGIONS, Prediction
@@ -29,6 +29,16 @@ _REGIONS = tuple((name, _TERMS.get(name, _MOTIF), re.sub(r"\W", "_", name)) for 
 """Each region's name, term and the end of its features' IDs."""
 _ESCAPED = re.compile(r"[^a-zA-Z0-9.:^*$@!+_?|-]")
 """What a sequence's name may not hold as it is."""
+
+
+def rules() -> dict[str, Any]:
+    """What the file goes by, for the same file from a browser."""
+    return {
+        "kinds": _KIND,
+        "regions": [list(one) for one in _REGIONS],
+        "parts": _PARTS,
+        "escaped": _ESCAPED,
+    }
 
 
 class Gff3Writer:

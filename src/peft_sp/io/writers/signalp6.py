@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import datetime
+from typing import Any
 
 from peft_sp.biology.grammar import DECLARATION_OF_TYPE, DECLARATIONS
 from peft_sp.biology.prediction import Prediction, Protein, Region
@@ -46,6 +47,19 @@ FORMATS = {
 _LONGEST_NAME = 200
 """Letters of a header that a file name takes: most file systems hold 255 bytes."""
 _STRANGE = re.compile("[^A-Za-z0-9]")
+
+
+def rules() -> dict[str, Any]:
+    """What the files go by, for the same files from a browser."""
+    return {
+        "columns": _COLUMN,
+        "names": _NAME,
+        "titles": _TITLE,
+        "features": {name: list(own) for name, own in _FEATURE.items()},
+        "regions": list(_REGIONS),
+        "pilins": [one.name for one in DECLARATIONS if one.is_pilin],
+        "kinds": list(KINDS),
+    }
 
 
 def require(format_name: str) -> None:
