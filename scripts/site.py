@@ -87,7 +87,9 @@ def write_site(directory: Path) -> None:
         if path.is_file() and "licences" not in path.parts
     }
     worker = (STATIC / "service_worker.js").read_text()
-    (directory / "service_worker.js").write_text(_filled(worker, "FILES", json.dumps(hashes, indent=1)))
+    (directory / "service_worker.js").write_text(
+        _filled(worker, "FILES", json.dumps(hashes, indent=1))
+    )
     (directory / ".nojekyll").touch()  # GitHub Pages publishes the files as they are
     size = sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
     if size > MOST:
@@ -129,7 +131,9 @@ def _made() -> dict[str, bytes]:
 
 def _filled(text: str, name: str, value: str) -> str:
     """The text of a script in which a constant has this value."""
-    filled, count = re.subn(rf"(?m)^const {name} = .*;$", lambda _: f"const {name} = {value};", text)
+    filled, count = re.subn(
+        rf"(?m)^const {name} = .*;$", lambda _: f"const {name} = {value};", text
+    )
     if count != 1:
         raise SiteError(f"the script has {count} lines with the constant {name}, not one")
     return filled
@@ -163,7 +167,8 @@ def _by_npm(package: Package, path: Path) -> None:
 
 def _by_python(package: Package, path: Path) -> None:
     """The same where npm is not installed, from the registry that its environment names."""
-    registry = os.environ.get("NPM_CONFIG_REGISTRY") or os.environ.get("npm_config_registry")
+    named = {name.lower(): value for name, value in os.environ.items()}
+    registry = named.get("npm_config_registry")
     if not registry:
         raise SiteError(
             "npm is not installed, which fetches onnxruntime-web: install it (Debian and Ubuntu: "
@@ -173,7 +178,7 @@ def _by_python(package: Package, path: Path) -> None:
     if not url.startswith(("https://", "http://")):
         raise SiteError(f"NPM_CONFIG_REGISTRY is '{registry}'; give an address of https")
     try:
-        with urllib.request.urlopen(url, timeout=120) as answer:  # noqa: S310
+        with urllib.request.urlopen(url, timeout=120) as answer:
             content = answer.read()
     except (urllib.error.URLError, OSError) as error:
         raise SiteError(f"{url} cannot be fetched ({error})") from None

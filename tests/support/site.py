@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from scripts import site
@@ -33,12 +34,13 @@ def written(directory: Path) -> Path:
             raise
         pytest.skip(str(error))
     (directory / BARE).write_text("<!doctype html><title>bare</title>")
+    shutil.copy(Path(__file__).with_name("engine_probe.js"), directory)
     return directory
 
 
 class _Handler(SimpleHTTPRequestHandler):
-    headers_too: dict[str, str] = {}
-    extensions_map = {
+    headers_too: ClassVar[dict[str, str]] = {}
+    extensions_map: ClassVar[dict[str, str]] = {
         **SimpleHTTPRequestHandler.extensions_map,
         ".mjs": "text/javascript",
         ".wasm": "application/wasm",

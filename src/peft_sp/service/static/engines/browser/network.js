@@ -1,7 +1,7 @@
 // A worker that runs the network and the decoder over batches of windows, one thread each. Several of
 // them are as fast as the runtime's own threads and need no SharedArrayBuffer.
 import { Decoder } from "./decoder.js";
-import { regionsOf } from "./predictions.js";
+import { resultOf } from "./predictions.js";
 
 let ort, session, decoder, facts;
 
@@ -29,7 +29,7 @@ async function predict({ codes, lengths, length, possible }) {
   const results = lengths.map((own, n) => {
     const found = decoder.decode(emissions, n * length * states, own, possible[n]);
     if (!found.probabilities.every(Number.isFinite) || !found.sites.every(({ probability }) => Number.isFinite(probability))) throw damaged();
-    return result(found, own);
+    return resultOf(facts, found, own);
   });
   output.dispose();
   return results;
@@ -37,24 +37,6 @@ async function predict({ codes, lengths, length, possible }) {
 
 function damaged() {
   return new Error("the model computes NaN, infinite or far too large scores: its file is damaged; reload the page");
-}
-
-/** What the page keeps of a window: planes are its curves but the last, then cleavage, in steps of 1/255. */
-function result({ probabilities, type, sites, path, marginals, cleavage }, length) {
-  const { grammar, regions } = facts.engine, count = facts.drawing.curves.length;
-  const curves = new Float64Array(count * length), planes = new Uint8Array(count * length), drawn = new Float64Array(count);
-  for (let at = 0; at < length; at += 1) {
-    for (let state = 0; state < decoder.size; state += 1) curves[grammar.curves[state] * length + at] += marginals[at * decoder.size + state];
-    for (let curve = 0; curve < count; curve += 1) drawn[curve] = Math.max(drawn[curve], curves[curve * length + at]);
-  }
-  curves.set(cleavage, (count - 1) * length);
-  curves.forEach((value, n) => {
-    planes[n] = Math.round(255 * Math.min(Math.max(value, 0), 1));
-  });
-  const { shown, least } = facts.frames;
-  const always = shown[0], wanted = Array.from(drawn.keys()).filter((n) => always.includes(n) || drawn[n] >= least);
-  const frame = (length - 1) * shown.length + shown.findIndex((one) => one.join() === wanted.join());
-  return { probabilities: Array.from(probabilities), type, sites, planes, frame, regions: path ? regionsOf(path, grammar.regions, regions) : [] };
 }
 
 self.onmessage = async ({ data }) => {

@@ -73,8 +73,31 @@ export class Predictions {
   }
 }
 
+/** What is kept of a decoded window: planes are its curves but the last, which is what remains, and
+ * its cleavage probabilities, in steps of 1/255. */
+export function resultOf(facts, { probabilities, type, sites, path, marginals, cleavage }, length) {
+  const { grammar, regions } = facts.engine, states = grammar.types.length, count = facts.drawing.curves.length;
+  const curves = new Float64Array(count * length), planes = new Uint8Array(count * length), largest = new Float64Array(count);
+  for (let at = 0; at < length; at += 1) {
+    for (let state = 0; state < states; state += 1) curves[grammar.curves[state] * length + at] += marginals[at * states + state];
+    for (let curve = 0; curve < count; curve += 1) largest[curve] = Math.max(largest[curve], curves[curve * length + at]);
+  }
+  curves.set(cleavage, (count - 1) * length);
+  curves.forEach((value, n) => {
+    planes[n] = Math.round(255 * Math.min(Math.max(value, 0), 1));
+  });
+  const frame = frameOf(facts.frames, largest, length);
+  return { probabilities: Array.from(probabilities), type, sites, planes, frame, regions: path ? regionsOf(path, grammar.regions, regions) : [] };
+}
+
+/** The number of a picture's frame: one for each length and each choice of curves worth drawing. */
+function frameOf({ shown, least }, largest, length) {
+  const [always] = shown, drawn = Array.from(largest.keys()).filter((n) => always.includes(n) || largest[n] >= least);
+  return (length - 1) * shown.length + shown.findIndex((one) => one.join() === drawn.join());
+}
+
 /** Runs of one region in a path; numbers: region of each state, 0 for none. */
-export function regionsOf(path, numbers, names) {
+function regionsOf(path, numbers, names) {
   const found = [];
   let before = 0;
   path.forEach((state, at) => {
