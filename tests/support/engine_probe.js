@@ -36,7 +36,7 @@ export function read([contents, name, skip]) {
 // How far the decoder is from Python's, whose numbers of one window after the other are fetched.
 export async function decode({ windows, organisms: chosen, lookedAt, ...crf }) {
   const scores = new Float32Array(await fetched("scores.bin")), expected = new Float64Array(await fetched("expected.bin"));
-  const decoder = new Decoder(facts.engine.grammar, { ...crf, temperature: facts.model.temperature }, facts.engine.decoding);
+  const decoder = new Decoder(facts.engine.grammar, crf, facts.model.temperatures, facts.engine.decoding);
   const types = {}, worst = {};
   let score = 0, at = 0, differing = 0;
   const next = (count) => expected.subarray(at, (at += count));
@@ -45,7 +45,7 @@ export async function decode({ windows, organisms: chosen, lookedAt, ...crf }) {
   });
   windows.forEach((letters, row) => {
     const { length } = letters, own = facts.organisms.find(({ name }) => name === chosen[row]);
-    const found = decoder.decode(scores, score, length, facts.types.map(({ name }) => own.types.includes(name)));
+    const found = decoder.decode(scores, score, length, facts.types.map(({ name }) => own.types.includes(name)), chosen[row] === "eukarya");
     score += length * decoder.size;
     compare("types", found.probabilities, next(decoder.types));
     const [type, site, probability] = next(3), path = next(length), [best] = found.sites;

@@ -158,8 +158,8 @@ class Job {
 
 /** The command that leaves the same files. */
 function command(sources, organism, skipInvalid) {
-  const names = sources.map(({ name }) => quoted(name === TEXT ? "proteins.faa" : name));
-  return `peft-sp predict ${names.join(" ")} --organism ${organism}${skipInvalid ? " --skip-invalid" : ""} -o ${DIRECTORY}`;
+  const names = sources.map(({ name }) => quoted(name));
+  return `peft-sp predict ${names.join(" ")} --organism ${organism}${skipInvalid ? " --skip-invalid" : ""} --fasta -o ${DIRECTORY}`;
 }
 
 function quoted(word) {

@@ -2,10 +2,11 @@
 // with the same recursions in float64. The formulas stand there; names are the same here.
 
 export class Decoder {
-  /** scores: {transitions (S x S), starts, ends, temperature}; forbidden ones are not read. */
-  constructor(grammar, scores, decoding) {
+  /** scores: {transitions (S x S), starts, ends}, of which forbidden ones are not read; temperatures:
+   * of types, of those of eukaryotes (null for no other) and of sites. */
+  constructor(grammar, scores, temperatures, decoding) {
     const size = grammar.types.length, types = grammar.types.at(-1) + 1;
-    Object.assign(this, { size, types, decoding, temperature: scores.temperature });
+    Object.assign(this, { size, types, decoding, temperatures });
     this.typeOf = Int32Array.from(grammar.types);
     this.cuts = grammar.cuts;
     this.begin = new Int32Array(types + 1).fill(size);
@@ -28,11 +29,12 @@ export class Decoder {
 
   /** What `Decoded` holds of one window of `length` residues whose emissions begin at `start`.
    *
-   * possible: 1 for each type that its organism has. Of the sites the best ones come first.
+   * possible: 1 for each type that its organism has; eukaryotic: whether that is a eukaryote. Of the
+   * sites the best ones come first.
    */
-  decode(emissions, start, length, possible) {
+  decode(emissions, start, length, possible, eukaryotic) {
     const sweep = this.forward(emissions, start, length);
-    const probabilities = this.typeProbabilities(sweep, possible);
+    const probabilities = this.typeProbabilities(sweep, possible, eukaryotic);
     const betas = this.backward(sweep, length);
     let type = 0;
     for (let kind = 1; kind < this.types; kind += 1) if (probabilities[kind] > probabilities[type]) type = kind;
@@ -90,8 +92,9 @@ export class Decoder {
     }
   }
 
-  typeProbabilities({ log }, possible) {
-    const logs = log.map((value, kind) => (possible[kind] ? value / this.temperature : -Infinity));
+  typeProbabilities({ log }, possible, eukaryotic) {
+    const { types, eukarya } = this.temperatures, temperature = eukaryotic ? (eukarya ?? types) : types;
+    const logs = log.map((value, kind) => (possible[kind] ? value / temperature : -Infinity));
     const peak = Math.max(...logs), weights = logs.map((value) => Math.exp(value - peak));
     const total = weights.reduce((sum, weight) => sum + weight, 0);
     return weights.map((weight) => weight / total);
@@ -128,7 +131,7 @@ export class Decoder {
     return total;
   }
 
-  /** P(cut after each residue | type). */
+  /** P(cut after each residue | type), at the temperature of sites. */
   cutsOf(type, { weights, alpha, scale }, betas, length) {
     const { size } = this, posterior = new Float64Array(length);
     for (const [source, target] of this.cuts) {
@@ -141,7 +144,10 @@ export class Decoder {
         if (total > 0) posterior[at] += pair / total;
       }
     }
-    return posterior;
+    if (this.temperatures.sites === 1) return posterior;
+    const powers = posterior.map((value) => value ** (1 / this.temperatures.sites));
+    const total = powers.reduce((sum, power) => sum + power, 0);
+    return powers.map((power) => power / (total > 0 ? total : 1));
   }
 
   /** The most probable sites, 1-based, that have their share of the best one's probability. */

@@ -14,20 +14,20 @@ async function load({ runtime, wasm, model, facts: given }) {
   const every = Uint8Array.from([...residues].map((_, code) => code).concat(pad));
   const found = await run(every, 1, every.length, ["transitions", "starts", "ends"]);
   const scores = { transitions: found.transitions.data, starts: found.starts.data, ends: found.ends.data };
-  decoder = new Decoder(grammar, { ...scores, temperature: facts.model.temperature }, decoding);
+  decoder = new Decoder(grammar, scores, facts.model.temperatures, decoding);
 }
 
 function run(codes, count, length, outputs) {
   return session.run({ residues: new ort.Tensor("uint8", codes, [count, length]) }, outputs);
 }
 
-/** Results of windows; codes (windows x length) padded, possible: of each window's organism. */
-async function predict({ codes, lengths, length, possible }) {
+/** Results of windows; codes (windows x length) padded; possible, eukaryotic: of their organisms. */
+async function predict({ codes, lengths, length, possible, eukaryotic }) {
   const output = (await run(codes, lengths.length, length, ["emissions"])).emissions;
   const emissions = output.data, { largest } = facts.engine.decoding, states = decoder.size;
   for (const score of emissions) if (!(score >= -largest && score <= largest)) throw damaged();
   const results = lengths.map((own, n) => {
-    const found = decoder.decode(emissions, n * length * states, own, possible[n]);
+    const found = decoder.decode(emissions, n * length * states, own, possible[n], eukaryotic[n]);
     if (!found.probabilities.every(Number.isFinite) || !found.sites.every(({ probability }) => Number.isFinite(probability))) throw damaged();
     return resultOf(facts, found, own);
   });

@@ -43,8 +43,8 @@ class Network {
     this.ready.catch(() => {}); // told to who waits for it
   }
 
-  predict({ codes, lengths, length, possible }) {
-    return this.ask({ codes, lengths, length, possible });
+  predict({ codes, lengths, length, possible, eukaryotic }) {
+    return this.ask({ codes, lengths, length, possible, eukaryotic });
   }
 
   ask(message) {

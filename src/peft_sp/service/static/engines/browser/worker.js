@@ -80,7 +80,10 @@ function encoded(windows) {
     }
   });
   const types = Object.fromEntries(facts.organisms.map(({ name, types: own }) => [name, facts.types.map((one) => (own.includes(one.name) ? 1 : 0))]));
-  return { windows, codes, length, lengths: windows.map(({ window }) => window.length), possible: windows.map(({ organism }) => types[organism]) };
+  return {
+    windows, codes, length, lengths: windows.map(({ window }) => window.length),
+    possible: windows.map(({ organism }) => types[organism]), eukaryotic: windows.map(({ organism }) => organism === "eukarya"),
+  };
 }
 
 function counted(predictions) {

@@ -233,7 +233,11 @@ def decoded(proteins, site):
     for batch in batches(windows, 128):
         emissions = predictor.backend.emissions(batch.residues)
         found = Decoder(grammar(), predictor.backend.scores).decode(
-            emissions, batch.lengths, allowed[batch.rows], marginals=True
+            emissions,
+            batch.lengths,
+            allowed[batch.rows],
+            marginals=True,
+            eukaryotic=~allowed[batch.rows, 2],
         )
         for n, (row, length) in enumerate(zip(batch.rows, batch.lengths, strict=True)):
             scores[int(row)] = emissions[n, :length]
@@ -323,12 +327,12 @@ def test_with_shared_memory_too_types_and_sites_are_the_command_s(chromium, site
         assert state["state"] == "done" and state["finished"] >= state["started"]
         assert found["seen"] == sorted(found["seen"])
         assert state["progress"]["done"] == 60 and state["progress"]["rate"] > 0
-        assert state["command"] == "peft-sp predict proteins.faa --organism auto -o results"
+        assert state["command"] == "peft-sp predict input.fasta --organism auto --fasta -o results"
         bad = page.evaluate(RUN, {"text": ">a\nMKT\n>b\nMK7\n", "organism": "other"})
         assert bad["state"]["state"] == "failed"
         assert bad["state"]["error"] == {
             "message": "'7' at residue 3 is no amino acid; remove the numbers",
-            **{"line": 3, "record": "b", "file": "pasted text"},
+            **{"line": 3, "record": "b", "file": "input.fasta"},
         }
         # A job is cancelled at once, and the engine takes the next one.
         stopped = page.evaluate(
