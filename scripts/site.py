@@ -63,6 +63,8 @@ RUNTIME = Package(
     "sha512-q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ==",
     ("dist/ort.wasm.bundle.min.mjs", "dist/ort-wasm-simd-threaded.wasm"),
 )
+REGISTRY = "https://registry.npmjs.org"
+"""Where npm fetches from if it is not told otherwise."""
 LEFT_OUT = ("engines/server.js", "service_worker.js", "index.html")
 """Of the page's files: what only the server's page needs, and what is written anew."""
 
@@ -166,14 +168,9 @@ def _by_npm(package: Package, path: Path) -> None:
 
 
 def _by_python(package: Package, path: Path) -> None:
-    """The same where npm is not installed, from the registry that its environment names."""
+    """The same where npm is not installed, from the registry that npm's variable names."""
     named = {name.lower(): value for name, value in os.environ.items()}
-    registry = named.get("npm_config_registry")
-    if not registry:
-        raise SiteError(
-            "npm is not installed, which fetches onnxruntime-web: install it (Debian and Ubuntu: "
-            "apt-get install npm), or name a registry of npm's in NPM_CONFIG_REGISTRY"
-        )
+    registry = named.get("npm_config_registry") or REGISTRY
     url = f"{registry.rstrip('/')}/{package.name}/-/{package.tarball}"
     if not url.startswith(("https://", "http://")):
         raise SiteError(f"NPM_CONFIG_REGISTRY is '{registry}'; give an address of https")
@@ -181,7 +178,10 @@ def _by_python(package: Package, path: Path) -> None:
         with urllib.request.urlopen(url, timeout=120) as answer:
             content = answer.read()
     except (urllib.error.URLError, OSError) as error:
-        raise SiteError(f"{url} cannot be fetched ({error})") from None
+        raise SiteError(
+            f"{url} cannot be fetched ({error}); install npm if it knows a way there, or name "
+            "another registry in NPM_CONFIG_REGISTRY"
+        ) from None
     path.write_bytes(content)
 
 
