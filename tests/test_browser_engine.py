@@ -163,6 +163,8 @@ AS_FILES = {
     "binary": b"abc\x00\x01",
     "a table": b"id,sequence\nx,MKT\n",
     "a sequence": b"MKTAYIAK\n>a\nMKT\n",
+    "a header in quotes": "\u201c>a\u201d\nMKT\n".encode(),
+    "odd spaces": "a\xa0b\u2009'c\U0001f600\n".encode(),
     "a sentence": b"see the file\n>a\nMKT\n",
     "nucleotides of short records": b">a\nACGTACGTACGT\n>b\nGGGCCCAAATTT\n>c\nACG\n",
     "a long header": b">" + b"x" * 3000 + b"\nM1\n",

@@ -147,6 +147,12 @@ FOREIGN = {
     "a table": (b"id,sequence\na,MKT\n", r"the line 'id,sequence' stands before any header"),
     "a sequence": (b"MKTAY\n", "put a line such as '>name' before the sequence"),
     "text before": (b"My proteins\n>a\nMKT\n", "the line 'My proteins' stands before any header"),
+    "a header in quotes": (
+        "\u201c>a\u201d\nMKT\n".encode(),
+        "the line '\u201c>a\u201d' stands before any header",
+    ),
+    "a header behind a sign": (b"1) >a\nMKT\n>b\n", "; remove it"),
+    "a header behind signs": (b"- *>a\nMKT\n", "remove what stands before '>'"),
     "terminal codes": (b"\x1b[31mred\n", r"the line '\x1b[31mred' stands before"),
     "nothing": (b"", "no records"),
     "blank lines": (b"\n\r\n \n", "no records"),

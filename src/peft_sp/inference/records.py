@@ -184,7 +184,7 @@ def _unless_a_file(letters: str) -> str:
             "this is the text of a FASTA file, not a sequence; give pathlib.Path(file)"
         )
     if set(letters) & set("./\\"):
-        shown = ascii(letters[:_SHOWN] + ("..." if len(letters) > _SHOWN else ""))
+        shown = repr(letters[:_SHOWN] + ("..." if len(letters) > _SHOWN else ""))
         raise _NotARecordError(
             f"{shown} is no sequence; a FASTA file is given as pathlib.Path(file)"
         )

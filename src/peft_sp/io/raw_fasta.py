@@ -20,6 +20,8 @@ _KEPT = 1000
 """Letters of a header that an error keeps."""
 _BEFORE = re.compile("^[\ufeff\\s]+")
 _COLUMNS, _BLANK = re.compile("[\t,;]"), re.compile(r"\s")
+_MARKED = re.compile("^[^0-9A-Za-z>]+>")
+"""A header behind something else, as quotation marks."""
 _SHOWN = 40
 """Letters of a line that a message shows."""
 
@@ -31,6 +33,7 @@ def rules() -> dict[str, Any]:
         "before": _BEFORE,
         "columns": _COLUMNS,
         "blank": _BLANK,
+        "marked": _MARKED,
         "shown": _SHOWN,
     }
 
@@ -90,8 +93,10 @@ class _Lines:
 
 
 def _no_header(line: str) -> str:
-    shown = ascii(line[:_SHOWN] + ("..." if len(line) > _SHOWN else ""))
-    if line.isalpha():
+    shown = repr(line[:_SHOWN] + ("..." if len(line) > _SHOWN else ""))
+    if _MARKED.match(line):
+        remedy = "remove what stands before '>'"
+    elif line.isalpha():
         remedy = "put a line such as '>name' before the sequence"
     elif _COLUMNS.search(line) or not _BLANK.search(line):
         remedy = "this seems to be a table or a list; give the sequences as FASTA"

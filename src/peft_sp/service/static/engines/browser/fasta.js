@@ -13,6 +13,7 @@ export class Fasta {
     this.before = pattern(engine.raw.before);
     this.columns = pattern(engine.raw.columns);
     this.blank = pattern(engine.raw.blank);
+    this.marked = pattern(engine.raw.marked);
   }
 
   /** The proteins of sources {name, bytes}, and what is known of the input. Throws InputError.
@@ -108,9 +109,10 @@ export class Fasta {
 
   noHeader(line) {
     const { shown } = this.engine.raw, start = first(line, shown);
-    const text = quoted(start === line ? line : `${start}...`, true);
+    const text = quoted(start === line ? line : `${start}...`);
     let remedy = "remove it";
-    if (isLetters(line)) remedy = "put a line such as '>name' before the sequence";
+    if (this.marked.test(line)) remedy = "remove what stands before '>'";
+    else if (isLetters(line)) remedy = "put a line such as '>name' before the sequence";
     else if (this.columns.test(line) || !this.blank.test(line)) remedy = "this seems to be a table or a list; give the sequences as FASTA";
     return `not FASTA: the line ${text} stands before any header, which starts with '>'; ${remedy}`;
   }

@@ -78,13 +78,12 @@ function escaped(letter) {
   return code < 0x10000 ? `\\u${digits.padStart(4, "0")}` : `\\U${digits.padStart(8, "0")}`;
 }
 
-/** A text in quotes, as messages show it; ascii: without any letter beyond ASCII. */
-export function quoted(text, ascii = false) {
+/** A text in quotes, as messages show it. */
+export function quoted(text) {
   const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
   const shown = Array.from(text, (letter) => {
     if (letter === quote) return `\\${letter}`;
-    const plain = ascii ? letter >= " " && letter <= "~" : isPrintable(letter);
-    return plain && letter !== "\\" ? letter : escaped(letter);
+    return isPrintable(letter) && letter !== "\\" ? letter : escaped(letter);
   });
   return quote + shown.join("") + quote;
 }
