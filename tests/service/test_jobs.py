@@ -259,6 +259,15 @@ def test_other_users_of_the_machine_do_not_see_what_was_sent(store):
     assert store.settings.directory.stat().st_mode & 0o077 == 0
 
 
+def test_nor_do_they_where_all_may_look_into_the_directory(tmp_path):
+    folder = tmp_path / "service"
+    folder.mkdir(mode=0o755)
+    submit(store_in(tmp_path))
+    found = {path.name: path.stat().st_mode & 0o077 for path in folder.iterdir()}
+    assert {"jobs", "incoming", "jobs.sqlite3", "jobs.sqlite3-wal"} <= set(found)
+    assert not any(found.values())
+
+
 def test_a_directory_that_cannot_be_made_is_one_line(tmp_path):
     (tmp_path / "service").write_text("in the way")
     with pytest.raises(OutputError, match="cannot be written"):

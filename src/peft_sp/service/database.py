@@ -15,6 +15,8 @@ FORMAT = 1
 """Of the tables; a database of another one is refused."""
 _WAITS = 30.0
 """Seconds that a transaction waits for those of other processes."""
+_OWN = 0o600
+"""Permissions of the file: it says who sent what."""
 _FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 
 # number: the order of submission. attempt: how often the job was leased; a lease is a job and its
@@ -76,6 +78,7 @@ class Database:
         # Reading does not wait for a disk that is slow to write.
         self._locks = threading.Lock(), threading.Lock()
         with self._own_errors():
+            path.touch(_OWN)  # those that SQLite makes beside it have the same permissions
             self._reader, self._writer = self._connect(), self._connect()
         self._prepare()
 

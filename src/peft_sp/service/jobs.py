@@ -33,7 +33,7 @@ DAY = 86_400.0
 _ABANDONED = 3600.0
 """Seconds after which files without a row are not those of a submission under way."""
 _OWN = 0o700
-"""Permissions of the directory: what clients send is for no other user of the machine."""
+"""Permissions of its folders: what clients send is for no other user of the machine."""
 _BUSY, _LATER = 10, 60
 """Seconds after which to try again: when other jobs are done, and when there is room."""
 
@@ -59,7 +59,7 @@ class JobStore:
         try:
             directory.mkdir(_OWN, parents=True, exist_ok=True)
             for folder in (self.folder, self._incoming):
-                folder.mkdir(exist_ok=True)
+                folder.mkdir(_OWN, exist_ok=True)
         except OSError as error:
             raise OutputError(
                 f"{settings.directory}: cannot be written ({error.strerror})"
