@@ -216,9 +216,13 @@ def test_events_follow_a_job_until_it_is_over(service):
 def test_a_command_quotes_what_a_shell_would_understand(tmp_path):
     job = Job(
         *("id", "client", "done", 0.0, 0.0, "auto", "fast", None, False),
-        *((Upload("my proteins; rm -rf.faa", tmp_path),), tmp_path, tmp_path),
+        *(
+            (Upload("my proteins; rm -rf.faa", tmp_path), Upload("-o", tmp_path)),
+            tmp_path,
+            tmp_path,
+        ),
     )
     assert command(job) == (
-        "peft-sp predict 'my proteins; rm -rf.faa' -o results "
+        "peft-sp predict 'my proteins; rm -rf.faa' ./-o -o results "
         "--organism auto --model fast --summary --fasta"
     )

@@ -57,7 +57,8 @@ def test_text_of_a_form_is_kept_as_a_file_too(tmp_path):
         ("../../../etc/passwd", "passwd"),
         ("C:\\\\data\\\\mine.faa", "mine.faa"),
         ("/absolute", "absolute"),
-        ("a\tb\x1b[31m.faa", "a\\tb\\x1b[31m.faa".rpartition("\\")[2] and "x1b[31m.faa"),
+        ("a\tb\x1b[31m.faa", "a\\tb\\x1b[31m.faa"),
+        ("\u202eaa.faa", "\\u202eaa.faa"),
         ("x" * 1000, "x" * 200),
     ],
 )

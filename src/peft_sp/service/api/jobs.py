@@ -202,7 +202,8 @@ def job_answer(service: Service, job: Job) -> JobAnswer:
 
 def command(job: Job) -> str:
     """The command that does the same as a job."""
-    names = [upload.title for upload in job.uploads]
+    titles = [upload.title for upload in job.uploads]
+    names = [f"./{title}" if title.startswith("-") else title for title in titles]  # no options
     words = ["peft-sp", "predict", *names, "-o", "results", "--organism", job.organism]
     words += ["--model", job.model, "--summary", "--fasta"]
     return shlex.join([*words, *(["--skip-invalid"] if job.skip_invalid else [])])

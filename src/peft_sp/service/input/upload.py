@@ -172,5 +172,5 @@ class _Form:
 
 def _shown(name: bytes) -> str:
     """A file's name as a client gave it, its last part, on one line."""
-    text = printable(name.decode("utf-8", "replace"))
-    return text.replace("\\", "/").rpartition("/")[2][:_NAME]
+    last = name.decode("utf-8", "replace").replace("\\", "/").rpartition("/")[2]
+    return printable(last)[:_NAME]
