@@ -19,6 +19,8 @@ def test_defaults_listen_to_this_machine_alone(tmp_path):
         ("models", (), "name one"),
         ("root_path", "peft", "without a slash at its end"),
         ("root_path", "/peft/", "without a slash at its end"),
+        ("origins", ("lab.example",), "give it as https://name"),
+        ("origins", ("https://lab.example/",), "without a path or a slash"),
         ("token", "secret", "can be guessed"),
     ],
 )

@@ -57,7 +57,9 @@ class Served:
 def serve(directory, **options):
     settings = ServiceSettings(directory, **{"free_disk": 0, **options})
     store = JobStore(settings)
-    with TestClient(create_app(settings, store), client=("192.0.2.7", 4000)) as client:
+    with TestClient(
+        create_app(settings, store), "http://localhost", client=("192.0.2.7", 4000)
+    ) as client:
         yield Served(settings, store, client)
     store.close()
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from peft_sp.errors import OptionError
 from peft_sp.io.registry import lookup
 
+_ORIGIN = re.compile(r"https?://[^/\s]+")
 MB = 1_000_000
 GB = 1000 * MB
 
@@ -76,5 +78,10 @@ class ServiceSettings:
             raise OptionError(
                 f"root path is '{self.root_path}'; give it as /name, without a slash at its end"
             )
+        for origin in self.origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise OptionError(
+                    f"origin is '{origin}'; give it as https://name, without a path or a slash"
+                )
         if self.token is not None and len(self.token) < 16:
             raise OptionError("the token is shorter than 16 letters, which can be guessed")

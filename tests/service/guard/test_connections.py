@@ -13,7 +13,7 @@ from tests.support.service import FASTA, JOBS, listening, serve
 
 pytestmark = pytest.mark.integration
 UPLOAD = (
-    f"POST {JOBS} HTTP/1.1\r\nHost: x\r\nContent-Length: 5000000\r\n"
+    f"POST {JOBS} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000000\r\n"
     "Content-Type: multipart/form-data; boundary=x\r\n\r\n"
 ).encode()
 PART = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n>a\n'
@@ -52,7 +52,7 @@ def test_a_head_that_does_not_come_closes_the_connection(running, monkeypatch):
             client.sendall(beginning)
             assert client.recv(1000) == b""
     with connect(running) as client:  # the second request of a connection too
-        client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        client.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         answer = b""
         while not answer.endswith(b'"problems":[]}'):
             answer += client.recv(10_000)
@@ -64,10 +64,19 @@ def test_a_head_that_comes_in_time_is_answered_however_long_that_takes(running, 
     monkeypatch.setattr(connections, "HEADER_SECONDS", 0.2)
     id = running.submit()
     with connect(running) as client:
-        client.sendall(f"GET {JOBS}/{id}/events HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        client.sendall(f"GET {JOBS}/{id}/events HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         time.sleep(0.5)
         assert b"event: job" in client.recv(10_000)
     running.client.delete(f"{JOBS}/{id}")
+
+
+def test_a_client_with_too_many_connections_has_no_more(running):
+    opened = [connect(running) for _ in range(connections.MOST_EACH)]
+    with connect(running) as more:
+        assert more.recv(1) == b""
+    for client in opened:
+        client.close()
+    until(lambda: urllib.request.urlopen(f"http://127.0.0.1:{running.port}/healthz").status == 200)
 
 
 def test_an_upload_that_stops_is_given_up_and_leaves_nothing(running):
@@ -100,7 +109,7 @@ def test_events_come_while_the_job_runs_and_end_with_it(running):
 
 def test_a_client_with_too_many_streams_is_told_and_a_closed_one_counts_no_more(running):
     id = running.submit()
-    request = f"GET {JOBS}/{id}/events HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    request = f"GET {JOBS}/{id}/events HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
     with connect(running) as one, connect(running) as two, connect(running) as three:
         for client in (one, two):
             client.sendall(request)

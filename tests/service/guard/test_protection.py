@@ -56,9 +56,11 @@ def test_the_description_says_that_a_token_is_wanted(locked, service):
     ("headers", "status"),
     [
         ({}, 202),
-        ({"Origin": "http://testserver"}, 202),
+        ({"Origin": "http://localhost"}, 202),
         ({"Origin": "https://bad.example"}, 403),
         ({"Origin": "null"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Host": "bad.example:8000", "Origin": "http://bad.example:8000"}, 403),
         ({"Origin": "https://bad.example", "Sec-Fetch-Site": "cross-site"}, 403),
         ({"Origin": "https://seen.example", "Sec-Fetch-Site": "same-origin"}, 202),
         ({"Origin": "https://bad.example", "X-Forwarded-Host": "bad.example"}, 403),
@@ -67,6 +69,30 @@ def test_the_description_says_that_a_token_is_wanted(locked, service):
 def test_the_page_of_another_server_cannot_send_a_job(service, headers, status):
     answer = service.client.post(JOBS, files={"fasta": (None, FASTA)}, headers=headers)
     assert answer.status_code == status, answer.text
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost:8000", 200),
+        ("127.0.0.1", 200),
+        ("[::1]:8000", 200),
+        ("lab.localhost", 200),
+        ("bad.example:8000", 403),
+        ("127.0.0.1.bad.example", 403),
+        ("[::1", 403),
+        ("192.0.2.1", 403),
+    ],
+)
+def test_a_service_of_this_machine_is_no_page_s_whose_name_leads_here(service, host, status):
+    answer = service.client.get("/api/v1/about", headers={"Host": host})
+    assert answer.status_code == status
+
+
+def test_a_service_of_the_network_has_any_name(tmp_path):
+    with serve(tmp_path, host="0.0.0.0") as served:
+        answer = served.client.get("/api/v1/about", headers={"Host": "lab.example"})
+        assert answer.status_code == 200
 
 
 def test_behind_a_proxy_the_pages_own_address_is_the_one_that_the_proxy_had(tmp_path):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from functools import partial
 from typing import Any
 
 import h11
@@ -14,6 +16,8 @@ HEADER_SECONDS = 15.0
 """Seconds in which a connection must send the head of a request; uvicorn would wait for ever."""
 _OTHERS = 200
 """Connections beside the streams of events."""
+MOST_EACH = 200
+"""Connections of an address, unless it is a proxy's."""
 
 
 class PromptProtocol(H11Protocol):
@@ -21,10 +25,17 @@ class PromptProtocol(H11Protocol):
 
     _deadline: asyncio.TimerHandle | None = None
 
+    def __init__(self, *args: Any, most_each: float, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._most_each = most_each
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client is there."""
+        """A client is there; one that has too many connections is let go."""
         super().connection_made(transport)
-        self._watch()
+        if sum(_address(other) == _address(self) for other in self.connections) > self._most_each:
+            transport.close()
+        else:
+            self._watch()
 
     def data_received(self, data: bytes) -> None:
         """It has sent something."""
@@ -49,12 +60,17 @@ class PromptProtocol(H11Protocol):
             self._deadline = None
 
 
+def _address(connection: Any) -> str | None:
+    return connection.client[0] if connection.client else None
+
+
 def server_options(settings: ServiceSettings) -> dict[str, Any]:
     """Options of uvicorn: no client's words in its log, no slow clients, few at a time."""
+    most_each = math.inf if settings.proxy_headers or settings.root_path else MOST_EACH
     return {
         "host": settings.host,
         "port": settings.port,
-        "http": PromptProtocol,
+        "http": partial(PromptProtocol, most_each=most_each),
         "ws": "none",
         "access_log": False,
         "server_header": False,

@@ -7,6 +7,7 @@ import binascii
 import hmac
 import logging
 import traceback
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -98,17 +99,28 @@ class Admitted:
     """ASGI middleware: who shows no token, or is the page of another server, is turned away.
 
     The token comes as a bearer's, or as the password of any name: for that a browser asks by
-    itself. A page of another server cannot make a browser do anything here, unless it is named.
+    itself. A page of another server cannot make a browser do anything here, unless it is named;
+    nor can one whose name leads to this machine, where the service is of this machine alone.
     """
 
     def __init__(self, app: ASGIApp, settings: ServiceSettings) -> None:
         self._app, self._settings = app, settings
+        behind_proxy = settings.proxy_headers or settings.root_path
+        self._local = not behind_proxy and _is_this_machine(settings.host)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request."""
         if scope["type"] == "http":
             headers = Headers(scope=scope)
             path = scope["path"].removeprefix(self._settings.root_path)
+            host = headers.get("host")
+            if self._local and host and not _is_this_machine(_name(host)):
+                problem = (
+                    "this server answers by the names of its own machine alone, as localhost; "
+                    "other names need --host, or --proxy-headers behind a proxy"
+                )
+                await error_answer(403, problem)(scope, receive, send)
+                return
             if self._settings.token is not None and path not in OPEN and not self._has(headers):
                 wanted = {"WWW-Authenticate": 'Basic realm="PEFT-SP", charset="UTF-8"'}
                 problem = "this server wants a token: send 'Authorization: Bearer TOKEN'"
@@ -137,11 +149,31 @@ class Admitted:
 
     def _is_foreign(self, headers: Headers) -> bool:
         origin = headers.get("origin")
-        if origin is None or origin in self._settings.origins:
+        if origin in self._settings.origins:
             return False
         if (site := headers.get("sec-fetch-site")) is not None:
-            return site != "same-origin"
+            return site not in ("same-origin", "none")
+        if origin is None:
+            return False
         hosts = [headers.get("host")]
         if self._settings.proxy_headers:
             hosts.append(headers.get("x-forwarded-host"))
         return urlsplit(origin).netloc not in hosts
+
+
+def _name(host: str) -> str:
+    """The name, or the address, of a header `Host`."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _is_this_machine(name: str) -> bool:
+    """Whether a name or an address never leads to another machine."""
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False
