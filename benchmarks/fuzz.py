@@ -154,7 +154,7 @@ class Check:
         from peft_sp.biology.organism import BY_HEADER, Organism
         from peft_sp.io.raw_fasta import read_raw
         from peft_sp.io.results.run_directory import RunDirectory
-        from peft_sp.io.run_info import RunInfo
+        from peft_sp.io.results.run_info import RunInfo
         from peft_sp.io.writers import gff3, signalp6, tables
 
         choices = (*Organism, BY_HEADER)

@@ -6,7 +6,7 @@ import pytest
 
 from peft_sp.biology.organism import Organism
 from peft_sp.errors import OptionError
-from peft_sp.inference.run_options import SIGNALP6, Layout, RunOptions, every_name
+from peft_sp.inference.run_options import SIGNALP6, Layout, RunOptions, Stages, every_name
 from peft_sp.io.plotting import plotter
 from peft_sp.io.writers import signalp6
 from peft_sp.io.writers.fasta import FILES as SEQUENCES
@@ -56,3 +56,24 @@ def test_every_name_has_those_of_any_options():
             layout = Layout(protein_files=kind)
             options = RunOptions(plots=plots, summary=True, fasta=True, layout=layout)
             assert every >= set(options.written)
+
+
+def test_of_one_stage_what_is_computed_counts():
+    told = []
+    stages = Stages(lambda *of: told.append(of), 10)
+    stages.computed(4)
+    stages.written(2)
+    stages.computed(10)
+    assert told == [(4, 10), (10, 10)]
+
+
+def test_of_two_stages_their_mean_counts_and_starts_where_a_run_is_resumed():
+    told = []
+    stages = Stages(lambda *of: told.append(of), 10, two_stages=True, done=2)
+    stages.computed(6)
+    stages.written(4)
+    assert told == [(4, 10), (5, 10)]
+
+
+def test_nobody_need_listen():
+    Stages(None, 10).computed(4)

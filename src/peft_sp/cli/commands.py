@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from peft_sp.cli import backbones, export, models, predict, recipes, serve, shim, signalp6
+from peft_sp.cli import annotate, backbones, export, models, predict, recipes, serve, shim, signalp6
 from peft_sp.cli.data import label, partition, subset
 from peft_sp.cli.terminal import console
 from peft_sp.cli.terminal.stopping import Signals, Stopped
@@ -53,6 +53,7 @@ def root(
 
 
 predict.add_to(app)
+annotate.add_to(app)
 recipes.add_to(app)
 train.add_to(app)
 crossval.add_to(app)

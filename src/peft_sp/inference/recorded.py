@@ -16,7 +16,7 @@ from peft_sp.biology.notes import warning_kinds
 from peft_sp.biology.prediction import Prediction
 from peft_sp.inference.cache import WindowCache
 from peft_sp.io.results.journal import Journal, numbers_like
-from peft_sp.io.run_info import RunInfo
+from peft_sp.io.results.run_info import RunInfo
 
 UNDECIDED = "undecided"
 """Among organisms: predicted as other, because the header does not decide."""

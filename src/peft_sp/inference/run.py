@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 import numpy as np
 
@@ -25,16 +25,25 @@ from peft_sp.inference.cache import WindowCache
 from peft_sp.inference.loading import load
 from peft_sp.inference.predictor import Predictor
 from peft_sp.inference.processors import available_processors
-from peft_sp.inference.progress import Notice, Progress, Stages
 from peft_sp.inference.recorded import UNDECIDED, Counts, Recorded
-from peft_sp.inference.run_options import PLOTS, SIGNALP6, SUMMARY, Layout, RunOptions, every_name
+from peft_sp.inference.run_options import (
+    PLOTS,
+    SIGNALP6,
+    SUMMARY,
+    Layout,
+    Notice,
+    Progress,
+    RunOptions,
+    Stages,
+    every_name,
+)
 from peft_sp.io.fasta import STANDARD_INPUT, FastaInput, Survey, open_input
 from peft_sp.io.plotting import plotter
 from peft_sp.io.registry import lookup
-from peft_sp.io.results.protection import Protection, refuse_input
+from peft_sp.io.results.protection import Protection, files_of, refuse_input
 from peft_sp.io.results.run_directory import RunDirectory, refuse_unfinished
-from peft_sp.io.run_info import RunInfo
-from peft_sp.io.writers import fasta, gff3, signalp6, tables
+from peft_sp.io.results.run_info import RunInfo
+from peft_sp.io.writers import fasta, genome, gff3, signalp6, tables
 from peft_sp.version import __version__
 
 __all__ = ["PLOTS", "SIGNALP6", "SUMMARY", "UNDECIDED", "Layout", "RunInfo", "RunOptions"]
@@ -77,9 +86,10 @@ def predict_run(
         )
     if not options.resume:
         refuse_unfinished(directory, layout.directory_option)
+    genes_of = options.genes.files if options.genes is not None else ()
     with _opened(sources, layout, names) as source:
         protection = Protection(
-            *(Path(directory), options.written, source.files),
+            *(Path(directory), options.written, {**source.files, **files_of(*genes_of)}),
             force=options.force,
             option=layout.directory_option,
             edited=layout.edited,
@@ -175,6 +185,7 @@ class _Run:
             f"{options.cached_windows:,} windows cached",
             "pictures": ", ".join(pictures) or "none",
             "fasta": "with signal peptides" if options.fasta else "none",
+            "genes": f"hash {options.genes.fingerprint()}" if options.genes else "none",
             "runtime": f"{runtime(backend)}, numpy {np.__version__}",
         }
         if layout.mode is not None:
@@ -289,6 +300,12 @@ def _write(files: RunDirectory, run: _Run, progress: Progress | None) -> RunInfo
     return counts.added_to(replace(info, **renamed))
 
 
+class _Writer(Protocol):
+    """What writes a prediction into a file, or several."""
+
+    def write(self, prediction: Prediction) -> None: ...
+
+
 class _Outputs:
     """The writers of a run's files, side by side."""
 
@@ -296,12 +313,15 @@ class _Outputs:
         self, files: RunDirectory, info: RunInfo, options: RunOptions, drawing: ExitStack
     ) -> None:
         self._page = self._plotter = None
-        self._own: list[tables.TableWriter | gff3.Gff3Writer | fasta.FastaWriter] = []
+        self._own: list[_Writer] = []
         if options.layout.own:
             self._own = [
                 tables.TableWriter(files.open(tables.FILE), files.resumed),
                 gff3.Gff3Writer(files.open(gff3.FILE), info.tool, files.resumed),
             ]
+        if options.genes is not None:
+            stream = files.open(genome.FILE)
+            self._own.append(genome.GenomeWriter(stream, info.tool, options.genes, files.resumed))
         if options.fasta:
             self._own.append(fasta.FastaWriter(files))
         self._compatible = signalp6.SignalP6Writer(files, info)

@@ -1,10 +1,11 @@
-"""How a run is to predict, and which files it is to leave."""
+"""How a run is to predict, which files it is to leave, and what it tells while it works."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from peft_sp.biology.organism import Organism, OrganismChoice, parse_choice
 from peft_sp.errors import OptionError
@@ -14,8 +15,11 @@ from peft_sp.inference.predictor import CHUNK, Predictor, require_threshold
 from peft_sp.io.plotting import plotter
 from peft_sp.io.registry import lookup
 from peft_sp.io.results.run_directory import INTERVAL, SHARE, Resume
-from peft_sp.io.writers import fasta, gff3, signalp6, tables
+from peft_sp.io.writers import fasta, genome, gff3, signalp6, tables
 from peft_sp.version import __version__
+
+if TYPE_CHECKING:
+    from peft_sp.io.genomes.gff import Genes
 
 PLOTS = "plots"
 """Folder of the pictures."""
@@ -65,7 +69,7 @@ ON_DEMAND = (*fasta.FILES, SUMMARY, f"{PLOTS}/")
 
 def every_name() -> tuple[str, ...]:
     """Names of all files that a run may leave, whatever its options; see `RunOptions.written`."""
-    whole = (tables.FILE, gff3.FILE, *signalp6.FILES, *fasta.FILES, SUMMARY)
+    whole = (tables.FILE, gff3.FILE, genome.FILE, *signalp6.FILES, *fasta.FILES, SUMMARY)
     kinds = {kind for kinds in signalp6.FORMATS.values() for kind in kinds}
     single = (signalp6.protein_file("output_*", kind) for kind in sorted(kinds))
     return (*whole, *(f"{PLOTS}/*.{kind}" for kind in plotter.KINDS), *single)
@@ -85,7 +89,8 @@ class RunOptions:
     there that were not written by this program, too. plots: a picture of each protein ("png",
     "svg", "pdf", "eps", or "txt" for a table); summary: `summary.html`; fasta: the signal peptides,
     and the proteins without one, as FASTA beside the mature ones. threshold: of P(any signal
-    peptide), see `Predictor.predict`.
+    peptide), see `Predictor.predict`. genes: where the proteins lie on a genome, for `genome.gff3`
+    (`annotate_run` finds out).
 
     chunk: proteins that are predicted together, and between whose ends a run can be resumed;
     cached_windows: results kept for later proteins with the same window; journal_interval:
@@ -109,6 +114,7 @@ class RunOptions:
     summary: bool = False
     fasta: bool = False
     threshold: float | None = None
+    genes: Genes | None = None
     layout: Layout = PREDICT
     chunk: int = CHUNK
     cached_windows: int = CACHED
@@ -140,7 +146,8 @@ class RunOptions:
     @property
     def files(self) -> tuple[str, ...]:
         """Names of all files and folders of the run, but for those of each protein."""
-        own = (tables.FILE, gff3.FILE) if self.layout.own else ()
+        own: tuple[str, ...] = (tables.FILE, gff3.FILE) if self.layout.own else ()
+        own += (genome.FILE,) if self.genes is not None else ()
         sequences = fasta.FILES if self.fasta else ()
         return (*own, *signalp6.FILES, *sequences, *self.pictures)
 
@@ -151,3 +158,35 @@ class RunOptions:
         kinds = signalp6.FORMATS[self.layout.protein_files]
         single += [signalp6.protein_file("output_*", kind) for kind in kinds]
         return (*(name for name in self.files if not name.endswith("/")), *single)
+
+
+Progress = Callable[[int, int], None]
+"""Called with the proteins done and their total, batch by batch."""
+Notice = Callable[[str], None]
+"""Called with what a user should know before the work."""
+
+
+class Stages:
+    """Tells a caller how far a run is: by what is computed or, of two stages, by their mean."""
+
+    def __init__(
+        self, progress: Progress | None, total: int, two_stages: bool = False, done: int = 0
+    ) -> None:
+        self._progress, self._total, self._two_stages = progress, total, two_stages
+        self._computed = self._written = done
+
+    def computed(self, number: int) -> None:
+        """So many proteins went through the network."""
+        self._computed = number
+        self._tell()
+
+    def written(self, number: int) -> None:
+        """So many proteins are written, and their pictures drawn."""
+        if self._two_stages:
+            self._written = number
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._progress is not None:
+            done = self._computed + (self._written if self._two_stages else self._computed)
+            self._progress(done // 2, self._total)

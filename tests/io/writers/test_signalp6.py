@@ -16,7 +16,7 @@ from peft_sp.errors import MissingExtraError
 from peft_sp.io.fasta import open_input
 from peft_sp.io.results.protection import RECORD
 from peft_sp.io.results.run_directory import RunDirectory
-from peft_sp.io.run_info import RunInfo
+from peft_sp.io.results.run_info import RunInfo
 from peft_sp.io.writers.signalp6 import (
     FILES,
     FORMATS,

@@ -14,7 +14,7 @@ from peft_sp.biology.grammar import DECLARATION_OF_TYPE, DECLARATIONS
 from peft_sp.biology.prediction import Prediction, Protein, Region
 from peft_sp.io.plotting import plotter
 from peft_sp.io.results.run_directory import RunDirectory
-from peft_sp.io.run_info import RunInfo
+from peft_sp.io.results.run_info import RunInfo
 from peft_sp.io.writers.names import FreeNames, as_text
 
 FILES = (

@@ -10,7 +10,7 @@ from peft_sp.io.plotting.curves import curves
 from peft_sp.io.plotting.shapes import plain
 from peft_sp.io.plotting.summary import blocks
 from peft_sp.io.plotting.summary.page import SummaryWriter
-from peft_sp.io.run_info import RunInfo
+from peft_sp.io.results.run_info import RunInfo
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from peft_sp.io.plotting.curves import curves
 from peft_sp.io.plotting.protein import scene, strip
 from peft_sp.io.plotting.shapes import plain
 from peft_sp.io.plotting.summary.page import BLOCK, SummaryWriter
-from peft_sp.io.run_info import RunInfo
+from peft_sp.io.results.run_info import RunInfo
 from tests.support import browser
 
 HOSTILE = [

@@ -26,7 +26,7 @@ from peft_sp.io.plotting.curves import CURVES
 from peft_sp.io.plotting.palette import style_sheet
 from peft_sp.io.plotting.summary import blocks, charts
 from peft_sp.io.plotting.summary.statistics import Statistics
-from peft_sp.io.run_info import RunInfo
+from peft_sp.io.results.run_info import RunInfo
 
 BLOCK = 512
 """Proteins that are packed together, at most."""

@@ -1,7 +1,7 @@
 import pytest
 
 from peft_sp.biology.organism import Organism
-from peft_sp.io.run_info import RunInfo
+from peft_sp.io.results.run_info import RunInfo
 
 
 @pytest.mark.parametrize(

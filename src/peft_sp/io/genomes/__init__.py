@@ -1,0 +1,1 @@
+"""Genomes: coding sequences of a GFF3 file, and their proteins."""
