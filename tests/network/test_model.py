@@ -7,11 +7,13 @@ from peft_sp.biology.alphabet import encode
 from peft_sp.errors import RecipeError
 from peft_sp.inference.backends import OnnxBackend, TorchBackend
 from peft_sp.io.registry import lookup
+from peft_sp.io.registry.model_config import ModelConfig
 from peft_sp.network.activation_cache import cache_untouched_layers
 from peft_sp.network.backbone import Backbones, weights_hash
+from peft_sp.network.checkpoint import load_checkpoint, save_checkpoint
 from peft_sp.network.model import build_model
 from peft_sp.network.onnx.graph import export_onnx
-from peft_sp.network.settings import ModelSettings
+from peft_sp.network.settings import HeadSettings, ModelSettings
 from peft_sp.network.tuning import Full, LoRA
 from peft_sp.network.tuning.method import Method
 from tests.support.networks import STUDENT, perturb
@@ -160,3 +162,20 @@ def test_no_layer_is_cached_that_training_changes(tiny_backbone, tmp_path, layer
         exact = model.encoder(torch.from_numpy(residues))
     inside = torch.from_numpy(residues) != 25
     torch.testing.assert_close(cached[inside], exact[inside], atol=0.1, rtol=0.1)
+
+
+def test_a_frozen_head_is_saved_and_not_trained(tiny_backbone, tmp_path):
+    settings = ModelSettings(
+        backbone=tiny_backbone, tuning=LoRA(rank=2), head=HeadSettings(frozen=True)
+    )
+    torch.manual_seed(3)
+    model = build_model(settings).eval()
+    encoder, head = model.parameter_groups()
+    assert encoder and not head
+    perturb(model)
+    save_checkpoint(tmp_path, model, settings, ModelConfig())
+    torch.manual_seed(4)
+    again = load_checkpoint(tmp_path)
+    residues = torch.from_numpy(encode(SEQUENCES))
+    with torch.no_grad():
+        assert torch.equal(again(residues).emissions, model(residues).emissions)

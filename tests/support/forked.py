@@ -41,7 +41,8 @@ IMPORTED = {
         "peft_sp.inference.loading",
     ),
     "training": (
-        *("peft_sp", "matplotlib.figure", "peft_sp.cli.commands", "peft_sp.network.fairesm"),
+        *("peft_sp", "matplotlib.figure", "peft_sp.cli.commands"),
+        "peft_sp.network.imports.importing",
         *("peft_sp.training.crossval", "peft_sp.training.export", "peft_sp.inference.run"),
         *("peft_sp.training.pretraining.run", "peft_sp.training.search.trials"),
     ),

@@ -6,7 +6,7 @@ import torch
 
 from peft_sp.network.model import SignalPeptideModel, build_model
 from peft_sp.network.settings import ModelSettings, StudentSettings
-from peft_sp.network.tuning import IA3, Adapter, Frozen, Full, LoRA, Prompt, Tuning
+from peft_sp.network.tuning import IA3, Adapter, Combined, Frozen, Full, LoRA, Prompt, Tuning
 
 STUDENT = StudentSettings(width=16, hidden=8, convolutions=2, kernel=5)
 """A student small enough for tests."""
@@ -19,18 +19,21 @@ LORAS = [
 ]
 # Methods whose network computes at first what the backbone alone computes, and the others.
 UNCHANGED = [*LORAS, IA3(), IA3(layers=1), Adapter(), Adapter(layers=1, bottleneck=12), Frozen()]
-UNCHANGED += [Full()]
+UNCHANGED += [Full(), Combined(lora=LORAS[1], adapter=Adapter(layers=1))]
 PROMPTS = [
     Prompt(length=3),
     Prompt(length=30, mlp=8),
     Prompt(length=2, position="all"),
     Prompt(length=2, position="last", mlp=4),
     Prompt(length=2, position="topmost", layers=2),
+    Combined(lora=LORAS[0], adapter=Adapter(bottleneck=4), prompt=Prompt(length=2, position="all")),
 ]
 
 
 def name_of(method: Tuning) -> str:
     """A method and the settings that differ from its defaults."""
+    if isinstance(method, Combined):
+        return "+".join(name_of(part) for part in method.parts.values())
     default = type(method)()
     changed = [str(v) for k, v in method if v != getattr(default, k)]
     return "-".join([method.method, *changed])

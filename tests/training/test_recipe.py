@@ -87,12 +87,20 @@ def test_files_that_are_no_recipe(tmp_path):
         ("optimisation.learning_rate=1e-4", 'no effect with method = "frozen"'),
         ("optimisation.gradient_checkpointing=true", "this recipe trains no layers of a backbone"),
         ("optimisation.rare_class_size=5", "give class_balance as well"),
+        ("head.frozen=true", "nothing is trained"),
     ],
 )
 def test_options_that_would_do_nothing_are_refused(tmp_path, change, problem):
     text = 'name = "x"\ndata = "d"\nbackbone = "esm2-8M"\n[tuning]\nmethod = "frozen"\n'
     with pytest.raises(RecipeError, match=problem):
         read_recipe(write(tmp_path, text), [change])
+
+
+def test_the_learning_rate_of_a_frozen_head_is_refused(tmp_path):
+    path = write(tmp_path, GOOD + "[head]\nfrozen = true\n")
+    assert read_recipe(path).head.frozen
+    with pytest.raises(RecipeError, match=r"head_learning_rate has no effect with head\.frozen"):
+        read_recipe(path, ["optimisation.head_learning_rate=1e-4"])
 
 
 def test_optional_settings_can_be_unset(tmp_path):
@@ -224,7 +232,10 @@ def test_augmentation_of_a_student_needs_windows_to_augment():
         ("epochs=3", "unknown option epochs; did you mean optimisation.epochs?"),
         ("student.dropuot=0.1", "unknown option student.dropuot; did you mean dropout?"),
         ("optimisation.rank=3", "unknown option optimisation.rank; did you mean tuning.rank?"),
-        ("tuning.method=x", "tuning.method: x is none of lora, ia3, adapter, prompt, frozen, full"),
+        (
+            "tuning.method=x",
+            "tuning.method: x is none of lora, ia3, adapter, prompt, combined, frozen, full",
+        ),
         ("optimisation.zzz=3", "unknown option optimisation.zzz"),
     ],
 )

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from peft_sp.cli import annotate, backbones, export, models, predict, recipes, serve, shim, signalp6
+from peft_sp.cli import annotate, export, imports, models, predict, recipes, serve, shim, signalp6
 from peft_sp.cli.data import label, partition, subset
 from peft_sp.cli.terminal import console
 from peft_sp.cli.terminal.stopping import Signals, Stopped
@@ -67,7 +67,7 @@ signalp6.add_to(app)
 serve.add_to(app)
 shim.add_to(app)
 models.add_to(app)
-backbones.add_to(app)
+imports.add_to(app)
 export.add_to(app)
 
 

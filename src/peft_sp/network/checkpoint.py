@@ -26,6 +26,7 @@ from peft_sp.io.registry.regular import open_regular
 from peft_sp.network.backbone_files import first_line, require_published
 from peft_sp.network.model import SignalPeptideModel, build_model
 from peft_sp.network.settings import ModelSettings, StudentSettings
+from peft_sp.network.tuning import Combined
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -47,7 +48,8 @@ def save_checkpoint(
     """Write a model's directory.
 
     A tuned backbone leaves `adapter_model.safetensors` (LoRA and IA3 with
-    `adapter_config.json`, so that `peft` reads them too; a frozen backbone leaves none). What
+    `adapter_config.json`, so that `peft` reads them too, unless they are combined with another
+    method; a frozen backbone leaves none). What
     was trained whole, a student or a fully fine-tuned backbone, leaves `encoder.safetensors`.
     All leave `head.safetensors` (head and CRF) and, last, `config.json`: a directory without it
     is no model. config: all of `config.json` but the network's settings and its backbone's hash;
@@ -61,7 +63,7 @@ def save_checkpoint(
     encoder = _contiguous(state, ("encoder.",))
     if settings.tuning is None:
         save_file(encoder, path / ENCODER)
-    elif (tuned := _peft_model(model)) is not None:
+    elif (tuned := _peft_model(model, settings)) is not None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tuned.save_pretrained(str(path), save_embedding_layers=False)
@@ -114,7 +116,7 @@ def load_checkpoint(
             )
         own = model.trainable_state()
         state = _read(path / HEAD, own)
-        if (tuned := _peft_model(model)) is not None:
+        if (tuned := _peft_model(model, settings)) is not None:
             from peft import get_peft_model_state_dict, set_peft_model_state_dict
 
             expected_state = get_peft_model_state_dict(tuned, save_embedding_layers=False)
@@ -179,8 +181,10 @@ def _read(file: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return state
 
 
-def _peft_model(model: SignalPeptideModel) -> PeftModel | None:
-    """What `peft` has wrapped the backbone in, None where another method adapts it."""
+def _peft_model(model: SignalPeptideModel, settings: ModelSettings) -> PeftModel | None:
+    """What `peft` has wrapped the backbone in, None where another method adapts it, too."""
+    if isinstance(settings.tuning, Combined):
+        return None
     inner = getattr(model.encoder, "encoder", None)
     return cast("PeftModel", inner) if hasattr(inner, "peft_config") else None
 

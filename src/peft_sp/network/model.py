@@ -68,11 +68,19 @@ class SignalPeptideModel(nn.Module):
     def parameter_groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
         """Trainable parameters of the encoder, and those of head and CRF."""
         encoder = [p for p in self.encoder.parameters() if p.requires_grad]
-        return encoder, [*self.head.parameters(), *self.crf.parameters()]
+        head = [*self.head.parameters(), *self.crf.parameters()]
+        return encoder, [p for p in head if p.requires_grad]
 
     def trainable_state(self) -> dict[str, Tensor]:
-        """The tensors that training changes; all that a checkpoint has to hold."""
-        trained = {name for name, p in self.named_parameters() if p.requires_grad}
+        """The tensors that training changes, and head and CRF, which may be frozen.
+
+        That is all that a checkpoint has to hold.
+        """
+        trained = {
+            name
+            for name, p in self.named_parameters()
+            if p.requires_grad or not name.startswith("encoder.")
+        }
         return {name: t for name, t in self.state_dict().items() if name in trained}
 
     def load_trainable_state(self, state: dict[str, Tensor]) -> None:
@@ -94,7 +102,7 @@ def build_model(settings: ModelSettings, backbones: Backbones | None = None) -> 
         from peft_sp.network.student import Student
 
         student = Student(settings.student)
-        return SignalPeptideModel(student, student.width, settings.head.dropout)
+        return _with_head(student, student.width, settings)
 
     from peft_sp.network.backbone import Backbone, Backbones, Lent
     from peft_sp.network.backbone_files import read_config, token_ids
@@ -121,7 +129,16 @@ def build_model(settings: ModelSettings, backbones: Backbones | None = None) -> 
     if lent is not None:
         lent.separate(backbone)
     _check_trained(backbone, settings.tuning.method)
-    return SignalPeptideModel(backbone, backbone.width, settings.head.dropout, fingerprint)
+    return _with_head(backbone, backbone.width, settings, fingerprint)
+
+
+def _with_head(
+    encoder: nn.Module, width: int, settings: ModelSettings, backbone_hash: str | None = None
+) -> SignalPeptideModel:
+    model = SignalPeptideModel(encoder, width, settings.head.dropout, backbone_hash)
+    for part in (model.head, model.crf):
+        part.requires_grad_(not settings.head.frozen)
+    return model
 
 
 def _check_trained(backbone: Backbone, method: str) -> None:

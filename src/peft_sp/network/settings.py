@@ -61,6 +61,9 @@ class HeadSettings(Settings):
     """Hidden states -> emissions."""
 
     dropout: float = Field(default=0.1, ge=0, lt=1)
+    frozen: bool = Field(
+        default=False, description="leave head and CRF as they were drawn at random"
+    )
 
 
 class ModelSettings(Settings):

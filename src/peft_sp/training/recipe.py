@@ -98,6 +98,17 @@ class Recipe(ModelSettings):
                 'optimisation.learning_rate has no effect with method = "frozen", which does not '
                 "train the encoder; head_learning_rate is the learning rate of the head"
             )
+        if self.head.frozen and frozen:
+            raise ValueError(
+                'nothing is trained: method = "frozen" leaves the encoder as it is, head.frozen '
+                "the head and the CRF"
+            )
+        rate = Optimisation.model_fields["head_learning_rate"].default
+        if self.head.frozen and self.optimisation.head_learning_rate != rate:
+            raise ValueError(
+                "optimisation.head_learning_rate has no effect with head.frozen = true, which does "
+                "not train the head; unset it"
+            )
         if self.optimisation.gradient_checkpointing and (frozen or self.student is not None):
             raise ValueError(
                 "optimisation.gradient_checkpointing has no effect, since this recipe trains no "

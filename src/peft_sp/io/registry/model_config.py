@@ -187,6 +187,19 @@ class Made(Table):
 
 
 @dataclass(frozen=True)
+class Imported(Table):
+    """The file of another program that a model was read from, as it was trained there.
+
+    program: by its name; sha256: of the file; peft_sp: the version that read it.
+    """
+
+    program: str = required(fields.text)
+    file: str = required(fields.text)
+    sha256: str = required(fields.sha256)
+    peft_sp: str = optional(fields.text, "")
+
+
+@dataclass(frozen=True)
 class Exported(Table):
     """How `model.onnx` was made from the trained network or networks.
 
@@ -229,6 +242,7 @@ class ModelConfig(Table):
     residues: str | None = optional(fields.exactly(RESIDUES))
     window: int | None = optional(fields.exactly(WINDOW))
     batch_size: int | None = optional(fields.integer(1))
+    imported: Imported | None = optional(Imported.of)
     exported: Exported | None = optional(Exported.of)
     origin: str = optional(fields.text, "")
     citation: tuple[str, ...] = optional(fields.one_or_listed(fields.text), ())

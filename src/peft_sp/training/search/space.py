@@ -77,6 +77,8 @@ def _default(recipe: Recipe) -> Space:
         key: Candidates(low=rate / FACTOR, high=rate * FACTOR, log=True)
         for key, rate in rates.items()
     }
+    if recipe.head.frozen:
+        del space["optimisation.head_learning_rate"]
     if tuning is None or recipe.backbone is None:
         return space
     if tuning.trained == "nothing":

@@ -14,7 +14,8 @@ from peft_sp.biology.alphabet import encode
 from peft_sp.errors import ModelError, OutputError
 from peft_sp.network.backbone import Backbone, load_encoder
 from peft_sp.network.backbone_files import token_ids
-from peft_sp.network.fairesm import VOCABULARY, import_backbone
+from peft_sp.network.imports.fairesm import VOCABULARY
+from peft_sp.network.imports.importing import import_file
 
 SETTINGS = Namespace(
     encoder_layers=3, encoder_embed_dim=40, encoder_attention_heads=5, token_dropout=True
@@ -67,7 +68,7 @@ def test_it_computes_what_fairesm_computes(tmp_path):
     }
     state = {f"encoder.{name}": t for name, t in front.items() if "contact" not in name}
     assert {n: tuple(t.shape) for n, t in state.items()} == names_of_fairesm()
-    import_backbone(save(tmp_path / "esm2_tiny.pt", state), tmp_path / "tiny")
+    import_file(save(tmp_path / "esm2_tiny.pt", state), tmp_path / "tiny")
     name = str(tmp_path / "tiny")
     backbone = Backbone(load_encoder(name), token_ids(name)).eval()
     windows = ["MKKTAIAIAVALAGFATVAQAAPKDNTW", "MKT", "MSTNPKPQRKXZ"]
@@ -83,8 +84,8 @@ def test_it_computes_what_fairesm_computes(tmp_path):
 
 
 def test_a_directory_that_a_recipe_can_name(state, tmp_path):
-    config = import_backbone(save(tmp_path / "esm2.pt", state), tmp_path / "out" / "tiny")
-    assert (config.num_hidden_layers, config.hidden_size, config.num_attention_heads) == (3, 40, 5)
+    written = import_file(save(tmp_path / "esm2.pt", state), tmp_path / "out" / "tiny")
+    assert written.what == "ESM-2 of 3 layers, 40 wide, 5 heads"
     name = str(tmp_path / "out" / "tiny")
     encoder = load_encoder(name)
     key = "encoder.sentence_encoder.layers.2.self_attn.v_proj.weight"
@@ -98,9 +99,9 @@ def test_a_directory_that_a_recipe_can_name(state, tmp_path):
 
 def test_without_its_tables_the_heads_come_from_the_settings(state, tmp_path):
     short = {name: t for name, t in state.items() if "rot_emb" not in name}
-    assert import_backbone(save(tmp_path / "a.pt", short), tmp_path / "a").num_attention_heads == 5
+    assert "5 heads" in import_file(save(tmp_path / "a.pt", short), tmp_path / "a").what
     with pytest.raises(ModelError, match="is no ESM-2"):
-        import_backbone(save(tmp_path / "b.pt", short, None), tmp_path / "b")
+        import_file(save(tmp_path / "b.pt", short, None), tmp_path / "b")
 
 
 class Trap:
@@ -116,7 +117,7 @@ def test_nothing_in_the_file_is_run(tmp_path, monkeypatch):
         with pytest.raises(
             ModelError, match=rf"{name}: cannot be read \((it would run code|no file)"
         ) as caught:
-            import_backbone(name, "out")
+            import_file(name, "out")
         assert "\n" not in str(caught.value)
     assert names(tmp_path) == ["old.pt", "trap.pt"]
 
@@ -137,11 +138,11 @@ def test_what_is_no_backbone_is_refused(state, tmp_path):
     }
     for content, problem in cases.values():
         with pytest.raises(ModelError, match=problem):
-            import_backbone(save(tmp_path / "file.pt", content), tmp_path / "out")
+            import_file(save(tmp_path / "file.pt", content), tmp_path / "out")
     (tmp_path / "file.pt").write_bytes(b"PK\x03\x04 cut off")
     for file in ("file.pt", "none.pt"):
         with pytest.raises(ModelError, match=file):
-            import_backbone(tmp_path / file, tmp_path / "out")
+            import_file(tmp_path / file, tmp_path / "out")
     assert names(tmp_path) == ["file.pt"]
 
 
@@ -150,5 +151,5 @@ def test_what_is_there_already_stays(state, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "notes.txt").write_text("mine")
     with pytest.raises(OutputError, match="is not an empty directory"):
-        import_backbone(file, tmp_path / "out")
+        import_file(file, tmp_path / "out")
     assert names(tmp_path / "out") == ["notes.txt"]

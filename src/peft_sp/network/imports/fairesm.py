@@ -1,17 +1,12 @@
 """ESM-2 backbones in the `.pt` files of the package fair-esm, made into transformers directories.
 
-Tensors are renamed from fair-esm 2.0 (`esm/model/esm2.py`, MIT) to transformers' `EsmModel`. Only
-backbones are imported: the contents of the published PEFT-SP checkpoints are not documented, and
-their states have other numbers than in this program's grammar.
+Tensors are renamed from fair-esm 2.0 (`esm/model/esm2.py`, MIT) to transformers' `EsmModel`.
 """
 
 from __future__ import annotations
 
-import os
-import pickle
 import re
-import warnings
-from argparse import Namespace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +15,10 @@ import transformers
 from torch import Tensor
 from transformers import EsmConfig, EsmModel, EsmTokenizer
 
-from peft_sp.errors import ModelError, OutputError
+from peft_sp.errors import ModelError
 from peft_sp.io.atomic import publish, staging
 from peft_sp.network.backbone_files import wrong_tensors
+from peft_sp.network.imports.torch_file import tensors_in
 
 VOCABULARY = (
     *("<cls>", "<pad>", "<eos>", "<unk>"),
@@ -32,7 +28,7 @@ VOCABULARY = (
 """Tokens of every ESM-2 in their order."""
 
 _PREFIX = re.compile(r"^(?:encoder\.sentence_encoder\.|encoder\.)")
-_LAYER = re.compile(r"layers\.(\d+)\.(\w+(?:\.\w+)?)\.(weight|bias)")
+_LAYER = re.compile(r"layers\.(\d{1,3})\.(\w+(?:\.\w+)?)\.(weight|bias)")
 _IN_LAYER = {
     "self_attn.q_proj": "attention.self.query",
     "self_attn.k_proj": "attention.self.key",
@@ -52,20 +48,19 @@ _NOT_ENCODER = ("lm_head.", "contact_head.")
 _ROTARY = ".self_attn.rot_emb.inv_freq"
 
 
-def import_backbone(file: str | os.PathLike[str], directory: str | os.PathLike[str]) -> EsmConfig:
+def import_backbone(file: Path, content: Mapping[str, Any], target: Path) -> EsmConfig:
     """Write the encoder of a fair-esm `.pt` file as a transformers directory, whole or not at all.
 
-    The file is read without unpickling anything but tensors and plain settings. Raises
-    ModelError for a file that is no ESM-2 of fair-esm, OutputError where the directory holds
-    something already or cannot be written.
+    content: of the file, as `torch_file` reads it. Raises ModelError for a file that is no ESM-2
+    of fair-esm, OutputError where the directory cannot be written.
     """
-    target = Path(directory)
-    state, settings = _read(Path(file))
-    config, renamed = _convert(Path(file), state, settings)
+    state = tensors_in(content.get("model"), file)
+    if state is None:
+        raise ModelError(f"{file}: {_OTHER}")
+    cfg = content.get("cfg")
+    config, renamed = _convert(file, state, cfg.get("model") if isinstance(cfg, Mapping) else None)
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    with staging(target) as folder:
-        if target.exists() and (not target.is_dir() or any(target.iterdir())):
-            raise OutputError(f"{target}: is not an empty directory; give another one")
+    with staging(target, "choose another with -o") as folder:
         with torch.device("meta"):
             model = EsmModel(config, add_pooling_layer=False)
         # What the file lacks are tables that are computed anew when the directory is read.
@@ -78,32 +73,19 @@ def import_backbone(file: str | os.PathLike[str], directory: str | os.PathLike[s
     return config
 
 
-def _read(file: Path) -> tuple[dict[str, Tensor], Any]:
-    """Tensors by fair-esm's names, and the settings beside them."""
-    if not file.is_file():
-        raise ModelError(f"{file}: no such file")
-    try:
-        with torch.serialization.safe_globals([Namespace]), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            content = torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        code = re.search(r"GLOBAL (\S+)", str(error))
-        reason = f"it would run code, {code[1]}" if code else "no file of torch.save"
-        raise ModelError(f"{file}: cannot be read ({reason})") from None
-    except (OSError, EOFError, RuntimeError, ValueError) as error:
-        reason = (str(error).strip().splitlines() or ["it is cut off"])[0]
-        raise ModelError(f"{file}: cannot be read ({reason})") from None
-    state = content.get("model") if isinstance(content, dict) else None
-    if not isinstance(state, dict) or not all(isinstance(t, Tensor) for t in state.values()):
-        raise ModelError(f"{file}: {_OTHER}")
-    cfg = content.get("cfg")
-    return state, cfg.get("model") if isinstance(cfg, dict) else None
+_OTHER = "is no ESM-2 of the package fair-esm"
 
 
-_OTHER = (
-    "is no ESM-2 of the package fair-esm; only such backbones can be imported, not networks that "
-    "other programs trained on them"
-)
+def transformers_name(name: str) -> str | None:
+    """Name that transformers has for a tensor of fair-esm's encoder, "" of one that is not used.
+
+    None for a name that no tensor of fair-esm's ESM-2 has.
+    """
+    if (match := _LAYER.fullmatch(name)) and match[2] in _IN_LAYER:
+        return f"encoder.layer.{int(match[1])}.{_IN_LAYER[match[2]]}.{match[3]}"
+    if name in _OUTSIDE:
+        return _OUTSIDE[name]
+    return "" if name.endswith(_ROTARY) or name.startswith(_NOT_ENCODER) else None
 
 
 def _convert(
@@ -112,33 +94,31 @@ def _convert(
     """The encoder's settings, and its tensors by transformers' names."""
     renamed: dict[str, Tensor] = {}
     rotary = None
-    layers = 0
     for key, tensor in state.items():
         name = _PREFIX.sub("", key)
-        match = _LAYER.fullmatch(name)
-        if match and match[2] in _IN_LAYER:
-            number = int(match[1])
-            layers = max(layers, number + 1)
-            renamed[f"encoder.layer.{number}.{_IN_LAYER[match[2]]}.{match[3]}"] = tensor
-        elif name in _OUTSIDE:
-            renamed[_OUTSIDE[name]] = tensor
+        own = transformers_name(name)
+        if own is None:
+            raise ModelError(f"{file}: {_OTHER} (tensor '{key}')")
+        if own:
+            renamed[own] = tensor
         elif name.endswith(_ROTARY):
             rotary = tensor
-        elif not name.startswith(_NOT_ENCODER):
-            raise ModelError(f"{file}: {_OTHER} (tensor '{key}')")
     table = renamed.get("embeddings.word_embeddings.weight")
     first = renamed.get("encoder.layer.0.intermediate.dense.weight")
     heads = getattr(settings, "encoder_attention_heads", None)
-    if table is not None and rotary is not None:
-        heads = table.shape[1] // (2 * len(rotary))
-    if table is None or first is None or not isinstance(heads, int):
+    if table is None or first is None or table.dim() != 2 or first.dim() != 2:
+        raise ModelError(f"{file}: {_OTHER}")
+    width = table.shape[1]
+    if rotary is not None and rotary.numel():
+        heads = width // (2 * rotary.numel())
+    if not isinstance(heads, int) or heads < 1 or width % heads:
         raise ModelError(f"{file}: {_OTHER}")
     if len(table) != len(VOCABULARY):
         raise ModelError(f"{file}: has {len(table)} tokens; every ESM-2 has {len(VOCABULARY)}")
     config = EsmConfig(
         vocab_size=len(VOCABULARY),
-        hidden_size=table.shape[1],
-        num_hidden_layers=layers,
+        hidden_size=width,
+        num_hidden_layers=len({key.split(".")[2] for key in renamed if ".layer." in key}),
         num_attention_heads=heads,
         intermediate_size=first.shape[0],
         pad_token_id=VOCABULARY.index("<pad>"),
