@@ -341,8 +341,10 @@ def test_with_shared_memory_too_types_and_sites_are_the_command_s(chromium, site
             "(request) => probe.cancel(request)", {"text": text, "organism": "other"}
         )
         assert stopped == "cancelled"
-        next_one = page.evaluate(RUN, {"text": ">a\nMSTNPKPQRK\n>a\nMST\n", "organism": "other"})
+        text = ">a\nMSTNPKPQRK\n>b\nMK7\n>a\nMST\n"
+        next_one = page.evaluate(RUN, {"text": text, "organism": "other", "skipInvalid": True})
         assert next_one["state"]["counts"] == {"NO_SP": 2}
+        assert next_one["state"]["skipped"] == [bad["state"]["error"]]
         assert [name for name, *_ in sites(next_one["tsv"])] == ["a", "a_2"]
         page.close()
 

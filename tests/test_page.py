@@ -403,10 +403,13 @@ def test_of_a_large_job_the_table_holds_the_beginning_and_says_so(open_page):
     page.wait_for_selector(RESULTS)
     assert page.text_content("#results-title") == "600 of 600 proteins have a signal peptide"
     assert page.text_content("#shown") == "512 of 512"
-    assert page.text_content("#left-out") == (
+    assert page.inner_text("#left-out > p") == (
         "1 record could not be predicted and was left out. "
         "The table holds the first 512 proteins; predictions.tsv has all."
     )
+    page.click("#left-out summary")
+    bad = "Line 1201, bad: '!' at residue 2 is no amino acid; remove it"
+    assert page.inner_text("#left-out li") == bad
     page.go_back()
     page.wait_for_selector("#input-view:not([hidden])")
     assert page.input_value("#fasta").endswith(">bad\nM!\n")

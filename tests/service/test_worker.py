@@ -9,6 +9,7 @@ import time
 import pytest
 
 from peft_sp.inference.run import RunOptions, predict_run
+from peft_sp.service.job import Problem
 from peft_sp.service.leases import Leases, reclaim
 from peft_sp.service.worker import Worker
 from tests.support.jobs import PROTEINS, store_in, submit
@@ -74,6 +75,8 @@ def test_records_that_cannot_be_used_are_left_out_where_that_was_asked_for(store
     worker.do_next()
     found = store.get(job.id)
     assert (found.state, found.done, found.unusable) == ("done", 1, 1)
+    why = "'1' at residue 4 is no amino acid; remove the numbers"
+    assert found.skipped == (Problem(why, 3, "b", "proteins.faa"),)
 
 
 def test_a_second_model_leaves_its_results_beside_those_of_the_first(store, worker):

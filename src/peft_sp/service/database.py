@@ -49,6 +49,7 @@ CREATE TABLE jobs (
     rate REAL,
     counts TEXT NOT NULL DEFAULT '{}',
     unusable INTEGER NOT NULL DEFAULT 0,
+    skipped TEXT NOT NULL DEFAULT '[]',
     version TEXT,
     digest TEXT,
     error TEXT

@@ -82,6 +82,7 @@ class Job:
     uploads: its input, gone where the job is over; results: the directory that `predict_run`
     wrote (with summary=True), and compared: the same of the second model; done, total: proteins;
     rate: of them in a second, and remaining: seconds, while it runs. counts: proteins by type;
+    unusable: records that were left out, of the first of which `skipped` says why;
     version, digest: of the model that has done it (`models.Offered`).
     """
 
@@ -105,6 +106,7 @@ class Job:
     remaining: float | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     unusable: int = 0
+    skipped: tuple[Problem, ...] = ()
     version: str | None = None
     digest: str | None = None
     error: Problem | None = None

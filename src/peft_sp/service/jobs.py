@@ -191,6 +191,7 @@ class JobStore:
             remaining=(total - row["done"]) / rate if runs and rate and total else None,
             counts=json.loads(row["counts"]),
             unusable=row["unusable"],
+            skipped=tuple(Problem(**one) for one in json.loads(row["skipped"])),
             version=row["version"],
             digest=row["digest"],
             error=Problem(**error) if error else None,

@@ -11,9 +11,9 @@ import json
 import math
 import shutil
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -133,12 +133,14 @@ class Leases:
         types: Mapping[str, int],
         unusable: int,
         *,
+        skipped: Iterable[Problem] = (),
         version: str | None = None,
         digest: str | None = None,
     ) -> None:
         """All files of the attempt are whole and on disk: they are the results from now on.
 
-        version, digest: of the model that made them. Raises LeaseLostError, and then they are not.
+        skipped: why the first of the unusable records are; version, digest: of the model that made
+        them. Raises LeaseLostError, and then they are not.
         """
         folder = lease.directory.parent
         sync_directory(lease.directory)
@@ -147,8 +149,11 @@ class Leases:
         self._end(
             lease,
             "state = 'done', done = ?, total = ?, counts = ?, unusable = ?, bytes = ?, "
-            "version = ?, digest = ?",
-            (count, count, json.dumps(dict(types)), unusable, size, version, digest),
+            "skipped = ?, version = ?, digest = ?",
+            (
+                *(count, count, json.dumps(dict(types)), unusable, size),
+                *(json.dumps([asdict(problem) for problem in skipped]), version, digest),
+            ),
         )
         with suppress(OSError):
             for path in folder.iterdir():

@@ -28,6 +28,8 @@ _TELLS_EVERY = 1.0
 """Seconds between two signs of life, with which progress is told."""
 _GRACE = 60.0
 """Seconds after its time was up in which a job must have heard of it."""
+_NAMED = 100
+"""Records that were left out of which a job says why."""
 _log = logging.getLogger("peft_sp.service")
 
 
@@ -109,9 +111,7 @@ class Worker:
         except (OutputError, OSError) as error:
             self._leases.retry(lease, Problem(_not_written(error)))
         except PeftSpError as error:
-            uploads = lease.job.uploads
-            names = {name: one.name for one in uploads for name in (one.name, str(one.path))}
-            self._leases.fail(lease, Problem.of(error, names))
+            self._leases.fail(lease, Problem.of(error, _names(lease)))
         except Exception as error:
             self._leases.keep(lease)  # of a job that was cancelled, files are gone
             _log.error("a job failed through a fault of this program: %s", _place(error))
@@ -120,7 +120,9 @@ class Worker:
     def _finish(self, lease: Lease, info: RunInfo) -> None:
         name = lease.job.model
         model = {"version": self._versions[name], "digest": self._predictor(name).fingerprint}
-        self._leases.finish(lease, info.count, info.types, info.unusable, **model)
+        names = _names(lease)
+        skipped = [Problem.of(error, names) for error in info.skipped[:_NAMED]]
+        self._leases.finish(lease, info.count, info.types, info.unusable, skipped=skipped, **model)
 
     def _predict(self, lease: Lease, heart: _Heart) -> RunInfo:
         job, models = lease.job, [lease.job.model]
@@ -211,6 +213,12 @@ class _Heart:
                 return
             except OutputError as error:  # a full disk: the lease lasts for a while
                 _log.warning("%s", error)
+
+
+def _names(lease: Lease) -> dict[str, str]:
+    """A client's names of files, by what an error calls them."""
+    uploads = lease.job.uploads
+    return {name: one.name for one in uploads for name in (one.name, str(one.path))}
 
 
 def _too_late(seconds: float) -> str:

@@ -89,6 +89,9 @@ def test_records_that_cannot_be_predicted_are_left_out_where_that_is_asked_for(s
     url = service.done(FASTA + ">bad\nMK7\n", skip_invalid=True)
     job = service.get(url).json()
     assert (job["unusable"], sum(job["counts"].values())) == (1, 2)
+    assert [(one["line"], one["record"], one["file"]) for one in job["skipped"]] == [
+        (5, "bad", None)
+    ]
     assert "--skip-invalid" in job["command"]
 
 

@@ -187,6 +187,7 @@ def job_answer(service: Service, job: Job) -> JobAnswer:
         organism=job.organism,  # type: ignore[arg-type]
         counts=dict(job.counts),
         unusable=job.unusable,
+        skipped=[ErrorDetail.model_validate(problem) for problem in job.skipped],
         command=command(job),
         files=[
             ResultFile(

@@ -151,6 +151,7 @@ class JobAnswer(Answer):
     organism: Choice
     counts: dict[str, int] = Field(description="Proteins by type.")
     unusable: int = Field(description="Records that were left out.")
+    skipped: list[ErrorDetail] = Field(description="Why, of the first hundred of them.")
     command: str = Field(description="The command that does the same.")
     files: list[ResultFile]
     error: ErrorDetail | None

@@ -1,5 +1,7 @@
 // Elements and words. What comes from a user is only ever text: strings become text nodes.
 
+import { TEXT } from "./engines/errors.js";
+
 export const byId = (id) => document.getElementById(id);
 
 export function make(name, attributes = {}, ...children) {
@@ -20,6 +22,7 @@ export function counted(number, noun, plural = `${noun}s`) {
 
 export function percent(part, whole) {
   const share = whole ? (100 * part) / whole : 0;
+  if (share > 0 && share < 0.1) return "< 0.1 %";
   return `${share > 0 && share < 10 ? share.toFixed(1) : Math.round(share)} %`;
 }
 
@@ -42,6 +45,15 @@ export function day(time) {
 
 // What a model is called: of one that is a directory, its last part.
 export const modelName = (name) => name.split(/[\\/]/).filter(Boolean).at(-1) ?? name;
+
+// What is wrong with an input, behind where it is: of a text of the page, its line alone.
+export function located({ message, line, record, file }) {
+  const where = [];
+  if (file && file !== TEXT) where.push(file);
+  if (line) where.push(where.length ? `line ${line}` : `Line ${line}`);
+  if (record) where.push(record);
+  return where.length ? [make("strong", {}, `${where.join(", ")}: `), message] : [message.charAt(0).toUpperCase() + message.slice(1)];
+}
 
 // Let the browser save a file.
 export function save(blob, name) {

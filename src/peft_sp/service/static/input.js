@@ -1,6 +1,6 @@
 // What is predicted, and how: a text area whose lines are numbered, files, and the options.
 
-import { byId, counted, make, modelName, size } from "./dom.js";
+import { byId, counted, located, make, modelName, size } from "./dom.js";
 import { TEXT } from "./engines/errors.js";
 
 // A longer text makes the text area slow: it is kept as a file instead.
@@ -54,7 +54,10 @@ export class InputView {
     });
   }
 
-  busy(yes) { byId("predict").disabled = yes; }
+  busy(yes) {
+    byId("predict").disabled = yes;
+    byId("predict").textContent = yes ? (this.about.api ? "Sending\u2026" : "Reading\u2026") : "Predict";
+  }
 
   async example() {
     this.files = [];
@@ -159,12 +162,8 @@ export class InputView {
 
   // Say what is wrong; where it stands in the text, mark its line and bring it into view.
   problem({ message, line, record, file }) {
-    const inText = line && (!file || file === TEXT), where = [];
-    if (file && file !== TEXT) where.push(file);
-    if (line) where.push(where.length ? `line ${line}` : `Line ${line}`);
-    if (record) where.push(record);
-    const stands = where.length ? make("strong", {}, `${where.join(", ")}: `) : "";
-    byId("problem").replaceChildren(stands, stands ? message : capital(message));
+    const inText = line && (!file || file === TEXT);
+    byId("problem").replaceChildren(...located({ message, line, record, file }));
     byId("problem").hidden = false;
     if (!inText || !this.area.value) { byId("problem").scrollIntoView({ block: "nearest" }); return; }
     this.mark(line);
@@ -176,8 +175,6 @@ export class InputView {
     this.number();
   }
 }
-
-const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 // The first sentence of a model's description.
 const sentence = (text) => /^.*?[.](?=\s+[A-Z]|$)/s.exec(text)?.[0] ?? text;

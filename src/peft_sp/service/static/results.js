@@ -1,7 +1,7 @@
 // The results of a job: counts that filter, the table, the picture of the chosen protein, files.
 
 import { ANY, typeChart } from "./charts.js";
-import { byId, counted, make, modelName, thousands } from "./dom.js";
+import { byId, counted, located, make, modelName, thousands } from "./dom.js";
 import { downloads, provenance, saveRows } from "./downloads.js";
 import { Figure } from "./figure.js";
 import { Table, predictionColumns } from "./shared/table.js";
@@ -46,7 +46,14 @@ function heading({ proteins, columns }, counts, state) {
   if (state.unusable) notes.push(`${counted(state.unusable, "record")} could not be predicted and ${state.unusable === 1 ? "was" : "were"} left out.`);
   if (held < proteins) notes.push(`The table holds the first ${thousands(held)} proteins; predictions.tsv has all.`);
   byId("left-out").hidden = !notes.length;
-  byId("left-out").textContent = notes.join(" ");
+  byId("left-out").replaceChildren(make("p", {}, notes.join(" ")));
+  if (state.skipped.length) byId("left-out").append(leftOut(state));
+}
+
+function leftOut({ skipped, unusable }) {
+  const lines = skipped.map((one) => make("li", {}, ...located(one)));
+  const which = unusable > skipped.length ? `The first ${thousands(skipped.length)} of them` : "Which, and why";
+  return make("details", {}, make("summary", {}, which), make("ul", {}, ...lines));
 }
 
 function tableOf({ facts, view, figure, opinions, other }) {

@@ -73,7 +73,7 @@ class Job {
     this.state = {
       id: null, state: "running", submitted: now, started: now, finished: null, expires: null, ahead: 0,
       progress: { done: 0, total: null, rate: null, remaining: null }, model: { name, version, hash },
-      organism, counts: {}, unusable: 0, command: command(sources, organism, skipInvalid), files: [], error: null, compare: null,
+      organism, counts: {}, unusable: 0, skipped: [], command: command(sources, organism, skipInvalid), files: [], error: null, compare: null,
     };
     this.begun = performance.now();
     this.worker = engine.prepare();
@@ -127,10 +127,10 @@ class Job {
       const { unusable, ...own } = progress;
       this.change({ unusable, progress: { ...own, ...this.speed(own) } });
     } else if (done) {
-      const { files, counts, unusable, ...shown } = done;
+      const { files, counts, unusable, skipped, ...shown } = done;
       this.result = { ...shown, files: new Map(files) };
       const all = shown.columns.header.length, progress = { done: all, total: all, ...this.speed({ done: all, total: all }) };
-      this.change({ state: "done", finished, counts, unusable, progress, files: files.map(([name, { size }]) => ({ name, bytes: size })) });
+      this.change({ state: "done", finished, counts, unusable, skipped, progress, files: files.map(([name, { size }]) => ({ name, bytes: size })) });
     } else if (wrong) {
       const { problem: message, ...where } = wrong;
       this.change({ state: "failed", finished, error: { message, ...where } });

@@ -7,7 +7,8 @@ import { Predictions } from "./predictions.js";
 import { InputError } from "./text.js";
 import { files } from "./writers.js";
 
-const FEWEST_OF_A_BATCH = 16, BATCHES_OF_A_WORKER = 4;
+// NAMED: records that were left out of which a job says why, as a server's does.
+const FEWEST_OF_A_BATCH = 16, BATCHES_OF_A_WORKER = 4, NAMED = 100;
 let facts, networks, tables;
 
 async function fetched(url) {
@@ -25,7 +26,7 @@ function load({ facts: given, urls }) {
 }
 
 async function run({ sources, organism, skipInvalid, directory }, tell) {
-  const { proteins, unusable } = await new Fasta(facts.engine, facts.window, facts.limits).read(sources, skipInvalid);
+  const { proteins, unusable, skipped } = await new Fasta(facts.engine, facts.window, facts.limits).read(sources, skipInvalid);
   tell({ done: 0, total: proteins.length, unusable });
   const [domains, frames] = await tables;
   const organisms = new Organisms(facts.engine.organism, new TextDecoder().decode(domains));
@@ -40,7 +41,8 @@ async function run({ sources, organism, skipInvalid, directory }, tell) {
   });
   const texts = files(facts, predictions, reader, { organism, directory, unusable, time: new Date() });
   const blobs = Object.entries(texts).map(([name, text]) => [name, new Blob([text], { type: "text/plain" })]);
-  return { files: blobs, unusable, counts: counted(predictions), ...shown(predictions, results, reader, frames) };
+  const reasons = skipped.slice(0, NAMED).map(({ message, line, record, file }) => ({ message, line, record, file }));
+  return { files: blobs, unusable, skipped: reasons, counts: counted(predictions), ...shown(predictions, results, reader, frames) };
 }
 
 /** Each window of an organism once: {window, organism}; proteins get the key of theirs. */
