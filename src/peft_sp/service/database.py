@@ -11,7 +11,7 @@ from pathlib import Path
 from peft_sp.errors import OutputError
 
 FILE = "jobs.sqlite3"
-FORMAT = 1
+FORMAT = 2
 """Of the tables; a database of another one is refused."""
 _WAITS = 30.0
 """Seconds that a transaction waits for those of other processes."""
