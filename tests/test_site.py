@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+import shutil
 import tarfile
 from dataclasses import replace
 
@@ -13,12 +14,34 @@ import pytest
 from scripts import site
 
 from peft_sp.service import facts
+from tests.support import browser
 from tests.support.site import BARE, served, written
+
+VERSIONS = ("Which of your proteins", "Which of some proteins")
+"""Of a word of the page, before and after an update."""
+VALUES_ARE_COUNTED = """() => {
+  const { get, set } = Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, "value");
+  window.asked = 0;
+  const counted = function () { window.asked += 1; return get.call(this); };
+  Object.defineProperty(HTMLTextAreaElement.prototype, "value", { get: counted, set });
+}"""
+PASTED = """(text) => {
+  const area = document.getElementById("fasta");
+  area.value = text;
+  area.dispatchEvent(new Event("input", { bubbles: true }));
+  return window.asked;
+}"""
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return written(tmp_path_factory.mktemp("site"))
+
+
+@pytest.fixture
+def chromium():
+    with browser.driven() as driven:
+        yield driven
 
 
 @pytest.fixture
@@ -97,3 +120,80 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
     with pytest.raises(site.SiteError, match="holds something else"):
         site.write_site(tmp_path)
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+@pytest.mark.integration
+def test_where_it_cannot_start_it_says_what_it_needs(chromium, folder):
+    needs = re.search(r'BROWSERS = "(.*)"', (folder / "engines" / "errors.js").read_text())
+    assert needs
+    page = chromium.new_page()
+    page.goto((folder / "index.html").as_uri())
+    said = page.wait_for_selector("#not-started", state="visible").inner_text()
+    assert "opened as a file it cannot work" in said and needs[1] in said
+    page.close()
+    context = chromium.new_context(service_workers="block")
+    page = context.new_page()
+    page.add_init_script(f"({VALUES_ARE_COUNTED})()")
+    context.route("**/engines/browser/worker.js", lambda route: route.abort())
+    with served(folder) as address:
+        page.goto(address)
+        page.wait_for_selector("html[data-ready=yes]")
+        assert page.is_hidden("#not-started")
+        # Each time a browser is asked for a long text it makes it anew.
+        assert page.evaluate(PASTED, ">a\nMKT\n" * 3000) < 10
+        assert page.inner_text("#gutter").startswith("1\n2\n3\n")
+        page.click("#predict")
+        said = page.wait_for_selector("#problem:not([hidden])").inner_text()
+        assert said.startswith("The page's worker cannot start; reload") and needs[1] in said
+        # Nothing is left of it when its cause is gone.
+        context.unroute("**/engines/browser/worker.js")
+        page.fill("#fasta", ">a\nMKTAYIAKQR\n")
+        page.click("#predict")
+        page.wait_for_selector("#results-view:not([hidden])", timeout=60_000)
+    context.close()
+
+
+def _updated(folder):
+    """Another version of the site in its place."""
+    page, worker = folder / "index.html", folder / "service_worker.js"
+    before = hashlib.sha256(page.read_bytes()).hexdigest()
+    page.write_text(page.read_text().replace(*VERSIONS))
+    after = hashlib.sha256(page.read_bytes()).hexdigest()
+    assert before != after
+    worker.write_text(worker.read_text().replace(before, after))
+
+
+@pytest.mark.integration
+def test_a_new_version_begins_at_the_next_load_unless_the_old_one_is_open_elsewhere(
+    chromium, folder, tmp_path
+):
+    site_now = tmp_path / "site"
+    shutil.copytree(folder, site_now)
+    context = chromium.new_context()
+    page, other = context.new_page(), context.new_page()
+    state = "(name) => navigator.serviceWorker.ready.then((found) => Boolean(found[name]))"
+
+    def title(of):
+        of.wait_for_selector("html[data-ready=yes]")
+        return of.text_content("#input-title")[: len(VERSIONS[0])]
+
+    with served(site_now) as address:
+        page.goto(address)
+        page.evaluate(state, "active")
+        other.goto(address)
+        _updated(site_now)
+        page.reload()
+        while not page.evaluate(state, "waiting"):
+            page.wait_for_timeout(50)
+        for _ in range(2):
+            page.reload()
+            assert title(page) == title(other) == VERSIONS[0]
+        other.close()
+        for _ in range(20):  # until the browser knows that the other page is gone
+            page.reload()
+            page.wait_for_timeout(500)
+            if title(page) != VERSIONS[0]:
+                break
+        assert title(page) == VERSIONS[1]
+        assert not page.evaluate(state, "waiting")
+    context.close()

@@ -4,11 +4,11 @@ import { byId, counted, located, make, modelName, size } from "./dom.js";
 import { TEXT } from "./engines/errors.js";
 
 // A longer text makes the text area slow: it is kept as a file instead.
-const LONG = 1_000_000;
+const LONG = 300_000;
 
 export class InputView {
   constructor(about, onSubmit) {
-    Object.assign(this, { about, onSubmit, files: [], wrong: 0 });
+    Object.assign(this, { about, onSubmit, files: [], wrong: 0, text: "", lines: 1 });
     this.area = byId("fasta");
     this.organisms();
     this.models();
@@ -114,18 +114,25 @@ export class InputView {
     let waiting = 0;
     area.addEventListener("scroll", () => this.number());
     area.addEventListener("input", () => {
+      this.read();
       this.mark(0);
-      this.number();
       clearTimeout(waiting);
       waiting = setTimeout(() => this.changed(), 200);
     });
     new ResizeObserver(() => this.number()).observe(area);
   }
 
+  // Take the text over: a browser makes it anew of its lines each time it is asked for.
+  read() {
+    this.text = this.area.value;
+    this.lines = 1;
+    for (let at = this.text.indexOf("\n"); at >= 0; at = this.text.indexOf("\n", at + 1)) this.lines += 1;
+  }
+
   changed() {
-    const text = this.area.value, records = (text.match(/^>/gm) || []).length;
-    const held = [];
-    if (text.trim()) held.push(records ? counted(records, "protein") : "sequence without a header");
+    this.read();
+    const records = (this.text.match(/^>/gm) || []).length, held = [];
+    if (this.text.trim()) held.push(records ? counted(records, "protein") : "sequence without a header");
     if (this.files.length) held.push(counted(this.files.length, "file"));
     byId("held").textContent = held.join(" and ") || "Nothing yet";
     this.listFiles();
@@ -134,9 +141,7 @@ export class InputView {
 
   // Write the numbers of the lines in view beside them.
   number() {
-    const { area } = this, line = parseFloat(getComputedStyle(area).lineHeight);
-    let lines = 1;
-    for (let at = area.value.indexOf("\n"); at >= 0; at = area.value.indexOf("\n", at + 1)) lines += 1;
+    const { area, lines } = this, line = parseFloat(getComputedStyle(area).lineHeight);
     const first = Math.floor(area.scrollTop / line), last = Math.min(lines, first + Math.ceil(area.clientHeight / line) + 1);
     const gutter = byId("gutter");
     gutter.textContent = Array.from({ length: Math.max(last - first, 0) }, (_, n) => first + n + 1).join("\n");

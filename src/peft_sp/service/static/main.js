@@ -2,7 +2,7 @@
 // the next.
 
 import { byId } from "./dom.js";
-import { InputError } from "./engines/errors.js";
+import { BROWSERS, InputError } from "./engines/errors.js";
 import { InputView } from "./input.js";
 import { ProgressView } from "./progress.js";
 import { showResults } from "./results.js";
@@ -115,7 +115,7 @@ async function start() {
   theme();
   const name = document.querySelector('meta[name="engine"]').content;
   const [facts, module] = await Promise.all([
-    fetch("facts.json").then((response) => response.json()), import(`./engines/${name}.js`),
+    fetch("facts.json").then((response) => (response.ok ? response.json() : Promise.reject(new Error("facts.json is missing")))), import(`./engines/${name}.js`),
   ]);
   const engine = await module.start(facts);
   const page = new Page(facts, engine, await engine.about());
@@ -123,4 +123,7 @@ async function start() {
   document.documentElement.dataset.ready = "yes";
 }
 
-start().catch((error) => trouble(`The page cannot start: ${error.message}`));
+start().catch((error) => {
+  document.documentElement.dataset.ready = "no";
+  trouble(`The page cannot start: ${error.message}. Reload it, and if this stays, use ${BROWSERS}.`);
+});

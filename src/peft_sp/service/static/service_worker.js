@@ -29,6 +29,16 @@ self.addEventListener("activate", (event) => {
   event.waitUntil(clean());
 });
 
+// A page that begins asks a version that waits to take over. A page of the old version that is open
+// beside it would have files of both from then on, so it waits until there is none.
+self.addEventListener("message", (event) => {
+  const begin = async () => {
+    const pages = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
+    if (pages.filter(({ url }) => url.startsWith(self.registration.scope)).length === 1) await self.skipWaiting();
+  };
+  event.waitUntil(begin());
+});
+
 self.addEventListener("fetch", (event) => {
   const { origin, pathname } = new URL(event.request.url), scope = new URL(self.registration.scope);
   if (event.request.method !== "GET" || origin !== scope.origin || !pathname.startsWith(scope.pathname)) return;

@@ -1,5 +1,5 @@
 // Predicts inside the browser: nothing that is pasted leaves the computer.
-import { InputError, TEXT } from "./errors.js";
+import { BROWSERS, InputError, TEXT } from "./errors.js";
 
 const DIRECTORY = "results", FINAL = ["done", "failed", "cancelled"];
 const site = (name) => new URL(`../${name}`, import.meta.url).href;
@@ -12,11 +12,21 @@ const URLS = {
 };
 
 export async function start(facts) {
+  keep().catch(() => {}); // where a browser does not allow it, the page works with a network
   const engine = new Engine(facts);
   engine.prepare();
-  // It keeps all files for use without a network; where it may not, the page works with one.
-  navigator.serviceWorker?.register(site("service_worker.js"), { scope: site("") }).catch(() => {});
   return engine;
+}
+
+/** Keep all files for use without a network, and turn to a newer version that waits. */
+async function keep() {
+  const { serviceWorker } = navigator, scope = site("");
+  const newer = (await serviceWorker.getRegistration(scope))?.waiting;
+  if (newer) {
+    serviceWorker.addEventListener("controllerchange", () => location.reload());
+    newer.postMessage("begin"); // which it does if no other page is open
+  }
+  await serviceWorker.register(site("service_worker.js"), { scope });
 }
 
 class Engine {
@@ -28,7 +38,14 @@ class Engine {
   /** Load the network before it is needed. */
   prepare() {
     if (this.worker) return this.worker;
-    this.worker = new Worker(new URL("browser/worker.js", import.meta.url), { type: "module" });
+    const worker = new Worker(new URL("browser/worker.js", import.meta.url), { type: "module" });
+    worker.onmessage = ({ data }) => { if (worker === this.worker) this.job?.told(data); };
+    worker.onerror = () => {
+      if (worker !== this.worker) return;
+      this.stop(); // the next job tries again
+      this.job?.told({ failed: `the page's worker cannot start; reload the page, and if this stays, use ${BROWSERS}` });
+    };
+    this.worker = worker;
     this.worker.postMessage({ load: { facts: this.facts, urls: URLS } });
     return this.worker;
   }
@@ -76,10 +93,7 @@ class Job {
       organism, counts: {}, unusable: 0, skipped: [], command: command(sources, organism, skipInvalid), files: [], error: null, compare: null,
     };
     this.begun = performance.now();
-    this.worker = engine.prepare();
-    this.worker.onmessage = ({ data }) => this.told(data);
-    this.worker.onerror = (event) => this.told({ failed: event.message || "the page's worker cannot start" });
-    this.worker.postMessage({ run: { sources, organism, skipInvalid, directory: DIRECTORY } });
+    engine.prepare().postMessage({ run: { sources, organism, skipInvalid, directory: DIRECTORY } });
   }
 
   get files() { return this.state.files; }
@@ -122,6 +136,7 @@ class Job {
   remove() { this.result = null; }
 
   told({ progress, done, wrong, failed }) {
+    if (FINAL.includes(this.state.state)) return;
     const finished = new Date().toISOString();
     if (progress) {
       const { unusable, ...own } = progress;

@@ -1,8 +1,10 @@
 // A worker that runs the network and the decoder over batches of windows, one thread each. Several of
 // them are as fast as the runtime's own threads and need no SharedArrayBuffer.
+import { BROWSERS } from "../errors.js";
 import { Decoder } from "./decoder.js";
 import { resultOf } from "./predictions.js";
 
+const LONGEST = 200;
 let ort, session, decoder, facts;
 
 async function load({ runtime, wasm, model, facts: given }) {
@@ -48,6 +50,6 @@ self.onmessage = async ({ data }) => {
       self.postMessage({ number: data.number, results: await predict(data) });
     }
   } catch (error) {
-    self.postMessage({ error: `the network cannot run in this browser: ${error.message || error}` });
+    self.postMessage({ error: `the network cannot run here; reload the page, and if this stays, use ${BROWSERS} (${String(error.message || error).slice(0, LONGEST)})` });
   }
 };

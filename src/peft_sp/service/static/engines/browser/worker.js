@@ -12,8 +12,8 @@ const FEWEST_OF_A_BATCH = 16, BATCHES_OF_A_WORKER = 4, NAMED = 100;
 let facts, networks, tables;
 
 async function fetched(url) {
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`${new URL(url).pathname} cannot be fetched (${response.status})`);
+  const response = await fetch(url).catch(({ message }) => ({ ok: false, status: message }));
+  if (!response.ok) throw new Error(`${new URL(url).pathname} cannot be fetched (${response.status}); reload the page`);
   return new Uint8Array(await response.arrayBuffer());
 }
 
