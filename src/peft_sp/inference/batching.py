@@ -11,6 +11,7 @@ from peft_sp.biology.alphabet import Batch, batches
 from peft_sp.biology.grammar import TYPES, grammar
 from peft_sp.inference.backends import Backend
 from peft_sp.inference.decoding import Decoded, Decoder
+from peft_sp.inference.published_decoding import PublishedDecoder
 
 Computed = tuple[Batch, NDArray[np.float32]]
 """A batch and its emissions (B, L, S)."""
@@ -23,7 +24,9 @@ def compute(backend: Backend, windows: Sequence[str] | NDArray[np.uint8]) -> Ite
 
 
 def decode_batches(
-    decoder: Decoder, computed: Iterable[Computed], allowed_types: NDArray[np.bool_]
+    decoder: Decoder | PublishedDecoder,
+    computed: Iterable[Computed],
+    allowed_types: NDArray[np.bool_],
 ) -> Decoded:
     """Decode all batches of N windows, in the windows' order.
 
@@ -51,13 +54,19 @@ def decode_batches(
 
 
 def decode_windows(
-    backend: Backend, windows: Sequence[str], allowed_types: NDArray[np.bool_] | None = None
+    backend: Backend,
+    windows: Sequence[str],
+    allowed_types: NDArray[np.bool_] | None = None,
+    *,
+    published: bool = False,
 ) -> Decoded:
     """Run a network over windows and decode them all, in their order.
 
-    allowed_types (N, K) bool: see `Decoder.decode`; None for all types.
+    allowed_types (N, K) bool: see `Decoder.decode`; None for all types. published: by the rule of
+    the published PEFT-SP.
     """
     if allowed_types is None:
         allowed_types = np.ones((len(windows), len(TYPES)), dtype=bool)
-    decoder = Decoder(grammar(), backend.scores)
+    scores = backend.scores
+    decoder = PublishedDecoder(scores) if published else Decoder(grammar(), scores)
     return decode_batches(decoder, compute(backend, windows), allowed_types)

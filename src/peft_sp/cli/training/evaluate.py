@@ -45,6 +45,13 @@ def evaluate(
         str | None,
         typer.Option(help="Where the model's backbone is, if not where it was when trained."),
     ] = None,
+    published_decoding: Annotated[
+        bool,
+        typer.Option(
+            "--published-decoding",
+            help="Decode as the published PEFT-SP does; for models that were imported from it.",
+        ),
+    ] = False,
     resamples: Annotated[int, typer.Option(min=0, help="Bootstrap resamples.")] = 1000,
     json_file: Annotated[
         str | None, typer.Option("--json", help="Also write the figures here.")
@@ -67,6 +74,10 @@ def evaluate(
     check_outputs({"--json": json_file}, files_of(labelled), force)
     proteins = tuple(read_labelled(labelled))
     predictor = load(chosen(model), backbone=backbone)
+    if published_decoding and predictor.config.imported is None:
+        raise typer.BadParameter(
+            f"--published-decoding: {model} was not imported from the published PEFT-SP"
+        )
     made = predictor.config.made
     own = made.data_sha256 == data_hash(labelled)
     if own:
@@ -76,9 +87,10 @@ def evaluate(
     measured = of_partitions(proteins, partitions, labelled)
     if warning := _learned_from(made, measured, own):
         console.note(f"{model} {warning}")
-    decoded = decode(predictor.backend, measured, restrict)
+    decoded = decode(predictor.backend, measured, restrict, published=published_decoding)
     scores = score(Outcomes.of(measured, decoded), resamples)
-    print_scores(f"{model} on {labelled}", scores)
+    rule = ", decoded as published" if published_decoding else ""
+    print_scores(f"{model} on {labelled}{rule}", scores)
     print_regions(region_scores([p.sequence for p in measured], decoded))
     if json_file is not None:
         write_text(Path(json_file), json.dumps(scores.figures.to_json(), indent=2) + "\n")

@@ -35,14 +35,20 @@ TOLERANCES = (0, 1, 2, 3)
 
 
 def decode(
-    backend: Backend, proteins: Sequence[LabelledProtein], restrict: bool = False
+    backend: Backend,
+    proteins: Sequence[LabelledProtein],
+    restrict: bool = False,
+    *,
+    published: bool = False,
 ) -> Decoded:
     """Predictions of a network for labelled proteins, in order.
 
-    restrict: eukaryotes have NO_SP and SP alone, as with `--organism eukarya`.
+    restrict: eukaryotes have NO_SP and SP alone, as with `--organism eukarya`. published: decoded
+    by the rule of the published PEFT-SP.
     """
     windows = [p.sequence for p in proteins]
-    return decode_windows(backend, windows, allowed_types(proteins, restrict))
+    allowed = allowed_types(proteins, restrict)
+    return decode_windows(backend, windows, allowed, published=published)
 
 
 def allowed_types(proteins: Sequence[LabelledProtein], restrict: bool) -> NDArray[np.bool_]:

@@ -1,0 +1,71 @@
+"""The decision rule of the published PEFT-SP (Zeng et al. 2024), for models that come from it.
+
+What is forbidden only costs a penalty there, so that paths may pass from type to type, and the
+marginals of a type's states add up to other numbers at other residues. P(type) is their mean over
+the residues. The site is the last residue in any type's last state before a cut on the best path,
+whatever the type: type and site of a prediction may disagree.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peft_sp.biology.grammar import TYPES, Grammar
+from peft_sp.biology.published import penalised, published_grammar
+from peft_sp.inference.crf_scores import CrfScores
+from peft_sp.inference.decoding import Decoded, Decoder, Ints
+
+
+class PublishedDecoder:
+    """Decodes emissions as the published PEFT-SP does; temperatures are not read.
+
+    Shapes as in `decoding`.
+    """
+
+    def __init__(self, scores: CrfScores) -> None:
+        rules = published_grammar()
+        size = rules.size
+        everything = Grammar(  # as one type, to which every path belongs
+            transitions=np.ones((size, size), dtype=bool),
+            starts=np.ones(size, dtype=bool),
+            ends=np.ones(size, dtype=bool),
+            type_of_state=np.zeros(size, dtype=np.int64),
+            before_cut=rules.before_cut,
+            cuts=rules.cuts,
+        )
+        self._crf = Decoder(
+            everything, CrfScores(*penalised(scores.transitions, scores.starts, scores.ends))
+        )
+        # shape: (states, types)
+        self._membership = (rules.type_of_state[:, None] == np.arange(len(TYPES))).astype(float)
+        self._last_states = np.unique(rules.cuts[:, 0])
+        self._has_cut = np.isin(np.arange(len(TYPES)), rules.type_of_state[self._last_states])
+
+    def decode(
+        self,
+        emissions: NDArray[np.floating],
+        lengths: Ints,
+        allowed_types: NDArray[np.bool_] | None = None,
+    ) -> Decoded:
+        """Predictions from emissions (B, L, S) of windows of `lengths` (B,), each at least 1.
+
+        allowed_types (K,) or (B, K) bool: the probabilities of others are left out at the end, for
+        the rule itself knows no organisms; the path stays as it is. The probability of a site is
+        that of any last state there.
+        """
+        # shape: (batch, length, states), zero behind each end
+        marginals = self._crf.marginals(emissions, lengths)
+        # shape: (batch, types)
+        probabilities = marginals.sum(axis=1) @ self._membership / lengths[:, None]
+        if allowed_types is not None:
+            probabilities = np.where(allowed_types, probabilities, 0.0)
+            probabilities /= probabilities.sum(axis=1, keepdims=True)
+        types = probabilities.argmax(axis=1)
+        paths = self._crf.best_paths(emissions, lengths)
+        positions = np.arange(1, paths.shape[1] + 1)
+        # shape: (batch,)
+        sites = np.where(np.isin(paths, self._last_states), positions, 0).max(axis=1)
+        at_site = marginals[np.arange(len(sites)), sites - 1][:, self._last_states].sum(axis=1)
+        paths[~self._has_cut[types]] = -1
+        return Decoded(probabilities, types, sites, np.where(sites > 0, at_site, 0.0), paths)
