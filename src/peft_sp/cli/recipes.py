@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from peft_sp.cli.terminal import console
-from peft_sp.errors import MissingExtraError
+from peft_sp.errors import MissingExtraError, RecipeError
 
 if TYPE_CHECKING:
     from peft_sp.training.recipe import Recipe
@@ -60,14 +60,27 @@ def recipes(
     ] = None,
     settings: Set = None,
     unset: Unset = None,
+    published: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FLAGS",
+            help="Print the recipe of a command line of the published PEFT-SP's training script.",
+        ),
+    ] = None,
 ) -> None:
     """List the recipes of the package, or print one.
 
     A recipe is printed with everything that it inherits and all defaults, as a TOML file that can
-    be edited and trained.
+    be edited and trained. With --published it says on standard error what became of each option
+    that has no counterpart.
 
     Example: [bold]peft-sp recipes lora-8M > my-recipe.toml[/bold]
     """
+    if published is not None:
+        if name is not None:
+            raise typer.BadParameter("give either a recipe or --published, and not both")
+        console.say(_published_toml(published, settings or (), unset or ()).rstrip("\n"))
+        return
     if name is None:
         if settings or unset:
             raise typer.BadParameter("--set and --unset need the name of a recipe")
@@ -82,6 +95,23 @@ def recipes(
     from peft_sp.training.recipe import as_toml
 
     console.say(as_toml(recipe).rstrip("\n"))
+
+
+def _published_toml(flags: str, settings: Sequence[str], unset: Sequence[str]) -> str:
+    from peft_sp.cli.training.published_flags import SOURCE, translate
+    from peft_sp.io import recipe_files
+
+    try:
+        from peft_sp.training.recipe import Recipe, as_toml, validated
+    except ImportError as error:
+        raise MissingExtraError("a recipe", "train", error.name) from None
+    found = translate(flags)
+    if problems := recipe_files.change(found.values, settings, unset):
+        raise RecipeError(SOURCE, problems)
+    recipe = validated(Recipe, SOURCE, found.values)
+    for note in found.notes:
+        console.log(note)
+    return as_toml(recipe)
 
 
 def _pretraining_toml(name: str, settings: Sequence[str], unset: Sequence[str]) -> str:

@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     from peft_sp.io.registry.model_config import Made
 
 
+PublishedDecoding = Annotated[
+    bool,
+    typer.Option(
+        "--published-decoding",
+        help="Decode as the published PEFT-SP does; for models that were imported from it.",
+    ),
+]
+
+
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
     app.command()(evaluate)
@@ -45,13 +54,7 @@ def evaluate(
         str | None,
         typer.Option(help="Where the model's backbone is, if not where it was when trained."),
     ] = None,
-    published_decoding: Annotated[
-        bool,
-        typer.Option(
-            "--published-decoding",
-            help="Decode as the published PEFT-SP does; for models that were imported from it.",
-        ),
-    ] = False,
+    published_decoding: PublishedDecoding = False,
     resamples: Annotated[int, typer.Option(min=0, help="Bootstrap resamples.")] = 1000,
     json_file: Annotated[
         str | None, typer.Option("--json", help="Also write the figures here.")

@@ -62,6 +62,7 @@ _OTHERWISE: dict[str, tuple[type, str]] = {
     "experiment_name": (str, "-o names the directory"),
     "sp_region_labels": (bool, "always so, there too"),
     "constrain_crf": (bool, "always so here"),
+    "crossval_run": (bool, "a run that begins badly is not given up here"),
     "average_per_kingdom": (
         bool,
         "the epoch is chosen by the mean MCC2 of organism groups and types, and cleavage recall",
@@ -69,7 +70,6 @@ _OTHERWISE: dict[str, tuple[type, str]] = {
 }
 # What changes the training there and does not exist here, by the values that leave it as it is.
 _MISSING: dict[str, tuple[type, Any]] = {
-    "crossval_run": (bool, False),
     "num_seq_labels": (int, 37),
     "num_global_labels": (int, 6),
     "global_label_as_input": (bool, False),
@@ -163,18 +163,7 @@ def _tuning(
             parts["lora"] = {"layers": counted, "rank": rank, "alpha": alpha, "dropout": 0.1}
     if (layers := own["num_end_adapter_layers"]) > 0:
         parts["adapter"] = {"layers": _layers("num_end_adapter_layers", layers, depth, notes)}
-    position = own["prompt_method"].removeprefix("SoftPrompt").lower()
-    if position not in ("first", "all", "last", "topmost", "noprompt"):
-        problems.append(f"--prompt_method {own['prompt_method']} is none of it")
-    elif own["prompt_len"] > 0 and position != "noprompt":
-        prompt = parts["prompt"] = {"length": own["prompt_len"], "position": position}
-        if position == "topmost":
-            prompt["layers"] = own["num_end_prompt_layers"]
-        if own["res_mlp_bottleneck_size"] > 0:
-            prompt["mlp"] = own["res_mlp_bottleneck_size"]
-            notes.append("--res_mlp_bottleneck_size: one network for all layers here, no LayerNorm")
-    elif own["prompt_len"] > 0:
-        notes.append("--prompt_len has no use without --prompt_method: no prompts are trained")
+    parts |= _prompt(own, problems, notes)
     if "lora" in parts:
         notes.append("with LoRA head and CRF are not trained there, nor here: head.frozen = true")
         if len(parts) > 1:
@@ -187,6 +176,26 @@ def _tuning(
         return {"method": "combined", **parts}, "lora" in parts
     ((method, options),) = parts.items()
     return {"method": method, **options}, method == "lora"
+
+
+def _prompt(
+    own: Mapping[str, Any], problems: list[str], notes: list[str]
+) -> dict[str, dict[str, Any]]:
+    """The options of [tuning.prompt], if prompts are trained."""
+    position = own["prompt_method"].removeprefix("SoftPrompt").lower()
+    if position not in ("first", "all", "last", "topmost", "noprompt"):
+        problems.append(f"--prompt_method {own['prompt_method']} is none of it")
+    elif own["prompt_len"] > 0 and position != "noprompt":
+        prompt = {"length": own["prompt_len"], "position": position}
+        if position == "topmost":
+            prompt["layers"] = own["num_end_prompt_layers"]
+        if own["res_mlp_bottleneck_size"] > 0:
+            prompt["mlp"] = own["res_mlp_bottleneck_size"]
+            notes.append("--res_mlp_bottleneck_size: one network for all layers here, no LayerNorm")
+        return {"prompt": prompt}
+    elif own["prompt_len"] > 0:
+        notes.append("--prompt_len has no use without --prompt_method: no prompts are trained")
+    return {}
 
 
 def _layers(option: str, count: int, depth: int, notes: list[str]) -> int:
