@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from peft_sp.biology.grammar import TYPES
     from peft_sp.biology.organism import Organism
     from peft_sp.biology.prediction import Marginals, Prediction, Protein, Region
+    from peft_sp.biology.substitutions import Scan, Substitution
     from peft_sp.errors import (
         InputError,
         MissingExtraError,
@@ -55,6 +56,8 @@ if TYPE_CHECKING:
         PeftSpError,
         RecipeError,
     )
+    from peft_sp.inference.analysis.annotation import annotate_run
+    from peft_sp.inference.analysis.scan import scan
     from peft_sp.inference.loading import load
     from peft_sp.inference.predictor import Predictor
     from peft_sp.inference.run import RunInfo, RunOptions, predict_run
@@ -85,11 +88,15 @@ __all__ = [
     "Region",
     "RunInfo",
     "RunOptions",
+    "Scan",
+    "Substitution",
     "__version__",
+    "annotate_run",
     "load",
     "models",
     "predict_run",
     "read_fasta",
+    "scan",
     "to_dataframe",
 ]
 
@@ -102,9 +109,12 @@ _HOMES = {
         *("InputError", "MissingExtraError", "ModelError", "OptionError", "OutputError"),
         *("PeftSpError", "RecipeError"),
     ),
+    "biology.substitutions": ("Scan", "Substitution"),
+    "inference.analysis.annotation": ("annotate_run",),
     "inference.loading": ("load",),
     "inference.predictor": ("Predictor",),
     "inference.run": ("RunInfo", "RunOptions", "predict_run"),
+    "inference.analysis.scan": ("scan",),
     "io.fasta": ("read_fasta",),
     "io.registry.lookup": ("Model",),
     "io.writers.tables": ("to_dataframe",),

@@ -15,7 +15,8 @@ from typing import Annotated, Any
 
 import typer
 
-from peft_sp.cli import annotate, export, imports, models, predict, recipes, serve, shim, signalp6
+from peft_sp.cli import export, imports, models, predict, recipes, serve, shim, signalp6
+from peft_sp.cli.analysis import annotate, scan
 from peft_sp.cli.data import label, partition, subset
 from peft_sp.cli.terminal import console
 from peft_sp.cli.terminal.stopping import Signals, Stopped
@@ -54,6 +55,7 @@ def root(
 
 predict.add_to(app)
 annotate.add_to(app)
+scan.add_to(app)
 recipes.add_to(app)
 train.add_to(app)
 crossval.add_to(app)

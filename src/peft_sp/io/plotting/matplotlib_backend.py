@@ -50,8 +50,11 @@ _WITHOUT_CLOCK: dict[str, dict[str, Any]] = {
 _DATE = re.compile(rb"^%%CreationDate:.*\n", re.MULTILINE)
 
 
-def png(frame: Frame, shapes: Shapes) -> bytes:
-    """The picture as a PNG file's bytes, in 144 dots an inch."""
+def png(frame: Frame, shapes: Shapes, own_colours: bool = False) -> bytes:
+    """The picture as a PNG file's bytes, in 144 dots an inch.
+
+    own_colours: it has others than pictures of proteins have, and needs no common palette.
+    """
     with _ONE_AT_A_TIME, _quiet(), defaults():
         renderer, background = _sheet(frame)
         pixels = np.asarray(renderer.buffer_rgba())
@@ -63,7 +66,8 @@ def png(frame: Frame, shapes: Shapes) -> bytes:
                 _ink(pixels, shape)
         image = Image.fromarray(pixels).convert("RGB")
     # A palette takes a third of the bytes, and of the time to compress them.
-    image = image.quantize(palette=_palette(), dither=Image.Dither.NONE)
+    palette = None if own_colours else _palette()
+    image = image.quantize(palette=palette, dither=Image.Dither.NONE)
     buffer = BytesIO()
     image.save(buffer, "png", compress_level=_COMPRESSION, dpi=(_DPI, _DPI))
     return buffer.getvalue()

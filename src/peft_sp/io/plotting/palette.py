@@ -40,8 +40,11 @@ LIGHT = {
     "twin-arginine-tint": "#ecd0df",
     "lipobox-tint": "#f5ddb0",
     "pilin-tint": "#cfe6f5",
+    **{"loss-1": "#fbe3d2", "loss-2": "#f3b98f", "loss-3": "#d9762f", "loss-4": "#9c3d00"},
+    **{"gain-1": "#dcebf5", "gain-2": "#a3cbe6", "gain-3": "#2f86c1", "gain-4": "#00456d"},
 }
-"""Colours on white paper. A tint lies under letters, where the predicted regions are."""
+"""Colours on white paper. A tint lies under letters, where the predicted regions are; loss and
+gain, by strength, are those of maps."""
 DARK = {
     "ink": "#e8e8e8",
     "faint": "#a9afb5",
@@ -70,6 +73,8 @@ DARK = {
     "twin-arginine-tint": "#5a2e45",
     "lipobox-tint": "#5a430f",
     "pilin-tint": "#2b4f67",
+    **{"loss-1": "#3a2314", "loss-2": "#6d3a16", "loss-3": "#c46a2a", "loss-4": "#ffb37f"},
+    **{"gain-1": "#162c3a", "gain-2": "#1d4f73", "gain-3": "#4b9fd4", "gain-4": "#b3dcf7"},
 }
 """The same on a dark screen."""
 

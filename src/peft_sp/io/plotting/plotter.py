@@ -115,7 +115,7 @@ class Plotter:
         """
         if prediction.marginals is None:
             raise ValueError("a picture needs predict(..., marginals=True)")
-        name = f"{self._names(_stem(prediction.id))}.{self._kind}"
+        name = f"{self._names(stem(prediction.id))}.{self._kind}"
         self._waiting.append((prediction, self._directory / name))
         if not self._processes:
             self._draw_here()
@@ -125,7 +125,7 @@ class Plotter:
 
     def pass_over(self, protein: Protein) -> None:
         """Skip a protein whose picture an earlier run drew, under the name that `add` gives."""
-        self._names(_stem(protein.id))
+        self._names(stem(protein.id))
 
     def drain(self) -> None:
         """Wait until all pictures so far are drawn."""
@@ -167,7 +167,7 @@ def _draw_all(jobs: Sequence[Job]) -> None:
         draw(prediction, path)
 
 
-def _stem(name: str) -> str:
+def stem(name: str) -> str:
     """A name as a file's: ASCII letters, digits and "_", and no device of Windows."""
     plain = _STRANGE.sub("_", name)[:_LONGEST_NAME] or "unnamed"
     return f"{plain}_" if _DEVICE.fullmatch(plain) else plain

@@ -9,7 +9,7 @@ import pytest
 
 import peft_sp
 from peft_sp.errors import OptionError, OutputError
-from peft_sp.inference.annotation import annotate_run
+from peft_sp.inference.analysis.annotation import annotate_run
 from peft_sp.inference.run import RunOptions
 from tests.support.genomes import MATURE, PLASMID, PROTEIN, SEQUENCES, SIGNAL, plasmid, spliced
 from tests.support.programs import program

@@ -83,7 +83,7 @@ def annotate(
     if fasta is not None and proteins is not None:
         raise typer.BadParameter("--fasta and --proteins exclude each other; give one")
     # What is known of genomes is loaded by those who have one.
-    from peft_sp.inference.annotation import annotate_run
+    from peft_sp.inference.analysis.annotation import annotate_run
 
     kind = None if plots is options.Plots.none else plots.value
     if kind:

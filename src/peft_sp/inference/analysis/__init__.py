@@ -1,0 +1,1 @@
+"""More than a prediction of each protein: of a whole genome, of every change of a protein."""
