@@ -379,12 +379,18 @@ def test_an_output_format_is_a_writer_and_its_place_in_a_run(copy, good, tmp_pat
     copy.add("io/writers/bed.py", BED.replace("\\\\", "\\"))
     copy.edit(
         "inference/run_options.py",
-        ("import fasta, gff3, signalp6, tables", "import bed, fasta, gff3, signalp6, tables"),
+        (
+            "import fasta, genome, gff3, signalp6, tables",
+            "import bed, fasta, genome, gff3, signalp6, tables",
+        ),
         ("return (*own, ", "return (*own, bed.FILE, "),
     )
     copy.edit(
         "inference/run.py",
-        ("import fasta, gff3, signalp6, tables", "import bed, fasta, gff3, signalp6, tables"),
+        (
+            "import fasta, genome, gff3, signalp6, tables",
+            "import bed, fasta, genome, gff3, signalp6, tables",
+        ),
         (
             "        self._compatible = signalp6.SignalP6Writer(files, info)\n",
             "        self._compatible = signalp6.SignalP6Writer(files, info)\n"
