@@ -37,7 +37,7 @@ def test_published_weights_predict_and_are_exported_like_any_model(tmp_path):
     out = tmp_path / "mine"
     code, output, errors = peft_sp("import", file, "--backbone", backbone, "-o", out)
     assert (code, errors) == (0, "")
-    assert "lora of rank 4 in 2 layers on backbone" in output and f"--model {out}" in output
+    assert "LoRA of rank 4 in 2 layers on backbone" in output and f"--model {out}" in output
     exported = tmp_path / "exported"
     assert peft_sp("export", out, "-o", exported)[0] == 0
     (tmp_path / "one.faa").write_text(">one\nMKKTAIAIAVALAGFATVAQAAPKDNTWYTGAKLGWSQYHD\n")

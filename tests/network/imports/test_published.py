@@ -65,7 +65,7 @@ def test_what_is_written_is_small_names_its_source_and_backbone_and_is_no_pickle
 ):
     file = Published(lora=2).save(tmp_path / "model.pt")
     written = import_file(file, tmp_path / "out" / "mine", backbone, alpha=16)
-    assert written.what == "lora of rank 4 in 2 layers on backbone"
+    assert written.what == "LoRA of rank 4 in 2 layers on backbone"
     names = {path.name for path in (tmp_path / "out" / "mine").iterdir()}
     files = {"adapter_model.safetensors", "adapter_config.json", "head.safetensors"}
     assert names == {*files, "config.json", "README.md"}

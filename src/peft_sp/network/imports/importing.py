@@ -27,6 +27,15 @@ CITATION = (
 )
 
 
+_NAMES = {
+    "lora": "LoRA",
+    "adapter": "adapters",
+    "prompt": "prompts",
+    "frozen": "a frozen backbone",
+    "full": "a fully tuned backbone",
+}
+
+
 @dataclass(frozen=True)
 class Written:
     """What was imported, and what the directory is good for, one line each."""
@@ -107,10 +116,10 @@ def _write(file: Path, target: Path, found: PublishedModel) -> None:
 
 
 def _described(tuning: Tuning | None) -> str:
-    """A method with the size that it has, such as "lora of rank 8 in 25 layers"."""
+    """A method with the size that it has, such as "LoRA of rank 8 in 25 layers"."""
     parts = getattr(tuning, "parts", {"": tuning})
     return " and ".join(
-        own.method
+        _NAMES[str(getattr(own, "method", ""))]
         + (f" of rank {own.rank}" if hasattr(own, "rank") else "")
         + (f" of {own.length} vectors ({own.position})" if hasattr(own, "length") else "")
         + (f" in {own.layers} layers" if isinstance(getattr(own, "layers", None), int) else "")

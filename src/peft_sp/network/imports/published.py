@@ -333,7 +333,7 @@ def _fill(file: Path, model: SignalPeptideModel, tensors: dict[str, Tensor]) -> 
         given, wanted = tuple(tensors[name].shape), tuple(own[name].shape)
         if given != wanted:
             raise _problem(file, f"{short} has shape {given}, not {wanted}")
-        if not bool(tensors[name].isfinite().all()):
+        if not bool(tensors[name].float().isfinite().all()):
             raise ModelError(
                 f"{file}: holds NaN or infinite weights (tensor '{short}'); get it again"
             )
