@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tests.support.browser import driven  # noqa: E402
-from tests.support.web import PACK, READY, serving  # noqa: E402
+from tests.support.web import predict_example, serving  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
 COLOURS = 200
@@ -36,13 +36,7 @@ SCREENS: dict[str, dict[str, Any]] = {
 
 def shoot(page: Any, address: str, whole: bool) -> bytes:
     """The results of the example, up to the table's end or as much as the screen holds."""
-    page.goto(address)
-    page.wait_for_selector(READY, state="attached")
-    page.click("#example")
-    page.wait_for_function("() => document.getElementById('fasta').value.length > 1000")
-    page.select_option("#compare", PACK)
-    page.click("#predict")
-    page.wait_for_selector("#picture[data-protein]")
+    predict_example(page, address)
     page.fill("#search", PROTEIN)
     page.click(".row >> nth=0")
     page.fill("#search", "")

@@ -7,15 +7,20 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from axe_playwright_python.base import AXE_FILE_PATH
 
 from tests.support.packs import Site
 from tests.support.paths import ROOT
 
 READY = "html[data-ready=yes]"
 """What a page is once it can be used."""
+
+RESULTS = "#results-view:not([hidden])"
 
 PACK = "esm2-8m"
 """A model that `serving` has installed beside the package's own."""
@@ -61,3 +66,60 @@ def serving(directory: Path, *options: str) -> Iterator[str]:
             process.wait(timeout=30)
         finally:
             process.kill()
+
+
+@contextmanager
+def watched_pages(chromium: Any, address: str) -> Iterator[Callable[..., Any]]:
+    """Opens pages whose errors are a test's: of their script, and of their security policy."""
+    contexts, troubles = [], []
+
+    def note(line: Any) -> None:
+        if line.type == "error" and "status of 4" not in line.text:
+            troubles.append(line.text)
+
+    def opened(fragment: str = "", **options: Any) -> Any:
+        context = chromium.new_context(reduced_motion="reduce", **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("console", note)
+        page.goto(f"{address}/{fragment}")
+        page.wait_for_selector(READY, state="attached")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert troubles == []
+
+
+def predict_example(page: Any, address: str) -> None:
+    """Have the page show the results of its example, compared with `PACK`."""
+    page.goto(address)
+    page.wait_for_selector(READY, state="attached")
+    page.click("#example")
+    page.wait_for_function("() => document.getElementById('fasta').value.length > 1000")
+    page.select_option("#compare", PACK)
+    page.click("#predict")
+    page.wait_for_selector(RESULTS)
+    page.wait_for_selector("#picture[data-protein]")
+
+
+def violations(page: Any) -> list[tuple[str, str]]:
+    """What axe finds that is serious."""
+    page.evaluate(Path(AXE_FILE_PATH).read_text())
+    found = page.evaluate("() => axe.run({ resultTypes: ['violations'] })")["violations"]
+    return [
+        (one["id"], node["html"][:200])
+        for one in found
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]
+
+
+def rows(page: Any) -> Any:
+    """The rows of the table that are in the page, from the top."""
+    return page.evaluate(
+        "() => [...document.querySelectorAll('#body .row')]"
+        ".map((row) => [...row.children].map((cell) => cell.textContent))"
+    )
