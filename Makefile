@@ -13,7 +13,7 @@ ifneq ($(wildcard $(SHARED)/data/train_set.fasta),)
 export PEFT_SP_SHARED ?= $(SHARED)
 endif
 
-.PHONY: help demo test test-slow lint format few-samples bench site pack-esm2-8m distill clean
+.PHONY: help demo test test-slow lint format few-samples bench site pack-esm2-8m distill docs clean
 
 help:  ## Show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ format: $(VENV)/.dev  ## Put the code into its style
 
 site: $(VENV)/.core  ## Write the page that predicts inside the browser, for any web server
 	$(BIN)/python scripts/site.py site
+
+docs: $(VENV)/.dev  ## Build the documentation as a site, strictly, into docs-site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 FEW_SAMPLES := lora-8M rslora-8M dora-8M ia3-8M adapter-8M prompt-8M frozen-8M full-8M
 few-samples: $(VENV)/.dev  ## Compare all methods on small_dataset_30, published protocol (hours)
@@ -82,4 +85,4 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@ $(VENV)/.core
 
 clean:  ## Remove the environment and what was made in it
-	rm -rf $(VENV) demo-output site .cache .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) demo-output site docs-site .cache .pytest_cache .ruff_cache .mypy_cache .hypothesis

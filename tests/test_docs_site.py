@@ -1,0 +1,71 @@
+"""The documentation builds without a warning, and nothing in it is loaded from elsewhere."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+import peft_sp
+from peft_sp.cli.commands import app
+from tests.support.paths import ROOT
+
+pytestmark = pytest.mark.integration
+LOADED = re.compile(
+    r"<(?:script|img|iframe|source|link [^>]*?rel=[\"']?(?:stylesheet|preconnect|icon))\b[^>]*?"
+    r" (?:src|href)=[\"']?([^\"' >]+)"
+)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    pytest.importorskip("mkdocs")
+    folder = tmp_path_factory.mktemp("docs-site")
+    run = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", folder],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+    return folder
+
+
+def text(page):
+    return page.read_text(encoding="utf-8")
+
+
+def test_nothing_is_loaded_from_elsewhere(site):
+    pages = list(site.rglob("*.html"))
+    assert len(pages) > 40
+    for page in pages:
+        loaded = re.findall(LOADED, text(page))
+        assert len(loaded) > 2
+        assert not [address for address in loaded if "//" in address], page
+    for sheet in site.rglob("*.css"):
+        assert not re.search(r"url\([\"']?https?:|@import", text(sheet)), sheet
+
+
+def test_every_public_name_and_every_command_is_described(site):
+    python = text(site / "reference" / "python.html")
+    for name in set(peft_sp.__all__) - {"__version__", "TYPES"}:
+        home = peft_sp._HOME.get(name, "peft_sp")
+        assert f'id="{home}.{name}"' in python, name
+    commands = text(site / "reference" / "commands.html")
+    for command in app.registered_commands:
+        name = command.name or command.callback.__name__
+        assert f'id="peft-sp-{name}"' in commands, name
+    assert "<code>--threshold</code>" in commands
+
+
+def test_every_module_is_described(site):
+    for room in ("biology", "io", "network", "inference", "training", "service", "cli"):
+        page = text(site / "reference" / "modules" / f"{room}.html")
+        for path in (ROOT / "src" / "peft_sp" / room).rglob("*.py"):
+            name = ".".join(path.relative_to(ROOT / "src").with_suffix("").parts)
+            assert f'id="{name.removesuffix(".__init__")}"' in page, name
