@@ -3,7 +3,7 @@ made from the code.
 
 A hook of MkDocs, which calls the functions that begin with `on_`. Equations in a page are LaTeX
 between dollars, as GitHub shows them; here they become MathML, which browsers draw by themselves.
-It is found, and finds the other scripts, where MkDocs runs as `python -m mkdocs` in the root.
+While it is loaded, its folder is on the path of modules.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
+from architecture import HOUSE, SOURCE
 from latex2mathml.converter import convert
 from mkdocs.structure.files import File, Files
-from scripts.architecture import HOUSE, SOURCE
 
 import peft_sp
 from peft_sp.cli.commands import app
