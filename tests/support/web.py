@@ -105,10 +105,11 @@ def predict_example(page: Any, address: str) -> None:
     page.wait_for_selector("#picture[data-protein]")
 
 
-def violations(page: Any) -> list[tuple[str, str]]:
-    """What axe finds that is serious."""
+def violations(page: Any, within: str = "html") -> list[tuple[str, str]]:
+    """What axe finds that is serious, in an element."""
     page.evaluate(Path(AXE_FILE_PATH).read_text())
-    found = page.evaluate("() => axe.run({ resultTypes: ['violations'] })")["violations"]
+    run = "(within) => axe.run(within, { resultTypes: ['violations'] })"
+    found = page.evaluate(run, within)["violations"]
     return [
         (one["id"], node["html"][:200])
         for one in found

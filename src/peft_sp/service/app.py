@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from peft_sp.service.api import about, health, jobs, pages, predict, results
+from peft_sp.service.api import about, health, jobs, pages, predict, results, scan
 from peft_sp.service.api.answers import answer_errors, documented
 from peft_sp.service.api.models import Models
 from peft_sp.service.api.state import Service
@@ -28,7 +28,8 @@ def create_app(settings: ServiceSettings, store: JobStore | None = None) -> Fast
     """An application; store: where the jobs are, by default the directory of the settings."""
     store = store or JobStore(settings)
     streams = Places("streams of events", settings.max_streams, settings.max_streams_each)
-    service = Service(settings, store, Models(settings), streams)
+    scans = Places("scans", settings.max_scans, 1)
+    service = Service(settings, store, Models(settings), streams, scans)
     registry = CollectorRegistry()
     app = FastAPI(
         title="PEFT-SP",
@@ -46,7 +47,7 @@ def create_app(settings: ServiceSettings, store: JobStore | None = None) -> Fast
     token = [] if settings.token is None else [Depends(HTTPBearer(auto_error=False))]
     errors = documented(*([401] if token else []), 403)
     api = APIRouter(prefix="/api/v1", responses=errors, dependencies=token)
-    for part in (about, jobs, results, predict):
+    for part in (about, jobs, results, scan, predict):
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(health.router)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from peft_sp.biology import notes
-from peft_sp.biology.alphabet import PAD, RESIDUES
+from peft_sp.biology.alphabet import AMINO_ACIDS, PAD, RESIDUES
 from peft_sp.biology.grammar import DECLARATIONS, TYPES, WINDOW, grammar
 from peft_sp.biology.organism import BY_HEADER, Organism
 from peft_sp.biology.prediction import (
@@ -35,14 +35,14 @@ from peft_sp.inference.loading import own_temperatures
 from peft_sp.inference.predictor import ALTERNATIVE, LARGEST_SCORE
 from peft_sp.inference.run_options import PREDICT
 from peft_sp.io import cleaning, fasta, formats, organism, raw_fasta
-from peft_sp.io.plotting import protein
+from peft_sp.io.plotting import heatmap, protein
 from peft_sp.io.plotting.curves import CURVES, curves
 from peft_sp.io.plotting.palette import LIGHT, style_sheet
 from peft_sp.io.plotting.shapes import plain
 from peft_sp.io.plotting.summary.blocks import drawing
 from peft_sp.io.registry import lookup
 from peft_sp.io.writers import fasta as sequences
-from peft_sp.io.writers import gff3, signalp6, tables
+from peft_sp.io.writers import gff3, scans, signalp6, tables
 from peft_sp.version import __version__
 
 CITATION = (
@@ -106,6 +106,12 @@ def facts() -> dict[str, Any]:
         "drawing": drawing(),
         "paper": LIGHT,
         "frames": _frame_choice(),
+        "scan": {
+            **heatmap.rules(),
+            "residues": AMINO_ACIDS,
+            "columns": [[name, kind.__name__] for name, kind in scans.FIELDS.items()],
+            "file": scans.FILE,
+        },
         "model": model(),
         "limits": {
             "records": BROWSER_RECORDS,

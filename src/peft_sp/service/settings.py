@@ -26,7 +26,8 @@ class ServiceSettings:
     Limits. max_bytes: of a job's input, also when it is unpacked; max_text_bytes: of a body in
     JSON, which is read whole; max_records: of a job; max_length: of a sequence; max_files: of a
     job; max_at_once: sequences that are answered at once; max_jobs: of a client, that wait and run;
-    max_queued: of all clients, that wait; max_seconds: that a job may run; max_disk: bytes that
+    max_queued: of all clients, that wait; max_seconds: that a job may run; max_scan_seconds: that
+    the scan of a protein may take; max_scans: of them that wait and run; max_disk: bytes that
     all jobs take together; free_disk: bytes that must stay free on the disk; body_seconds: that a
     client may send nothing in; max_streams: of events, that are open at the same time, and
     max_streams_each: of a client; max_uploads, max_uploads_each: the same of requests with a body.
@@ -54,6 +55,8 @@ class ServiceSettings:
     max_jobs: int = 50
     max_queued: int = 10_000
     max_seconds: float = 6 * 3600.0
+    max_scan_seconds: float = 60.0
+    max_scans: int = 4
     max_disk: int = 50 * GB
     free_disk: int = GB
     body_seconds: float = 30.0

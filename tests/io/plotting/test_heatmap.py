@@ -40,7 +40,7 @@ def test_each_change_is_a_cell_of_both_maps():
     # From the left to the right; residues that are there are grey in both maps, X is none.
     assert [columns[x] for x in sorted(columns)] == [
         [LIGHT["rule"]] * 2,
-        [*([LIGHT["rule"]] * 2), LIGHT["loss-4"], LIGHT["loss-4"]],
+        [LIGHT["rule"], LIGHT["loss-4"]] * 2,
         [LIGHT["rule"]] * 2,
         [LIGHT["loss-2"], LIGHT["loss-2"]],
     ]

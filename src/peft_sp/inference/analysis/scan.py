@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from peft_sp.biology.grammar import WINDOW
 from peft_sp.biology.organism import Organism, OrganismChoice, parse_choice
@@ -24,11 +24,13 @@ def scan(
     model: str | os.PathLike[str] | lookup.Model | Predictor = lookup.DEFAULT,
     *,
     threads: int | None = None,
+    report: Callable[[int], None] | None = None,
 ) -> Iterator[Scan]:
     """Change each of a protein's first 70 residues into each of the 19 others, and predict all.
 
     proteins: as `Predictor.predict` takes them, one or several; a scan of each, as it is asked for.
-    model: what `load` takes, or what it gave.
+    model: what `load` takes, or what it gave. report: called after each batch with the changes of
+    the protein that are computed so far.
 
     Raises what `load` and `Predictor.predict` raise.
 
@@ -44,7 +46,8 @@ def scan(
     for protein in records.proteins(proteins):
         every = changed(protein, _KEPT)
         # One chunk: all of them go through the network together.
-        (wild_type, *after) = predictor.predict([protein, *(one[3] for one in every)], choice)
+        together = [protein, *(one[3] for one in every)]
+        (wild_type, *after) = predictor.predict(together, choice, report=report)
         yield Scan(
             wild_type,
             tuple(

@@ -1,19 +1,21 @@
 """The picture of a scan: what each substitution does to the signal peptide and to its cut.
 
 Two maps, residues across and what they are changed into down. Without a drawing library it is
-SVG; PNG, PDF and EPS need `peft-sp[plot]`.
+SVG; PNG, PDF and EPS need `peft-sp[plot]`. The web page draws the same by `rules`
+(`service/static/heatmap.js`), and a test compares what the two give.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from peft_sp.biology.substitutions import Scan, Substitution
 from peft_sp.errors import OutputError
 from peft_sp.io.plotting import plotter
 from peft_sp.io.plotting.layers import Frame, Scale
-from peft_sp.io.plotting.shapes import Box, Letters, Line, Shape, Words
+from peft_sp.io.plotting.shapes import Box, Letters, Line, Shape, Words, plain
 
 KINDS = ("png", "svg", "pdf", "eps")
 ROWS = "KRHDENQSTYGPCAVILMFW"
@@ -26,9 +28,17 @@ _TITLES = (
     "change of the probability of a signal peptide; letter: another type",
     "change of the probability of type and cut; number: residues that the cut moves",
 )
-_CELL, _LEFT, _TOP, _RIGHT = 9.0, 30.0, 50.0, 12.0
+_TEXTS = {
+    "call": "{type}, P(signal peptide) {probability}",
+    "site": ", cleavage after {site}",
+}
+_CELL, _LEFT, _RIGHT, _LEAST = 9.0, 30.0, 12.0, 330.0
 _HIGH = _CELL * len(ROWS)
-_BETWEEN = 52.0
+_TOPS = (50.0, 50.0 + _HIGH + 52.0)
+_LEGEND = _TOPS[1] + _HIGH + 30.0
+_HEIGHT = _LEGEND + 24.0
+_LETTER = 7.0
+"""Width that a letter of the header needs at most."""
 
 
 def draw(scan: Scan, path: Path) -> None:
@@ -64,42 +74,61 @@ def _content(scan: Scan, kind: str) -> bytes:
     return matplotlib_backend.vector(frame, shapes, kind)
 
 
+def rules() -> dict[str, Any]:
+    """All that a picture needs beside its scan, as plain data."""
+    return {
+        "rows": ROWS,
+        "short": SHORT,
+        "steps": _STEPS,
+        "texts": _TEXTS,
+        "cell": _CELL,
+        "left": _LEFT,
+        "right": _RIGHT,
+        "least": _LEAST,
+        "tops": _TOPS,
+        "height": _HEIGHT,
+        "letter": _LETTER,
+        "fixed": plain(_fixed()),
+    }
+
+
+def _fixed() -> tuple[Shape, ...]:
+    """What stands in every picture."""
+    titles = (
+        Words(_LEFT, top - 5, text, 8, colour="faint")
+        for top, text in zip(_TOPS, _TITLES, strict=True)
+    )
+    return (*titles, *_legend(_LEGEND))
+
+
 def _frame(scan: Scan) -> Frame:
     length = len(scan.wild_type.protein.window)
-    width = _LEFT + max(_CELL * length, 330.0) + _RIGHT
-    height = _TOP + 2 * _HIGH + _BETWEEN + 54
-    return Frame(width, height, Scale(_LEFT - _CELL / 2, _CELL), Scale(0, 1), (), ())
+    width = _LEFT + max(_CELL * length, _LEAST) + _RIGHT
+    return Frame(*(width, _HEIGHT, Scale(_LEFT - _CELL / 2, _CELL), Scale(0, 1)), *(_fixed(), ()))
 
 
 def _shapes(scan: Scan) -> Iterator[Shape]:
-    first, second = _TOP, _TOP + _HIGH + _BETWEEN
-    yield from _titles(scan)
-    yield from _map(scan, first)
-    yield from _map(scan, second)
-    for one in scan.substitutions:
-        yield from _cell(one, first, *_of_probability(scan, one))
-        yield from _cell(one, second, *_of_site(scan, one))
-    yield from _legend(second + _HIGH + 30)
+    yield from _heading(scan)
+    for top, look in zip(_TOPS, (_of_probability, _of_site), strict=True):
+        yield from _axes(scan, top)
+        for one in scan.substitutions:
+            yield from _cell(one, top, *look(scan, one))
+        yield from _outline(scan, top)
 
 
-def _titles(scan: Scan) -> Iterator[Shape]:
-    protein = scan.wild_type
-    site = f", cleavage after {protein.cleavage_site}" if protein.cleavage_site else ""
-    header = protein.protein.header
-    room = int((_CELL * len(protein.protein.window) + _LEFT) / 7)
+def _heading(scan: Scan) -> Iterator[Shape]:
+    protein, header = scan.wild_type, scan.wild_type.protein.header
+    site = _TEXTS["site"].format(site=protein.cleavage_site) if protein.cleavage_site else ""
+    room = int((_CELL * len(protein.protein.window) + _LEFT) / _LETTER)
     yield Words(_LEFT, 16, header if len(header) <= room else f"{header[: room - 1]}\u2026", 11)
     probability = f"{protein.signal_peptide_probability:.3f}"
-    called = f"{protein.type}, P(signal peptide) {probability}{site}"
-    yield Words(_LEFT, 31, called, 9.5, bold=True)
-    for top, text in zip((_TOP, _TOP + _HIGH + _BETWEEN), _TITLES, strict=True):
-        yield Words(_LEFT, top - 5, text, 8, colour="faint")
+    called = _TEXTS["call"].format(type=protein.type, probability=probability)
+    yield Words(_LEFT, 31, called + site, 9.5, bold=True)
 
 
-def _map(scan: Scan, top: float) -> Iterator[Shape]:
-    """Frame, names of rows, the window below, the residues that are there already, and the cut."""
-    window = scan.wild_type.protein.window
-    right, bottom = _LEFT + _CELL * len(window), top + _HIGH
-    corners = ((_LEFT, top), (right, top), (right, bottom), (_LEFT, bottom), (_LEFT, top))
+def _axes(scan: Scan, top: float) -> Iterator[Shape]:
+    """Names of rows, the window and its positions below, and the residues that are there."""
+    window, bottom = scan.wild_type.protein.window, top + _HIGH
     for row, letter in enumerate(ROWS):
         yield Letters((_LEFT - 8,), top + _CELL * row + 7, letter, 7)
     centres = tuple(_LEFT + _CELL * (n + 0.5) for n in range(len(window)))
@@ -111,6 +140,12 @@ def _map(scan: Scan, top: float) -> Iterator[Shape]:
         if residue in ROWS:
             y = top + _CELL * ROWS.index(residue)
             yield Box(_LEFT + _CELL * number, y, _CELL, _CELL, "rule")
+
+
+def _outline(scan: Scan, top: float) -> Iterator[Shape]:
+    """The edge of a map, and the cut across it."""
+    right, bottom = _LEFT + _CELL * len(scan.wild_type.protein.window), top + _HIGH
+    corners = ((_LEFT, top), (right, top), (right, bottom), (_LEFT, bottom), (_LEFT, top))
     yield Line(corners, "faint", 0.8)
     if site := scan.wild_type.cleavage_site:
         at = _LEFT + _CELL * site

@@ -36,8 +36,8 @@ _DOWNLOADS: dict[int | str, dict[str, Any]] = {
 _BYTES: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-stream": {}}}}
 
 
-def _headers(job: Job, what: str) -> dict[str, str]:
-    """Headers of what does not change until the job is removed."""
+def headers_of(job: Job, what: str) -> dict[str, str]:
+    """Headers of an answer that does not change until the job is removed."""
     seconds = max(0, int(job.expires - time()))
     return {
         "ETag": f'"{job.id}-{what}"',
@@ -46,7 +46,8 @@ def _headers(job: Job, what: str) -> dict[str, str]:
     }
 
 
-def _has_it(request: Request, headers: dict[str, str]) -> bool:
+def has_it(request: Request, headers: dict[str, str]) -> bool:
+    """Whether a client has the answer with these headers already."""
     known = [tag.strip() for tag in request.headers.get("if-none-match", "").split(",")]
     return headers["ETag"] in [tag.removeprefix("W/") for tag in known] or known == ["*"]
 
@@ -58,8 +59,8 @@ def results(request: Request, job: Finished, asked: Annotated[ResultQuery, Query
     if some and asked.format in ("gff3", "zip"):
         raise ProblemError(422, f"{asked.format} is of all proteins; leave out what selects some")
     what = f"{asked.format}-{asked.offset}-{asked.limit}-{'-'.join(asked.type)}"
-    headers = _headers(job, what)
-    if _has_it(request, headers):
+    headers = headers_of(job, what)
+    if has_it(request, headers):
         return Response(status_code=304, headers=headers)
     if asked.format == "zip":
         headers["Content-Disposition"] = 'attachment; filename="peft-sp-results.zip"'
@@ -92,8 +93,8 @@ def _rows(job: Job, asked: ResultQuery, headers: dict[str, str]) -> Response:
 def result_file(request: Request, job: Finished, file: str) -> Response:
     """One file, by a name of the job's list."""
     path = _path(job, file)
-    headers = _headers(job, path.name)
-    if _has_it(request, headers):
+    headers = headers_of(job, path.name)
+    if has_it(request, headers):
         return Response(status_code=304, headers=headers)
     return _file(job, path.name, headers)
 
@@ -119,13 +120,18 @@ def _index(path: Path) -> blocks.Index:
     return blocks.read_index(path)
 
 
+def page_index(job: Job) -> blocks.Index:
+    """Where a job's summary page has its proteins."""
+    return _index(_path(job, SUMMARY))
+
+
 @router.get("/view", response_model=View)
 def view(request: Request, job: Finished) -> Response:
     """What a page needs to show the proteins: the number of their blocks, the pictures' frames."""
-    headers = _headers(job, "view")
-    if _has_it(request, headers):
+    headers = headers_of(job, "view")
+    if has_it(request, headers):
         return Response(status_code=304, headers=headers)
-    index = _index(_path(job, SUMMARY))
+    index = page_index(job)
     content = {
         "proteins": sum(index.proteins),
         "blocks": len(index.proteins),
@@ -142,11 +148,11 @@ def block(
     kind: Literal["rows", "curves"],
 ) -> Response:
     """A block of proteins as `summary.html` holds it (zlib): rows of the table, or curves."""
-    headers = _headers(job, f"{kind}-{number}")
-    if _has_it(request, headers):
+    headers = headers_of(job, f"{kind}-{number}")
+    if has_it(request, headers):
         return Response(status_code=304, headers=headers)
     try:
-        content = _index(_path(job, SUMMARY)).read(kind, number)
+        content = page_index(job).read(kind, number)
     except IndexError:
         raise ProblemError(404, "there is no such block") from None
     return Response(content, headers=headers, media_type="application/octet-stream")
@@ -157,8 +163,8 @@ def compare(request: Request, job: Finished) -> Response:
     """The proteins on which the second model disagrees, and what it says of them."""
     if job.compare is None:
         raise ProblemError(404, "the job has no second model")
-    headers = _headers(job, "compare")
-    if _has_it(request, headers):
+    headers = headers_of(job, "compare")
+    if has_it(request, headers):
         return Response(status_code=304, headers=headers)
     found = disagreements(_path(job, tables.FILE), job.compared / tables.FILE)
     return JSONResponse(list(found), headers=headers)

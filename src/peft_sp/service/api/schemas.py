@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 
 from peft_sp.biology.grammar import TYPES
-from peft_sp.io.writers import tables
+from peft_sp.io.writers import scans, tables
 from peft_sp.service.job import State
 
 _SEQUENCE = "MKIKTGARILALSALTTMMFSASALAKIEEGKLVIWINGDKG"
@@ -198,16 +198,22 @@ class About(Answer):
     kept_days: float
 
 
-def _column(field: tables.Field) -> tuple[Any, Any]:
-    kind: Any = TypeName if field.name == "type" else field.kind
-    return (kind, ...) if field.kind is str else (kind | None, ...)
+def _column(name: str, kind: Any) -> tuple[Any, Any]:
+    kind = TypeName if name == "type" else kind
+    return (kind, ...) if kind in (str, TypeName) else (kind | None, ...)
 
 
 Row: Any = create_model(
     "Prediction",
     __base__=Answer,
     __doc__="A row of `predictions.tsv`, its numbers as numbers; null where there is none.",
-    **dict[str, Any]({field.name: _column(field) for field in tables.FIELDS}),
+    **dict[str, Any]({field.name: _column(field.name, field.kind) for field in tables.FIELDS}),
+)
+ScanRow: Any = create_model(
+    "ScanRow",
+    __base__=Answer,
+    __doc__="A row of `scan.tsv`, its numbers with all digits; null where there is none.",
+    **dict[str, Any]({name: _column(name, kind) for name, kind in scans.FIELDS.items()}),
 )
 
 

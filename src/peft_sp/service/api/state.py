@@ -18,12 +18,13 @@ from peft_sp.service.settings import ServiceSettings
 
 @dataclass(frozen=True)
 class Service:
-    """A running service; streams: of events, that are open."""
+    """A running service; streams: of events, that are open; scans: that wait and run."""
 
     settings: ServiceSettings
     store: JobStore
     models: Models
     streams: Places
+    scans: Places
 
     def path(self, *parts: str) -> str:
         """The path of something of the API, as a client has to ask for it."""
@@ -48,6 +49,12 @@ Client = Annotated[str, Depends(_client)]
 async def stream(service: Here, client: Client) -> AsyncIterator[None]:
     """A place among the streams of events, as long as the answer lasts."""
     with service.streams.taken(client):
+        yield
+
+
+async def scanning(service: Here, client: Client) -> AsyncIterator[None]:
+    """A place among the scans, as long as the answer takes."""
+    with service.scans.taken(client):
         yield
 
 

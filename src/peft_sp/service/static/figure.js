@@ -1,6 +1,7 @@
 // The picture of the chosen protein: its residues' values, what else is possible, and files of it.
 
 import { byId, make, save } from "./dom.js";
+import { fileName, paperSvg } from "./paper.js";
 import { paint, pictureOf, scale, svgElement } from "./shared/picture.js";
 
 // Sites that are named beside the predicted one: this probable, and so many.
@@ -121,26 +122,9 @@ export class Figure {
 
   // Files ----------------------------------------------------------------------------------------
 
-  name(end) {
-    const id = this.view.columns.header[this.chosen].split(/\s/)[0].replace(/[^\w.-]+/g, "_").slice(0, 80);
-    return `${id || "protein"}.${end}`;
-  }
+  name(end) { return `${fileName(this.view.columns.header[this.chosen])}.${end}`; }
 
-  // The picture by itself, in the colours of paper.
-  file() {
-    const { width, height } = this.frame, { paper, drawing } = this.facts, svg = this.svg.cloneNode(true);
-    svg.removeAttribute("style");
-    const own = { xmlns: "http://www.w3.org/2000/svg", width: `${width}pt`, height: `${height}pt`, "font-family": drawing.font };
-    for (const [key, value] of Object.entries(own)) svg.setAttribute(key, value);
-    for (const part of svg.querySelectorAll("*")) {
-      for (const key of ["fill", "stroke"]) {
-        const colour = /^var\(--(.*)\)$/.exec(part.getAttribute(key) ?? "");
-        if (colour) part.setAttribute(key, paper[colour[1]]);
-      }
-    }
-    svg.prepend(svgElement("rect", { width: "100%", height: "100%", fill: paper.ground }));
-    return new XMLSerializer().serializeToString(svg);
-  }
+  file() { return paperSvg(this.svg, this.frame, this.facts); }
 
   async png() {
     const { width, height } = this.frame, url = URL.createObjectURL(new Blob([this.file()], { type: "image/svg+xml" }));

@@ -4,6 +4,7 @@ import { ANY, typeChart } from "./charts.js";
 import { byId, counted, located, make, modelName, thousands } from "./dom.js";
 import { downloads, provenance, saveRows } from "./downloads.js";
 import { Figure } from "./figure.js";
+import { ScanView } from "./scan.js";
 import { Table, predictionColumns } from "./shared/table.js";
 
 const PRINTED = 1000;
@@ -14,10 +15,10 @@ export async function showResults({ facts, about, job, onRemoved }) {
   const view = await job.view(), { columns } = view, { state } = job;
   const opinions = new Map((await job.compared?.() ?? []).map((one) => [one.index, one]));
   const other = state.compare && modelName(state.compare);
-  const figure = new Figure({ facts, view, job, opinions, other });
+  const figure = new Figure({ facts, view, job, opinions, other }), scan = new ScanView({ facts, view, job });
   const counts = facts.types.map(({ name }) => state.counts[name] ?? 0);
   heading(view, counts, state);
-  const table = tableOf({ facts, view, figure, opinions, other });
+  const table = tableOf({ facts, view, figure, scan, opinions, other });
   const filter = filters({ table, columns, opinions });
   const first = counts[0] < view.proteins ? ANY : "";
   typeChart(byId("counts"), facts.types, counts, first, filter.type);
@@ -56,7 +57,7 @@ function leftOut({ skipped, unusable }) {
   return make("details", {}, make("summary", {}, which), make("ul", {}, ...lines));
 }
 
-function tableOf({ facts, view, figure, opinions, other }) {
+function tableOf({ facts, view, figure, scan, opinions, other }) {
   const { columns } = view, shown = predictionColumns(facts.drawing, columns);
   if (opinions.size) {
     const own = (i) => facts.types[columns.type[i]].name;
@@ -72,6 +73,7 @@ function tableOf({ facts, view, figure, opinions, other }) {
   old.replaceWith(grid);
   return new Table({
     grid, head, body, columns: shown, onChoose: async (i) => {
+      scan.choose(i);
       await figure.show(i);
       if (NARROW.matches) byId("picture").parentElement.scrollIntoView({ block: "nearest" });
     },

@@ -44,6 +44,12 @@ def test_the_blocks_of_a_written_page_are_found_and_are_what_was_packed(written,
         assert rows["header"] == [p.protein.header for p in own]
         assert [frames[n] for n in rows["frame"]] == [plain(protein.frame(*key)) for key in keys]
         assert index.read("rows", number) == blocks.rows(own, rows["frame"])
+    for number in (0, 7, 8, 19):
+        own = predictions[number].protein
+        assert index.protein(number) == (own.header, own.window)
+    for wrong in (-1, 20):
+        with pytest.raises(IndexError):
+            index.protein(wrong)
     for wrong in (-1, 3):
         with pytest.raises(IndexError):
             index.read("rows", wrong)

@@ -149,6 +149,19 @@ class Index:
             raise IndexError(number)
         return self._read(*found[number])
 
+    def protein(self, number: int) -> tuple[str, str]:
+        """Header and window of a protein, by its number from 0. Raises IndexError."""
+        if not 0 <= number < sum(self.proteins):
+            raise IndexError(number)
+        block = 0
+        while number >= self.proteins[block]:
+            number -= self.proteins[block]
+            block += 1
+        columns = json.loads(zlib.decompress(self.read("rows", block)))
+        ends = np.cumsum([min(length, WINDOW) for length in columns["length"]])
+        letters = zlib.decompress(self.read("curves", block))[: ends[-1]].decode("latin-1")
+        return columns["header"][number], letters[ends[number - 1] if number else 0 : ends[number]]
+
     def read_frames(self) -> list[Any]:
         """The pictures' frames as plain data."""
         content: list[Any] = json.loads(zlib.decompress(self._read(*self.frames)))

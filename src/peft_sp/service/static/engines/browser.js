@@ -33,13 +33,19 @@ class Engine {
   constructor(facts) {
     this.facts = facts;
     this.worker = null;
+    this.scans = []; // that wait for their rows, in turn
   }
 
   /** Load the network before it is needed. */
   prepare() {
     if (this.worker) return this.worker;
     const worker = new Worker(new URL("browser/worker.js", import.meta.url), { type: "module" });
-    worker.onmessage = ({ data }) => { if (worker === this.worker) this.job?.told(data); };
+    worker.onmessage = ({ data }) => {
+      if (worker !== this.worker) return;
+      if (data.scanned) this.scans.shift().resolve(data.scanned);
+      else if (data.notScanned) this.scans.shift().reject(new Error(data.notScanned));
+      else this.job?.told(data);
+    };
     worker.onerror = () => {
       if (worker !== this.worker) return;
       this.stop(); // the next job tries again
@@ -54,6 +60,15 @@ class Engine {
   stop() {
     this.worker?.terminate();
     this.worker = null;
+    for (const { reject } of this.scans.splice(0)) reject(new Error("it was stopped; try again"));
+  }
+
+  /** The rows of scan.tsv of a protein. */
+  scan(protein) {
+    return new Promise((resolve, reject) => {
+      this.scans.push({ resolve, reject });
+      this.prepare().postMessage({ scan: protein });
+    });
   }
 
   about() {
@@ -121,6 +136,12 @@ class Job {
     const curves = Array.from({ length: count - 1 }, (_, n) => plane(n));
     curves.push(Array.from(window, (_, at) => Math.max(0, 1 - curves.reduce((sum, curve) => sum + curve[at], 0))));
     return { window, curves, cleavage: plane(count - 1) };
+  }
+
+  /** The rows of scan.tsv of one protein. */
+  scan(i) {
+    const { columns, windows } = this.result;
+    return this.engine.scan({ header: columns.header[i], window: windows[i], organism: this.state.organism });
   }
 
   file(name) { return this.result.files.get(name); }

@@ -86,6 +86,7 @@ class Job {
   }
 
   profile(i) { return this.blocks.profile(i); }
+  scan(i) { return json(`${this.url}/scan/${i}`); }
   compared() { return this.state.compare ? json(`${this.url}/compare`) : []; }
   async file(name) { return (await answer(`${this.url}/results/${encodeURIComponent(name)}`)).blob(); }
   async archive() { return (await answer(`${this.url}/results?format=zip`)).blob(); }

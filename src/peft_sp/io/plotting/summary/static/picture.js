@@ -108,9 +108,11 @@ export function pictureOf(drawing, columns, i, data, profile) {
   const label = [texts.header, texts.call, texts.types].join(". ");
   const svg = svgElement("svg", { viewBox: `0 0 ${data.width} ${data.height}`, role: "img", "aria-label": label });
   svg.style.maxWidth = `${1.5 * data.width}px`;
-  svg.append(...shapes.flatMap((shape) => draw[shape.kind](shape, drawing)));
+  svg.append(...drawn(shapes, drawing));
   return svg;
 }
+
+export function drawn(shapes, drawing) { return shapes.flatMap((shape) => draw[shape.kind](shape, drawing)); }
 
 function textsOf(drawing, columns, i, window) {
   const type = columns.type[i], site = columns.site[i], length = columns.length[i], probabilities = columns.probabilities[i];

@@ -1,9 +1,11 @@
-// A worker that does a whole run: reads the input, predicts in batches, makes the files.
+// A worker that does a whole run: reads the input, predicts in batches, makes the files. Or scans a
+// protein.
 import { unpack, unpackJson } from "../../shared/blocks.js";
 import { Fasta } from "./fasta.js";
 import { Networks } from "./networks.js";
 import { Organisms } from "./organism.js";
 import { Predictions } from "./predictions.js";
+import { changesOf, rowsOf } from "./scan.js";
 import { InputError } from "./text.js";
 import { files } from "./writers.js";
 
@@ -28,8 +30,7 @@ function load({ facts: given, urls }) {
 async function run({ sources, organism, skipInvalid, directory }, tell) {
   const { proteins, unusable, skipped } = await new Fasta(facts.engine, facts.window, facts.limits).read(sources, skipInvalid);
   tell({ done: 0, total: proteins.length, unusable });
-  const [domains, frames] = await tables;
-  const organisms = new Organisms(facts.engine.organism, new TextDecoder().decode(domains));
+  const [organisms, frames] = [await organismsOf(), (await tables)[1]];
   const named = proteins.map(({ header }) => organisms.of(header));
   const windows = distinct(proteins, (n) => (organism === "auto" ? named[n] : organism) || "other");
   await compute([...windows.values()], (share) => tell({ done: Math.floor(share * proteins.length), total: proteins.length, unusable }));
@@ -43,6 +44,21 @@ async function run({ sources, organism, skipInvalid, directory }, tell) {
   const blobs = Object.entries(texts).map(([name, text]) => [name, new Blob([text], { type: "text/plain" })]);
   const reasons = skipped.slice(0, NAMED).map(({ message, line, record, file }) => ({ message, line, record, file }));
   return { files: blobs, unusable, skipped: reasons, counts: counted(predictions), ...shown(predictions, results, reader, frames) };
+}
+
+async function organismsOf() {
+  const [domains] = await tables;
+  return new Organisms(facts.engine.organism, new TextDecoder().decode(domains));
+}
+
+/** The rows of scan.tsv of a protein. */
+async function scan({ header, window, organism }) {
+  const chosen = organism === "auto" ? (await organismsOf()).of(header) || "other" : organism;
+  const changes = changesOf(window, facts.scan.residues);
+  const windows = [{ window }, ...changes].map((one) => ({ window: one.window, organism: chosen, result: null }));
+  await compute([...windows], () => {});
+  const [own, ...results] = windows.map(({ result }) => result);
+  return rowsOf(facts, header, own, changes, results);
 }
 
 /** Each window of an organism once: {window, organism}; proteins get the key of theirs. */
@@ -118,14 +134,18 @@ function shown(predictions, results, reader, frames) {
   };
 }
 
-self.onmessage = async ({ data }) => {
-  if (data.load) {
-    load(data.load);
-    return;
-  }
+async function answer(data) {
   try {
-    self.postMessage({ done: await run(data.run, (progress) => self.postMessage({ progress })) });
+    if (data.scan) self.postMessage({ scanned: await scan(data.scan) });
+    else self.postMessage({ done: await run(data.run, (progress) => self.postMessage({ progress })) });
   } catch (error) {
-    self.postMessage(error instanceof InputError ? { wrong: error.data } : { failed: error.message || String(error) });
+    if (data.scan) self.postMessage({ notScanned: error.message || String(error) });
+    else self.postMessage(error instanceof InputError ? { wrong: error.data } : { failed: error.message || String(error) });
   }
+}
+
+let before = Promise.resolve(); // the networks do one thing after the other
+self.onmessage = ({ data }) => {
+  if (data.load) load(data.load);
+  else before = before.then(() => answer(data));
 };
