@@ -41,7 +41,7 @@ class BitFit(LastLayersMethod):
     def apply(self, backbone: Backbone) -> None:
         """Unfreeze the biases."""
         for number in self.numbers(backbone.depth):
-            for name, parameter in backbone.esm.encoder.layer[number].named_parameters():
+            for name, parameter in backbone.layers[number].named_parameters():
                 parameter.requires_grad_(name.endswith("bias"))
 '''
 

@@ -32,9 +32,9 @@ def test_a_directory_without_a_model(tmp_path):
         read_config(str(tmp_path))
 
 
-def test_a_model_that_is_no_esm(tmp_path):
-    (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}))
-    with pytest.raises(ModelError, match="is a bert model, not an ESM-2"):
+def test_a_model_of_no_known_family(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "gpt2"}))
+    with pytest.raises(ModelError, match=r"is a gpt2 model, of no family .* ESM-2, ESM C, BERT"):
         read_config(str(tmp_path))
 
 
@@ -67,7 +67,7 @@ def test_code_that_a_backbone_names_is_not_run(copy, monkeypatch):
     set_keys(copy, auto_map={"AutoConfig": "own.Own", "AutoModel": "own.Own"})
     refused(copy, r"asks for code of its own \(auto_map\), which is never run")
     set_keys(copy, model_type="own")
-    refused(copy, "is a own model, not an ESM-2")
+    refused(copy, "is a own model, of no family")
     assert not (copy / "sprung").exists()
 
 

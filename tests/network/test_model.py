@@ -63,7 +63,7 @@ class BitFit(Method):
     method: str = "bitfit"
 
     def apply(self, backbone):
-        for layer in backbone.esm.encoder.layer[-self.layers :]:
+        for layer in backbone.layers[-self.layers :]:
             for name, parameter in layer.named_parameters():
                 if name.endswith("bias"):
                     parameter.requires_grad_(True)
@@ -75,7 +75,7 @@ class Replacing(Method):
     method: str = "replacing"
 
     def apply(self, backbone):
-        weight = backbone.esm.encoder.layer[0].output.dense.weight
+        weight = backbone.layers[0].output.dense.weight
         weight.data = weight.data * 2
 
 
@@ -86,7 +86,7 @@ class Overwriting(Method):
 
     def apply(self, backbone):
         with torch.no_grad():
-            backbone.esm.encoder.layer[0].output.dense.weight.mul_(2)
+            backbone.layers[0].output.dense.weight.mul_(2)
 
 
 class Idle(Method):

@@ -37,7 +37,8 @@ class ActivationCache:
     """Hidden states behind the first `depth` layers for N distinct windows.
 
     keys (N,): windows as fixed-width bytes, sorted; starts (N,): row of `values` at which the
-    tokens of each begin; values (tokens, D): bfloat16 numbers, seen as uint16.
+    tokens of each begin; values (tokens, D): bfloat16 numbers, seen as uint16. frame: tokens of a
+    window beyond its residues.
     """
 
     def __init__(
@@ -46,17 +47,19 @@ class ActivationCache:
         keys: NDArray[np.bytes_],
         starts: NDArray[np.int64],
         values: NDArray[np.uint16],
+        frame: int = 2,
     ) -> None:
         self.depth, self.keys, self.starts, self.values = depth, keys, starts, values
+        self.frame = frame
 
     def look_up(self, residues: Tensor) -> Tensor | None:
-        """Hidden states (B, L + 2, D) float32 of residues (B, L); None if any row is missing."""
+        """Hidden states (B, L + frame, D) float32 of residues (B, L); None if one is missing."""
         keys = window_keys(residues.cpu().numpy())
         rows = np.searchsorted(self.keys, keys).clip(max=len(self.keys) - 1)
         if not np.array_equal(self.keys[rows], keys):
             return None
-        lengths = (residues != PAD).sum(1).cpu().numpy() + 2
-        positions = np.arange(residues.shape[1] + 2)
+        lengths = (residues != PAD).sum(1).cpu().numpy() + self.frame
+        positions = np.arange(residues.shape[1] + self.frame)
         # Behind a window's end its last token is repeated; the mask hides it.
         tokens = self.starts[rows][:, None] + np.minimum(positions, lengths[:, None] - 1)
         states = torch.from_numpy(self.values[tokens]).view(torch.bfloat16).float()
@@ -88,14 +91,15 @@ def cached_activations(
     """
     keys, first = np.unique(window_keys(residues), return_index=True)
     windows = residues[first]
-    _, starts = _layout(windows)
+    _, starts = _layout(windows, backbone.frame)
     data = hashlib.sha256(keys.tobytes()).hexdigest()
     precision = str(backbone.precision).removeprefix("torch.")
     file = Path(directory, f"{fingerprint[:16]}-{precision}-{data[:16]}", f"layer-{depth}.npy")
     if not file.exists():
         _write(backbone, windows, depth, file, progress)
     try:
-        return ActivationCache(depth, keys, starts, np.load(file, mmap_mode="r"))
+        values = np.load(file, mmap_mode="r")
+        return ActivationCache(depth, keys, starts, values, backbone.frame)
     except (OSError, ValueError) as error:
         raise OutputError(
             f"{file}: cannot be read ({error}); remove it, and it is computed again"
@@ -123,9 +127,9 @@ def cache_untouched_layers(
         )
 
 
-def _layout(windows: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _layout(windows: NDArray[np.uint8], frame: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Tokens (N,) of each window (N, L), and the row (N,) at which its first one is stored."""
-    lengths = (windows != PAD).sum(1) + 2
+    lengths = (windows != PAD).sum(1) + frame
     return lengths, np.concatenate([[0], np.cumsum(lengths)[:-1]])
 
 
@@ -138,7 +142,7 @@ def _write(
 ) -> None:
     """Compute the hidden states of distinct windows (N, L) into a file. Raises OutputError."""
     partial = file.with_name(f"{file.name}.{os.getpid()}.part")
-    lengths, _ = _layout(windows)
+    lengths, _ = _layout(windows, backbone.frame)
     shape = (int(lengths.sum()), backbone.width)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -169,16 +173,16 @@ def _compute(
     progress: Progress | None,
 ) -> None:
     """Fill `values` (tokens, D) with bfloat16 hidden states of windows (N, L)."""
-    _, starts = _layout(windows)
+    _, starts = _layout(windows, backbone.frame)
     training, device = backbone.training, backbone.lookup.device
     backbone.eval()
     done = 0
     for batch in batches(windows, BATCH_SIZE):
         residues = torch.from_numpy(batch.residues).to(device)
-        # shape: (batch, length + 2, width)
+        # shape: (batch, length + frame, width)
         states = backbone.lower(residues, depth).to(torch.bfloat16).cpu()
         positions = np.arange(states.shape[1])
-        inside = positions < batch.lengths[:, None] + 2
+        inside = positions < batch.lengths[:, None] + backbone.frame
         tokens = (starts[batch.rows][:, None] + positions)[inside]
         values[tokens] = states[torch.from_numpy(inside)].view(torch.uint16).numpy()
         done += len(batch.rows)

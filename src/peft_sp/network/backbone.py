@@ -1,29 +1,31 @@
-"""ESM-2 backbones: put together from their files, and run on residue codes."""
+"""Backbones: encoders put together from their files, and run on residue codes.
+
+What differs between families of encoders stands in `encoders/`.
+"""
 
 from __future__ import annotations
 
 import copy
 import hashlib
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import Any, Protocol
 
 import torch
 import transformers
 from torch import Tensor, nn
-from transformers import EsmModel
-from transformers.masking_utils import create_bidirectional_mask
-from transformers.models.esm.modeling_esm import EsmIntermediate
 
 from peft_sp.biology.alphabet import PAD, RESIDUES
 from peft_sp.errors import ModelError
 from peft_sp.network.backbone_files import first_line, locate, read_config, read_tensors
-
-if TYPE_CHECKING:
-    from peft import PeftModel
+from peft_sp.network.encoders import family_of
 
 
-def load_encoder(name: str) -> EsmModel:
-    """The backbone's encoder in float32 with SDPA attention. Raises ModelError."""
+def load_encoder(name: str) -> Any:
+    """The backbone's encoder in float32 with SDPA attention, a network of transformers.
+
+    Raises ModelError.
+    """
     config = read_config(name)
+    family = family_of(config)
     state: dict[str, Any] = dict(read_tensors(name, config))
     log: Any = transformers.utils.logging
     verbosity = log.get_verbosity()
@@ -31,24 +33,19 @@ def load_encoder(name: str) -> EsmModel:
     log.set_verbosity_error()  # what a file may lack was looked at
     try:
         # Without a name it opens no file, and so follows nothing that stands beside the weights.
-        encoder = EsmModel.from_pretrained(
+        encoder = family.network_class().from_pretrained(
             None,
             config=config,
             state_dict=state,
-            add_pooling_layer=False,
             attn_implementation="sdpa",
             dtype=torch.float32,
+            **family.network_options(),
         )
     except (OSError, RuntimeError, ValueError) as error:
         raise ModelError(f"backbone '{name}' cannot be read: {first_line(error)}") from None
     finally:
         log.set_verbosity(verbosity)
-    if not any(key.startswith("contact_head.") for key in state):
-        for parameter in encoder.contact_head.parameters():
-            parameter.data.zero_()  # not drawn at random: the weights have a hash
-    for module in encoder.modules():
-        if type(module) is EsmIntermediate:
-            module.__class__ = _FusedIntermediate
+    family.complete(encoder, state)
     return encoder
 
 
@@ -73,9 +70,9 @@ class Backbones:
     """Encoders in memory, so that several networks share the tensors of one."""
 
     def __init__(self) -> None:
-        self._loaded: dict[tuple[str, str], tuple[EsmModel, str]] = {}
+        self._loaded: dict[tuple[str, str], tuple[Any, str]] = {}
 
-    def take(self, name: str, precision: str = "float32") -> tuple[EsmModel, str]:
+    def take(self, name: str, precision: str = "float32") -> tuple[Any, str]:
         """A frozen encoder, and the hash of its weights as they were read.
 
         Its modules are its own, to be wrapped and replaced; its tensors are those of every
@@ -138,41 +135,49 @@ class StoredActivations(Protocol):
     depth: int
 
     def look_up(self, residues: Tensor) -> Tensor | None:
-        """Hidden states (B, L + 2, D) of residues (B, L); None if any row is missing."""
+        """Hidden states (B, T, D) of residues (B, L); None if any row is missing."""
         ...
 
 
 class Backbone(nn.Module):
     """Residue codes (B, L) -> the last hidden layer at the residues (B, L, D).
 
-    Holds an encoder, which a tuning method may change: adds <cls> before and <eos> right after
-    each sequence and takes away whatever is not a residue at the end, so that padding changes
-    nothing.
+    Holds an encoder of any family, which a tuning method may change: adds the tokens of its frame
+    (<cls> before, where it has one, and <eos> right after each sequence) and takes away whatever
+    is not a residue at the end, so that padding changes nothing.
 
-    prompts: vectors to be set before the tokens of some layers. activation_cache: output of the
-    first layers for windows that were computed before (see `activation_cache.py`).
+    tokens: see `token_ids`. frame: how many tokens a window has beyond its residues. prompts:
+    vectors to be set before the tokens of some layers. activation_cache: output of the first
+    layers for windows that were computed before (see `activation_cache.py`).
     """
 
     lookup: Tensor
 
-    def __init__(self, encoder: EsmModel, tokens: dict[str, int]) -> None:
+    def __init__(self, encoder: Any, tokens: dict[str, int]) -> None:
         super().__init__()
-        self.encoder: EsmModel | PeftModel = encoder
+        self.encoder = encoder
+        self.family = family_of(encoder.config)
         self.prompts: PrependedVectors | None = None
         self.activation_cache: StoredActivations | None = None
         self.width = int(encoder.config.hidden_size)
         self.depth = int(encoder.config.num_hidden_layers)
-        self.cls, self.eos, self.pad = (tokens[name] for name in ("<cls>", "<eos>", "<pad>"))
+        self.cls, self.eos, self.pad = tokens.get("<cls>"), tokens["<eos>"], tokens["<pad>"]
+        self.frame = 1 if self.cls is None else 2
         self.residue_tokens = [tokens[letter] for letter in RESIDUES]
         lookup = torch.tensor([*self.residue_tokens, self.pad])
         self.register_buffer("lookup", lookup, persistent=False)
 
     @property
-    def esm(self) -> EsmModel:
+    def network(self) -> Any:
         """The encoder itself, inside whatever `peft` wraps it in."""
-        wrapper: Any = self.encoder
-        esm: EsmModel = wrapper.get_base_model() if hasattr(wrapper, "peft_config") else wrapper
-        return esm
+        wrapper = self.encoder
+        return wrapper.get_base_model() if hasattr(wrapper, "peft_config") else wrapper
+
+    @property
+    def layers(self) -> nn.ModuleList:
+        """Its layers."""
+        layers: nn.ModuleList = self.network.get_submodule(self.family.layers)
+        return layers
 
     @property
     def untouched(self) -> int:
@@ -181,7 +186,7 @@ class Backbone(nn.Module):
         Nothing in them or before them is trained, so that their output for a window is the same
         in every epoch and can be cached.
         """
-        parts = [self.esm.embeddings, *self.esm.encoder.layer]
+        parts = [self.family.embeddings(self.network), *self.layers]
         trained = [any(p.requires_grad for p in part.parameters()) for part in parts]
         if trained[0]:
             return 0
@@ -191,7 +196,7 @@ class Backbone(nn.Module):
     @property
     def precision(self) -> torch.dtype:
         """Of the backbone's own weights."""
-        return self.esm.embeddings.word_embeddings.weight.dtype
+        return self.family.table(self.network).dtype
 
     def forward(self, residues: Tensor) -> Tensor:
         """Residues (B, L) int codes, `PAD` behind the end -> (B, L, D)."""
@@ -203,54 +208,54 @@ class Backbone(nn.Module):
             hidden = self._layers(cached.to(self.precision), inside, cache.depth, self.depth)
         else:
             tokens, inside = self.tokens(residues)
-            hidden = self._layers(self._embedded(tokens, inside), inside, 0, self.depth)
-        hidden = cast("Tensor", self.esm.encoder.emb_layer_norm_after(hidden))
+            hidden = self._embedded(tokens, inside)
+            hidden = self._layers(hidden, inside, 0, self.depth)
+        hidden = self.family.finish(self.network, hidden)
         # Behind prompts and <cls>; the last token is <eos> or padding.
         return hidden[:, -length - 1 : -1]
 
     def lower(self, residues: Tensor, depth: int) -> Tensor:
-        """Output of the first `depth` layers (B, L + 2, D), <cls> and <eos> included."""
+        """Output of the first `depth` layers (B, L + frame, D), the frame's tokens included."""
         tokens, inside = self.tokens(residues)
         return self._layers(self._embedded(tokens, inside), inside, 0, depth)
 
-    @staticmethod
-    def _inside(residues: Tensor) -> Tensor:
-        """Which tokens (B, L + 2) are not padding."""
-        lengths = (residues != PAD).sum(1, keepdim=True)
-        return torch.arange(residues.shape[1] + 2, device=residues.device) < lengths + 2
+    def _inside(self, residues: Tensor) -> Tensor:
+        """Which tokens (B, L + frame) are not padding."""
+        lengths = (residues != PAD).sum(1, keepdim=True) + self.frame
+        return torch.arange(residues.shape[1] + self.frame, device=residues.device) < lengths
 
     def tokens(self, residues: Tensor) -> tuple[Tensor, Tensor]:
-        """Token ids (B, L + 2) of <cls>, residues (B, L) and <eos>; which are not padding."""
+        """Token ids (B, L + frame) of residues (B, L) in their frame; which are not padding."""
         inside = self._inside(residues)
         body = self.lookup[residues.long()]
-        edge = torch.full_like(body[:, :1], self.cls)
-        tokens = torch.cat([edge, body, torch.full_like(edge, self.pad)], dim=1)
+        behind = torch.full_like(body[:, :1], self.pad)
+        before = [] if self.cls is None else [torch.full_like(behind, self.cls)]
+        tokens = torch.cat([*before, body, behind], dim=1)
         return tokens.scatter(1, inside.sum(1, keepdim=True) - 1, self.eos), inside
 
     def hidden_at(self, tokens: Tensor, inside: Tensor, chosen: Tensor) -> Tensor:
         """The last hidden layer (K, D) at the K chosen of tokens (B, T).
 
-        inside, chosen (B, T) bool. The last layer's feed-forward block, in which no token sees
-        another, is computed for the chosen ones alone.
+        inside, chosen (B, T) bool. What of the last layer only the chosen ones need is computed
+        for them alone.
         """
         hidden = self._embedded(tokens, inside)
         hidden = self._layers(hidden, inside, 0, self.depth - 1)
-        last: Any = self.esm.encoder.layer[-1]
-        attended = last.attention(hidden, **self._layer_arguments(hidden, inside))
-        behind = last.feed_forward_chunk(attended[chosen])
-        return cast("Tensor", self.esm.encoder.emb_layer_norm_after(behind))
+        arguments = self.family.arguments(self.network, hidden, inside)
+        behind = self.family.run_at(self.layers[-1], hidden, arguments, chosen)
+        return self.family.finish(self.network, behind)
 
     def _embedded(self, tokens: Tensor, inside: Tensor) -> Tensor:
         """Embeddings (B, T, D) of tokens (B, T)."""
-        embedded: Tensor = self.esm.embeddings(input_ids=tokens, attention_mask=inside.long())
-        return embedded
+        return self.family.embed(self.network, tokens, inside)
 
     def _layers(self, hidden: Tensor, inside: Tensor, start: int, stop: int) -> Tensor:
         """Hidden states (B, T, D) behind layers `start` to `stop`; prompts stay in front.
 
-        inside (B, L + 2) bool: true on tokens that are not padding.
+        inside (B, L + frame) bool: true on tokens that are not padding.
         """
         arguments, sequence = None, inside.shape[1]
+        network, layers = self.network, self.layers
         for number in range(start, stop):
             vectors = None if self.prompts is None else self.prompts.at(number)
             if vectors is not None:
@@ -261,31 +266,6 @@ class Backbone(nn.Module):
                     inside = torch.cat([inside.new_ones(len(inside), count), inside], dim=1)
                     arguments = None
             if arguments is None:
-                arguments = self._layer_arguments(hidden, inside)
-            hidden = self.esm.encoder.layer[number](hidden, **arguments)
+                arguments = self.family.arguments(network, hidden, inside)
+            hidden = self.family.run(layers[number], hidden, arguments)
         return hidden
-
-    def _layer_arguments(self, hidden: Tensor, inside: Tensor) -> dict[str, Any]:
-        """Attention mask and rotary embeddings of each layer for hidden states (B, T, D).
-
-        inside (B, T) bool: true on prompts and on tokens that are not padding.
-        """
-        mask = create_bidirectional_mask(
-            config=self.esm.config, inputs_embeds=hidden, attention_mask=inside.long()
-        )
-        positions = torch.arange(hidden.shape[1], device=hidden.device)[None]
-        assert self.esm.rotary_embeddings is not None
-        return {
-            "attention_mask": mask,
-            "position_embeddings": self.esm.rotary_embeddings(hidden, positions),
-        }
-
-
-class _FusedIntermediate(EsmIntermediate):
-    """The feed-forward block's first half with its GELU as one operation instead of five.
-
-    The same function, equal to rounding, in a third of a training step less.
-    """
-
-    def forward(self, hidden_states: Tensor) -> Tensor:
-        return nn.functional.gelu(self.dense(hidden_states))

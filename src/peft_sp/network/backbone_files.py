@@ -1,30 +1,27 @@
-"""Files of an ESM-2: found by name, directory or hub id, and read as data that nothing runs.
+"""Files of a backbone: found by name, directory or hub id, and read as data that nothing runs.
 
-Read are `config.json`, `vocab.txt` and `*.safetensors`, so neither pickles nor code. Of the
-settings those that shape an encoder are taken, each of them checked; code that a file names
-(`auto_map`) is refused.
+Read are `config.json`, the vocabulary and `*.safetensors`, so neither pickles nor code. Of the
+settings those that shape an encoder of a known family (`encoders/`) are taken, each of them
+checked; code that a file names (`auto_map`) is refused.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
-from transformers import EsmConfig, EsmModel
 
-from peft_sp.biology.alphabet import RESIDUES
 from peft_sp.errors import ModelError
-from peft_sp.io.registry import fields
-from peft_sp.io.registry.fields import Table, optional, required
-from peft_sp.io.registry.regular import open_regular, read_regular
+from peft_sp.io.registry.regular import open_regular
 from peft_sp.io.registry.strict_json import FieldError, JsonError, inside, read_json
+from peft_sp.network.encoders import TITLES, Family, family_named, family_of
+from peft_sp.network.encoders.esm import HEAD
+from peft_sp.network.encoders.vocabulary import read_tokens
 
 NAMES = {
     f"esm2-{size}": f"facebook/esm2_t{layers}_{size}_UR50D"
@@ -44,17 +41,9 @@ REVISIONS = {
 }
 """The commits at which published backbones are fetched; others are named as `owner/name@commit`."""
 
-_CONFIG, _VOCABULARY = "config.json", "vocab.txt"
+_CONFIG = "config.json"
 _WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
-_LARGEST_VOCABULARY = 2**16
 _SHARD = re.compile(r"[\w-][\w.-]*\.safetensors", re.ASCII)
-_NOT_ENCODER = re.compile(r"(lm_head|pooler|classifier)\.|.*(position_ids|inv_freq)$")
-_MASKED_HEAD = "lm_head."
-_LAYER = re.compile(r"encoder\.layer\.(\d+)\.")
-_CONTACTS = "contact_head."
-"""A head that is part of every encoder and of no use here; not every file has it."""
-_COMPUTED = ("position_ids", "inv_freq", "position_embeddings.weight")
-"""Tables that are computed where they are not stored, by the ends of their names."""
 
 
 def locate(name: str) -> str:
@@ -92,61 +81,71 @@ def _aliases(hub: str) -> tuple[str, str]:
     return own, own.removesuffix("_UR50D")
 
 
-def read_config(name: str) -> EsmConfig:
-    """A backbone's configuration, without its weights. Raises ModelError."""
+def read_config(name: str) -> Any:
+    """A backbone's configuration, without its weights; its class is its family's of transformers.
+
+    Raises ModelError for a family that is not known, and for settings that are no encoder's.
+    """
+    family = None
     try:
         content = read_json(_file(name, _CONFIG))
         kind = content.get("model_type") if isinstance(content, dict) else None
-        if kind != "esm":
-            raise ModelError(f"backbone '{name}' is a {kind} model, not an ESM-2")
+        family = family_named(kind)
+        if family is None:
+            raise ModelError(
+                f"backbone '{name}' is a {kind} model, of no family that is known here: {TITLES}"
+            )
         if content.get("auto_map"):
             raise ModelError(
                 f"backbone '{name}' asks for code of its own (auto_map), which is never run; "
-                "use an ESM-2 without it"
+                f"use an {family.title} without it"
             )
-        settings = _Settings.of(content, "")
-        if settings.hidden_size % settings.num_attention_heads:
-            raise FieldError(
-                "num_attention_heads", "a divisor of hidden_size", settings.num_attention_heads
-            )
-        return EsmConfig(**settings.shape())
+        return family.config(content)
     except (OSError, FieldError, JsonError, ValueError) as error:
         raise ModelError(f"backbone '{name}' cannot be read: {first_line(error)}") from None
+    except ImportError:
+        raise ModelError(
+            f"backbone '{name}' is an {family and family.title}, which the installed transformers "
+            "does not have; pip install --upgrade transformers"
+        ) from None
 
 
-def read_tensors(name: str, config: EsmConfig) -> dict[str, Tensor]:
-    """The tensors of a backbone's encoder, by the names that `EsmModel` has for them.
+def read_tensors(name: str, config: Any) -> dict[str, Tensor]:
+    """The tensors of a backbone's encoder, by the names that its class in transformers has.
 
     Raises ModelError unless they are exactly those of an encoder with this configuration.
     """
-    state = {k: t for k, t in _stored_tensors(name).items() if not _NOT_ENCODER.match(k)}
-    layers = {match[1] for key in state if (match := _LAYER.match(key))}
+    family = family_of(config)
+    state = _stored_tensors(name, family.tensor_name)
+    layer = re.compile(rf"{re.escape(family.layers)}\.(\d+)\.")
+    layers = {match[1] for key in state if (match := layer.match(key))}
     if len(layers) != config.num_hidden_layers:  # before a network of so many is put together
         raise ModelError(
-            f"backbone '{name}' is not a whole ESM-2: it has {len(layers)} layers, and its "
-            f"{_CONFIG} says {config.num_hidden_layers}"
+            f"backbone '{name}' is not a whole {family.title}: it has {len(layers)} layers, and "
+            f"its {_CONFIG} says {config.num_hidden_layers}"
         )
     if wrong := wrong_tensors(config, state):
-        raise ModelError(f"backbone '{name}' is not a whole ESM-2 (tensor '{wrong[0]}')")
+        raise ModelError(f"backbone '{name}' is not a whole {family.title} (tensor '{wrong[0]}')")
     return state
 
 
 def read_masked_head(name: str) -> dict[str, Tensor]:
-    """Tensors of the head for masked residues by the names in `EsmLMHead`, none where it lacks one.
+    """Tensors of an ESM-2's head for masked residues, none where a file lacks one.
 
-    Its decoder is not among them: its matrix is that of the embeddings. Raises ModelError.
+    By the names in `EsmLMHead`; its decoder is not among them: its matrix is that of the
+    embeddings. Raises ModelError.
     """
-    found = {
-        key.removeprefix(_MASKED_HEAD): tensor
-        for key, tensor in _stored_tensors(name).items()
-        if key.startswith(_MASKED_HEAD)
-    }
+
+    def own(stored: str) -> str | None:
+        return stored.removeprefix(HEAD) if stored.startswith(HEAD) else None
+
     # Some library versions store a second name of `bias`.
+    found = _stored_tensors(name, own)
     return {key: tensor for key, tensor in found.items() if not key.startswith("decoder.")}
 
 
-def _stored_tensors(name: str) -> dict[str, Tensor]:
-    """All tensors of a backbone's files, those of the encoder as `EsmModel` names them."""
+def _stored_tensors(name: str, wanted: Callable[[str], str | None]) -> dict[str, Tensor]:
+    """Tensors of a backbone's files by the names that `wanted` gives them; others are not read."""
     try:
         index = _file(name, _INDEX, needed=False)
         shards = [_WEIGHTS] if index is None else _shards(read_json(index))
@@ -154,7 +153,10 @@ def _stored_tensors(name: str) -> dict[str, Tensor]:
         for shard in shards:
             file = _file(name, shard)
             open_regular(file).close()
-            state |= {_current_name(key): t for key, t in load_file(file).items()}
+            with safe_open(file, "pt") as tensors:
+                for stored in tensors.keys():  # noqa: SIM118
+                    if (own := wanted(stored)) is not None:
+                        state[own] = tensors.get_tensor(stored)
     except FileNotFoundError as error:
         raise ModelError(
             f"backbone '{name}' has no {Path(str(error.filename)).name}, and no pickle is read; "
@@ -165,95 +167,55 @@ def _stored_tensors(name: str) -> dict[str, Tensor]:
     return state
 
 
-def wrong_tensors(config: EsmConfig, state: Mapping[str, Tensor]) -> list[str]:
+def wrong_tensors(config: Any, state: Mapping[str, Tensor]) -> list[str]:
     """Names of the tensors that an encoder lacks, has beyond its own, or has in another shape."""
+    family = family_of(config)
     with torch.device("meta"):
-        expected = EsmModel(config, add_pooling_layer=False).state_dict()
+        expected = family.network_class()(config, **family.network_options()).state_dict()
     shapes = {
         key: tensor.shape
         for key, tensor in expected.items()
-        if key in state or (not key.startswith(_CONTACTS) and not key.endswith(_COMPUTED))
+        if key in state or not family.is_optional(key)
     }
     given = {key: tensor.shape for key, tensor in state.items()}
     return sorted(k for k in shapes.keys() | given.keys() if shapes.get(k) != given.get(k))
 
 
-def read_vocabulary(name: str) -> list[str]:
-    """A backbone's tokens in their order. Raises ModelError."""
+def read_vocabulary(name: str, family: Family) -> dict[str, int]:
+    """A backbone's tokens with their ids. Raises ModelError."""
     try:
-        return read_regular(_file(name, _VOCABULARY), _LARGEST_VOCABULARY).decode().split()
-    except (OSError, UnicodeDecodeError) as error:
+        for file in family.vocabularies:
+            if (found := _file(name, file, needed=False)) is not None:
+                return read_tokens(found)
+    except (OSError, FieldError, JsonError, ValueError) as error:
         raise ModelError(f"tokenizer of '{name}' cannot be read: {first_line(error)}") from None
+    raise ModelError(f"tokenizer of '{name}' is missing: {' or '.join(family.vocabularies)}")
 
 
 def token_ids(name: str) -> dict[str, int]:
-    """Token id of each of `RESIDUES` and of <cls>, <eos>, <pad>. Raises ModelError."""
-    vocabulary = {token: number for number, token in enumerate(read_vocabulary(name))}
-    tokens = (*RESIDUES, "<cls>", "<eos>", "<pad>")
-    if missing := [token for token in tokens if token not in vocabulary]:
-        raise ModelError(f"tokenizer of '{name}' lacks {', '.join(missing)}; is it an ESM-2?")
-    return {token: vocabulary[token] for token in tokens}
+    """Token ids of a backbone: of `RESIDUES` and, where it has them, of <cls>, <eos> and <pad>.
+
+    Raises ModelError.
+    """
+    config = read_config(name)
+    family = family_of(config)
+    try:
+        tokens = family.token_ids(read_vocabulary(name, family))
+    except KeyError as error:
+        raise ModelError(
+            f"tokenizer of '{name}' lacks {error.args[0]}; is it an {family.title}?"
+        ) from None
+    if max(tokens.values()) >= config.vocab_size:
+        raise ModelError(
+            f"tokenizer of '{name}' has more tokens than its {_CONFIG}, {config.vocab_size}"
+        )
+    return tokens
 
 
 def first_line(error: Exception) -> str:
     """What an error says, in one line."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return (text.strip().splitlines() or [type(error).__name__])[0]
-
-
-def _current_name(key: str) -> str:
-    """The name that `EsmModel` has for a tensor of a file."""
-    name = key.removeprefix("esm.")  # of a network with heads
-    for old, new in (("gamma", "weight"), ("beta", "bias")):
-        if name.endswith(f"LayerNorm.{old}"):
-            name = name.removesuffix(old) + new
-    return name
-
-
-def _one_of(*values: str) -> fields.Check:
-    def check(value: Any, key: str) -> str:
-        if value not in values:
-            raise FieldError(key, " or ".join(values), value)
-        return str(value)
-
-    return check
-
-
-def _flag(value: Any, key: str) -> bool:
-    if not isinstance(value, bool):
-        raise FieldError(key, "true or false", value)
-    return value
-
-
-_SIZE = fields.integer(1, 100_000)
-_TOKEN = fields.integer(0, 1000)
-_FRACTION = fields.number(0, 1)
-
-
-@dataclass(frozen=True)
-class _Settings(Table):
-    """What shapes an ESM-2, of its `config.json`; whatever else stands there is not read."""
-
-    vocab_size: int = required(fields.integer(1, 1000))
-    hidden_size: int = required(_SIZE)
-    num_hidden_layers: int = required(fields.integer(1, 1000))
-    num_attention_heads: int = required(fields.integer(1, 1000))
-    intermediate_size: int = required(_SIZE)
-    pad_token_id: int = required(_TOKEN)
-    mask_token_id: int | None = optional(_TOKEN)
-    max_position_embeddings: int = optional(_SIZE, 1026)
-    position_embedding_type: str = optional(_one_of("absolute", "rotary"), "absolute")
-    rope_theta: float = optional(fields.number(1, 1e9), 10000.0)
-    layer_norm_eps: float = optional(fields.number(0, 1), 1e-12)
-    initializer_range: float = optional(_FRACTION, 0.02)
-    hidden_dropout_prob: float = optional(_FRACTION, 0.1)
-    attention_probs_dropout_prob: float = optional(_FRACTION, 0.1)
-    emb_layer_norm_before: bool = optional(_flag, False)
-    token_dropout: bool = optional(_flag, False)
-
-    def shape(self) -> dict[str, Any]:
-        """The settings as `EsmConfig` takes them."""
-        return {key: value for key, value in asdict(self).items() if key != "extra"}
 
 
 def _shards(index: Any) -> list[str]:

@@ -147,8 +147,7 @@ def _check_trained(backbone: Backbone, method: str) -> None:
     Raises RecipeError for those that the hidden states do not depend on, which would never
     move, and for those too coarse to move by small steps.
     """
-    esm = backbone.esm
-    parts = [esm.embeddings, esm.encoder, backbone.prompts]
+    parts = [*backbone.family.used(backbone.network), backbone.prompts]
     used = {p for part in parts if isinstance(part, nn.Module) for p in part.parameters()}
     trained = {name: p for name, p in backbone.named_parameters() if p.requires_grad}
     problems = []

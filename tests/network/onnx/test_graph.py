@@ -21,7 +21,7 @@ from peft_sp.network.onnx.graph import (
     largest_difference,
     reference_emissions,
 )
-from peft_sp.network.onnx.plain_esm import PlainBackbone
+from peft_sp.network.onnx.plain import PlainBackbone
 from peft_sp.network.settings import ModelSettings
 from peft_sp.network.tuning import Frozen, Full, LoRA
 from tests.support.networks import PROMPTS, UNCHANGED, model_of, name_of, perturb

@@ -13,11 +13,11 @@ from tests.support.networks import model_of
 def test_an_adapter_stands_before_the_residual_sum(tiny_backbone):
     model = model_of(tiny_backbone, Adapter(layers=1, bottleneck=4))
     plain = Backbone(load_encoder(tiny_backbone).eval(), token_ids(tiny_backbone))
-    layer = model.encoder.esm.encoder.layer[1]
+    layer = model.encoder.layers[1]
     for block in (layer.attention.output, layer.output):
         # With a gain of zero the bottleneck adds its LayerNorm's bias to what it gets.
         torch.nn.init.ones_(block.dense.bottleneck.norm.bias)
-    original = plain.esm.encoder.layer[1]
+    original = plain.layers[1]
     hidden = torch.randn(2, 5, 32)
     narrow = torch.randn(2, 5, 64)
     with torch.no_grad():

@@ -15,7 +15,7 @@ RESIDUES = torch.from_numpy(encode(["MKKTAIAIAVALAGFATVAQA", "MSTN", "M", "MKRXB
 
 def test_a_first_prompt_starts_as_tokens_each_drawn_once(tiny_backbone):
     plain = Backbone(load_encoder(tiny_backbone), token_ids(tiny_backbone))
-    table = plain.esm.embeddings.word_embeddings.weight[plain.residue_tokens]
+    table = plain.network.embeddings.word_embeddings.weight[plain.residue_tokens]
     vectors = model_of(tiny_backbone, Prompt(length=25)).encoder.prompts.vectors[0]
     drawn = torch.cdist(vectors, table).argmin(1)
     assert sorted(drawn.tolist()) == list(range(25))
@@ -33,7 +33,7 @@ def test_a_prompt_is_replaced_at_each_prompted_layer(tiny_backbone, monkeypatch)
     """What became of the vectors of one layer is not seen by the layers above."""
     model = model_of(tiny_backbone, Prompt(length=2, position="all")).encoder
     seen = {}
-    for number, layer in enumerate(model.esm.encoder.layer):
+    for number, layer in enumerate(model.layers):
         forward = layer.forward
 
         def spy(hidden, number=number, forward=forward, **rest):

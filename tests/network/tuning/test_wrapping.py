@@ -30,8 +30,9 @@ def test_perturbed_weights_equal_merged_weights(tiny_backbone, method):
         torch.testing.assert_close(merged(RESIDUES), tuned, atol=1e-5, rtol=1e-5)
 
 
-def test_modules_are_those_of_the_layers_and_no_others():
-    pattern = re.compile(modules_of_layers(range(1, 3), r"attention\.self\.(query|key)"))
+def test_modules_are_those_of_the_layers_and_no_others(tiny_backbone):
+    backbone = Backbone(load_encoder(tiny_backbone), token_ids(tiny_backbone))
+    pattern = re.compile(modules_of_layers(backbone, range(1, 3), ("query", "key")))
     names = [
         f"encoder.layer.{n}.attention.self.{part}"
         for n in (0, 1, 2, 12)
@@ -56,4 +57,4 @@ def test_prompt_learning_of_peft_is_refused_for_it_would_do_nothing(tiny_backbon
     name = type(config).__name__
     with pytest.raises(ValueError, match=f'{name} of peft has no effect .* method = "prompt"'):
         wrap(backbone, config)
-    assert backbone.encoder is backbone.esm, "and nothing was wrapped"
+    assert backbone.encoder is backbone.network, "and nothing was wrapped"

@@ -319,7 +319,7 @@ def test_gradient_checkpointing_changes_no_result(tiny_backbone, few_file, tmp_p
     plain = fit(tuned(tiny_backbone, few_file, method), tmp_path / "plain")
     recipe = tuned(tiny_backbone, few_file, method, gradient_checkpointing=True)
     lean = fit(recipe, tmp_path / "lean")
-    layer = lean.model.encoder.esm.encoder.layer[0]
+    layer = lean.model.encoder.layers[0]
     assert layer.gradient_checkpointing
     for name, tensor in states(plain).items():
         torch.testing.assert_close(tensor, states(lean)[name], atol=1e-4, rtol=1e-3)

@@ -51,18 +51,18 @@ def test_targets_are_the_tokens_of_the_residues(model, tiny_backbone):
 
 def test_what_is_saved_is_a_backbone_with_its_head(model, tmp_path):
     model.save(tmp_path)
-    assert weights_hash(load_encoder(str(tmp_path))) == weights_hash(model.backbone.esm)
+    assert weights_hash(load_encoder(str(tmp_path))) == weights_hash(model.backbone.network)
     again = MaskedResidueModel(str(tmp_path))
     assert again.own_head and not model.own_head
     for name, parameter in again.named_parameters():
         assert torch.equal(parameter, dict(model.named_parameters())[name]), name
     plain = EsmModel.from_pretrained(tmp_path, add_pooling_layer=False)
-    assert weights_hash(plain) == weights_hash(model.backbone.esm)
+    assert weights_hash(plain) == weights_hash(model.backbone.network)
     assert token_ids(str(tmp_path))["<cls>"] == 0
 
 
 def test_the_backbone_of_a_network_is_unchanged_by_its_head(model, tiny_backbone):
-    assert weights_hash(model.backbone.esm) == weights_hash(load_encoder(tiny_backbone))
+    assert weights_hash(model.backbone.network) == weights_hash(load_encoder(tiny_backbone))
 
 
 def test_hidden_states_at_some_residues_are_those_of_all(tiny_backbone):

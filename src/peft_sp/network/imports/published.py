@@ -186,8 +186,10 @@ def _require_same_shapes(file: Path, contents: _Contents, backbone: str, config:
     """Raise ModelError unless the file's backbone has the tensors of the named one."""
     depth = len({name.split(".")[2] for name in contents.backbone if ".layer." in name})
     table = contents.backbone.get("embeddings.word_embeddings.weight")
-    same = depth == config.num_hidden_layers and (
-        table is None or table.shape[-1:] == (config.hidden_size,)
+    same = (
+        config.model_type == "esm"
+        and depth == config.num_hidden_layers
+        and (table is None or table.shape[-1:] == (config.hidden_size,))
     )
     if not same:
         raise ModelError(

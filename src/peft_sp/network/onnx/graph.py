@@ -1,10 +1,10 @@
 """A trained network as an ONNX file, which predicts without torch.
 
-A student is exported as it stands. A backbone is rebuilt first as `PlainBackbone`: LoRA and IA3
-are merged into the weights, query, key and value become one product, the tokens' embeddings and
-the rotary angles become tables, and everything from residue codes to emissions is in the graph.
-The networks of an ensemble become one graph (`ensemble.py`). Every file is compared with what it
-was made from, at other shapes than it was made with.
+A student is exported as it stands. A backbone is rebuilt first as `PlainBackbone`: what peft added
+is merged into the weights, query, key and value become one product, the tokens' embeddings and
+their positions become tables, and everything from residue codes to emissions is in the graph. The
+networks of an ensemble become one graph (`ensemble.py`). Every file is compared with what it was
+made from, at other shapes than it was made with.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from peft_sp.io.registry.graph_check import OPSET
 from peft_sp.io.registry.graph_file import GraphError
 from peft_sp.network.model import SignalPeptideModel
 from peft_sp.network.onnx.ensemble import joined
-from peft_sp.network.onnx.plain_esm import PlainBackbone
+from peft_sp.network.onnx.plain import PlainBackbone
 from peft_sp.network.onnx.quantization import compute_in_integers
 from peft_sp.network.onnx.storage import Precision, store
 
@@ -77,7 +77,7 @@ def export_onnx(
     for network in networks:
         # What lower precisions approximate is the network in float32, whatever it was kept in.
         own = copy.deepcopy(network).cpu().float().eval()
-        _refuse_positions(own)
+        _refuse_unknown(own)
         references.append(reference_emissions(own))  # before it is rebuilt from its own parts
         graphs.append(_graph(own, file))
     examples = [
@@ -127,15 +127,12 @@ def largest_difference(examples: Sequence[Example], file: Path) -> tuple[float, 
     return difference, largest
 
 
-def _refuse_positions(model: SignalPeptideModel) -> None:
-    """Raise ModelError for a backbone whose positions are not rotary."""
+def _refuse_unknown(model: SignalPeptideModel) -> None:
+    """Raise ModelError for a backbone that has no graph."""
     if model.backbone_hash is not None:
-        positions = cast("Backbone", model.encoder).esm.config.position_embedding_type
-        if positions != "rotary":
-            raise ModelError(
-                f"a backbone with {positions} positions cannot be exported, only an ESM-2, which "
-                "has rotary ones"
-            )
+        backbone = cast("Backbone", model.encoder)
+        if problem := backbone.family.not_exported(backbone.network.config):
+            raise ModelError(problem)
 
 
 def _graph(model: SignalPeptideModel, file: Path) -> onnx.ModelProto:

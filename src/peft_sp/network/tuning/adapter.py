@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from pydantic import Field
@@ -11,9 +11,11 @@ from torch import Tensor, nn
 from peft_sp.network.tuning.method import LastLayersMethod, Values
 
 if TYPE_CHECKING:
-    from transformers import EsmConfig
-
     from peft_sp.network.backbone import Backbone
+    from peft_sp.network.encoders.family import Role, Shape
+
+_BEHIND: tuple[Role, ...] = ("output", "down")
+"""Projections behind which bottlenecks stand: the last of each block."""
 
 
 class Adapter(LastLayersMethod):
@@ -27,7 +29,7 @@ class Adapter(LastLayersMethod):
         default=None, ge=1, description="width of the bottleneck; by default half the backbone's"
     )
 
-    def problems(self, config: EsmConfig) -> list[str]:
+    def problems(self, config: Shape) -> list[str]:
         """Layers that the backbone does not have, or a bottleneck as wide as the backbone."""
         problems = super().problems(config)
         if self.bottleneck is not None and self.bottleneck >= config.hidden_size:
@@ -46,9 +48,12 @@ class Adapter(LastLayersMethod):
         """Put the bottlenecks behind the two output projections of each layer."""
         width = self.bottleneck or backbone.width // 2
         for number in self.numbers(backbone.depth):
-            layer: Any = backbone.esm.encoder.layer[number]
-            for block in (layer.attention.output, layer.output):
-                block.dense = Adapted(block.dense, Bottleneck(backbone.width, width))
+            for role in _BEHIND:
+                (path,) = backbone.family.modules[role]
+                block, _, name = path.rpartition(".")
+                holder = backbone.layers[number].get_submodule(block)
+                own = Adapted(getattr(holder, name), Bottleneck(backbone.width, width))
+                setattr(holder, name, own)
 
 
 class Bottleneck(nn.Module):
@@ -80,6 +85,12 @@ class Adapted(nn.Module):
     def __init__(self, dense: nn.Module, bottleneck: Bottleneck) -> None:
         super().__init__()
         self.dense, self.bottleneck = dense, bottleneck
+
+    @property
+    def weight(self) -> Tensor:
+        """Of the projection; T5 looks at its precision."""
+        weight: Tensor = self.dense.weight  # type: ignore[assignment]
+        return weight
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Hidden states (..., D) -> (..., D)."""

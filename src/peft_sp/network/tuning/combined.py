@@ -12,9 +12,8 @@ from peft_sp.network.tuning.method import Method, Values
 from peft_sp.network.tuning.prompt import Prompt
 
 if TYPE_CHECKING:
-    from transformers import EsmConfig
-
     from peft_sp.network.backbone import Backbone
+    from peft_sp.network.encoders.family import Shape
 
 
 class Combined(Method):
@@ -43,7 +42,7 @@ class Combined(Method):
         every = {"lora": self.lora, "adapter": self.adapter, "prompt": self.prompt}
         return {name: part for name, part in every.items() if part is not None}
 
-    def problems(self, config: EsmConfig) -> list[str]:
+    def problems(self, config: Shape) -> list[str]:
         """What each of the methods says of the backbone."""
         return [
             problem.replace("tuning.", f"tuning.{name}.")

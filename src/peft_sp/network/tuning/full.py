@@ -18,5 +18,5 @@ class Full(Method):
 
     def apply(self, backbone: Backbone) -> None:
         """Let all parameters that the hidden states depend on be trained."""
-        backbone.esm.embeddings.requires_grad_(True)
-        backbone.esm.encoder.requires_grad_(True)
+        for part in backbone.family.used(backbone.network):
+            part.requires_grad_(True)

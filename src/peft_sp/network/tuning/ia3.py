@@ -21,11 +21,10 @@ class IA3(LastLayersMethod):
         from peft import IA3Config
 
         numbers = self.numbers(backbone.depth)
-        factors = r"(attention\.self\.(key|value)|output\.dense)"
         wrap(
             backbone,
             IA3Config(
-                target_modules=modules_of_layers(numbers, factors),
-                feedforward_modules=modules_of_layers(numbers, r"output\.dense"),
+                target_modules=modules_of_layers(backbone, numbers, ("key", "value", "down")),
+                feedforward_modules=modules_of_layers(backbone, numbers, ("down",)),
             ),
         )

@@ -10,9 +10,8 @@ from peft_sp.network.tuning.method import LastLayersMethod, Values
 from peft_sp.network.tuning.wrapping import modules_of_layers, wrap
 
 if TYPE_CHECKING:
-    from transformers import EsmConfig
-
     from peft_sp.network.backbone import Backbone
+    from peft_sp.network.encoders.family import Shape
 
 
 class LoRA(LastLayersMethod):
@@ -30,7 +29,7 @@ class LoRA(LastLayersMethod):
     dora: bool = False
     rslora: bool = False
 
-    def problems(self, config: EsmConfig) -> list[str]:
+    def problems(self, config: Shape) -> list[str]:
         """Layers that the backbone does not have, or a rank above the backbone's width."""
         problems = super().problems(config)
         if self.rank > config.hidden_size:
@@ -58,8 +57,9 @@ class LoRA(LastLayersMethod):
                 use_dora=self.dora,
                 use_rslora=self.rslora,
                 target_modules=modules_of_layers(
+                    backbone,
                     self.numbers(backbone.depth),
-                    r"attention\.(self\.(query|key|value)|output\.dense)",
+                    ("query", "key", "value", "output"),
                 ),
             ),
         )

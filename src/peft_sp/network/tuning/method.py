@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
-    from transformers import EsmConfig
-
     from peft_sp.network.backbone import Backbone
+    from peft_sp.network.encoders.family import Shape
 
 
 Values = tuple[int, ...] | range
@@ -24,7 +23,7 @@ class Method(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     trained: ClassVar[Trained] = "part"
 
-    def problems(self, config: EsmConfig) -> list[str]:
+    def problems(self, config: Shape) -> list[str]:
         """Which of these settings do not fit a backbone, one sentence each."""
         return []
 
@@ -49,7 +48,7 @@ class LastLayersMethod(Method):
 
     layers: int | Literal["all"] = Field(default="all", description="the last N layers")
 
-    def problems(self, config: EsmConfig) -> list[str]:
+    def problems(self, config: Shape) -> list[str]:
         """A number of layers that the backbone does not have."""
         depth = config.num_hidden_layers
         if self.layers != "all" and not 1 <= self.layers <= depth:

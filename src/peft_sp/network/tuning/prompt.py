@@ -11,9 +11,8 @@ from torch import Tensor, nn
 from peft_sp.network.tuning.method import Method, Values
 
 if TYPE_CHECKING:
-    from transformers import EsmConfig
-
     from peft_sp.network.backbone import Backbone
+    from peft_sp.network.encoders.family import Shape
 
 
 class Prompt(Method):
@@ -36,7 +35,7 @@ class Prompt(Method):
         description="inner width of a network that re-parameterises vectors",
     )
 
-    def problems(self, config: EsmConfig) -> list[str]:
+    def problems(self, config: Shape) -> list[str]:
         """A number of layers that does not go with the position or the backbone."""
         depth = config.num_hidden_layers
         if self.position != "topmost" and self.layers is not None:
@@ -60,10 +59,12 @@ class Prompt(Method):
 
     def apply(self, backbone: Backbone) -> None:
         """Add the vectors, and the network that re-parameterises them."""
-        table = backbone.esm.embeddings.word_embeddings.weight.detach().float()
+        family, network = backbone.family, backbone.network
+        table = family.table(network).detach().float()
         first = self._first(backbone.depth)
         if self.position == "first":
-            vectors = _tokens(table[backbone.residue_tokens], self.length)[None]
+            known = family.token_vectors(network, backbone.residue_tokens).detach().float()
+            vectors = _tokens(known, self.length)[None]
         else:
             count = backbone.depth - first
             # Drawn on the processor, so that they are the same whatever device the backbone is on.

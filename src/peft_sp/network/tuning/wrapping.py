@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import re
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from peft import PeftConfig
 
     from peft_sp.network.backbone import Backbone
+    from peft_sp.network.encoders.family import Role
 
 
-def modules_of_layers(numbers: range, names: str) -> str:
+def modules_of_layers(backbone: Backbone, numbers: range, roles: Sequence[Role]) -> str:
     """A pattern for `peft` of modules in some layers; it matches whole names.
 
-    numbers: of the layers, from 0; names: a pattern of the modules' names within a layer.
+    numbers: of the layers, from 0; roles: which of their projections.
     """
+    family = backbone.family
     layers = "|".join(map(str, numbers))
-    return rf"encoder\.layer\.({layers})\.{names}"
+    paths = "|".join(re.escape(path) for role in roles for path in family.modules[role])
+    return rf"{re.escape(family.layers)}\.({layers})\.({paths})"
 
 
 def wrap(backbone: Backbone, config: PeftConfig) -> None:
@@ -37,4 +42,4 @@ def wrap(backbone: Backbone, config: PeftConfig) -> None:
     with warnings.catch_warnings():
         # peft asks transformers for attributes that the latter is renaming.
         warnings.simplefilter("ignore", FutureWarning)
-        backbone.encoder = get_peft_model(backbone.esm, config)
+        backbone.encoder = get_peft_model(backbone.network, config)

@@ -370,9 +370,9 @@ def _refuse_what_is_around(args: TrainingArguments) -> None:
 
 
 def _checkpoint_gradients(backbone: Backbone) -> None:
-    esm: Any = backbone.esm
-    new = getattr(esm, "activation_checkpointing_enable", None)  # its name from 5.20 on
-    (new or esm.gradient_checkpointing_enable)({"use_reentrant": False})
+    network = backbone.network
+    new = getattr(network, "activation_checkpointing_enable", None)  # its name from 5.20 on
+    (new or network.gradient_checkpointing_enable)({"use_reentrant": False})
 
 
 def _fitting(options: Optimisation) -> dict[str, Any]:

@@ -15,7 +15,14 @@ from transformers.models.esm.modeling_esm import EsmLMHead
 from peft_sp.biology.alphabet import PAD
 from peft_sp.errors import ModelError
 from peft_sp.network.backbone import Backbone, load_encoder
-from peft_sp.network.backbone_files import read_masked_head, read_vocabulary, token_ids
+from peft_sp.network.backbone_files import (
+    read_config,
+    read_masked_head,
+    read_vocabulary,
+    token_ids,
+)
+from peft_sp.network.encoders import family_of
+from peft_sp.network.encoders.esm import Esm
 from peft_sp.training.pretraining.masking import MASK
 
 
@@ -27,15 +34,20 @@ class MaskedResidueModel(nn.Module):
 
     def __init__(self, name: str) -> None:
         super().__init__()
+        family = family_of(read_config(name))
+        if not isinstance(family, Esm):
+            raise ModelError(f"backbone '{name}' is an {family.title}; only an ESM-2 is pretrained")
         encoder, tensors = load_encoder(name), read_masked_head(name)
         if encoder.config.mask_token_id is None:
             raise ModelError(f"backbone '{name}' has no mask_token_id in its config.json")
         self.own_head = bool(tensors)
         self.backbone = Backbone(encoder, token_ids(name))
         self.head = _head(name, encoder, tensors)
-        self._mask, self._vocabulary = encoder.config.mask_token_id, read_vocabulary(name)
+        self._mask = encoder.config.mask_token_id
+        numbers = read_vocabulary(name, family)
+        self._vocabulary = sorted(numbers, key=numbers.__getitem__)
         # The head for contacts takes no part.
-        self.backbone.esm.contact_head.requires_grad_(False)
+        self.backbone.network.contact_head.requires_grad_(False)
 
     @property
     def device(self) -> torch.device:
@@ -61,7 +73,7 @@ class MaskedResidueModel(nn.Module):
 
     def save(self, directory: Path) -> None:
         """Write what transformers reads: settings, tensors with the head, tokenizer."""
-        esm = self.backbone.esm
+        esm = self.backbone.network
         with torch.device("meta"):
             network = EsmForMaskedLM(esm.config)
         network.esm, network.lm_head = esm, self.head

@@ -70,7 +70,7 @@ def pretrain(
     settings = {
         "recipe": recipe.model_dump(mode="json", exclude=_PATHS),
         "windows_sha256": windows.sha256,
-        "backbone_sha256": weights_hash(model.backbone.esm),
+        "backbone_sha256": weights_hash(model.backbone.network),
     }
     if (finished := _finished(target, settings)) is not None:
         return finished
@@ -158,7 +158,7 @@ def _publish(target: Path, loop: Loop, settings: dict[str, Any]) -> dict[str, An
         "source": portable(recipe).backbone,
         "windows": asdict(loop.windows.counts),
         "own_head": model.own_head,
-        "result_sha256": weights_hash(model.backbone.esm),
+        "result_sha256": weights_hash(model.backbone.network),
         "steps": position.step,
         "seconds": round(position.seconds, 1),
         "device": device_name(model.device),

@@ -8,7 +8,7 @@ import torch
 from peft_sp.biology.alphabet import PAD, encode
 from peft_sp.network.backbone import Backbone, load_encoder
 from peft_sp.network.backbone_files import token_ids
-from peft_sp.network.onnx.plain_esm import PlainBackbone
+from peft_sp.network.onnx.plain import PlainBackbone
 from tests.support.networks import PROMPTS, UNCHANGED, model_of, name_of, perturb
 
 RESIDUES = torch.from_numpy(encode(["MKKTAIAIAVALAGFATVAQA", "MSTN", "M", "MKRXBZUOW" * 7]))
