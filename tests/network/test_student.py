@@ -14,10 +14,19 @@ from peft_sp.network.student import Student, lstm_outputs
 SEQUENCES = ["MKKTAIAIAVALAGFATVAQA", "MSTN", "M", "MKRWL" * 14]
 
 
-@pytest.fixture
-def student() -> Student:
+SHAPES = {
+    "LSTMs": {},
+    "convolutions alone": {"sequence": "none", "dilations": [1, 8], "convolutions": 4},
+    "gates": {"gated": True},
+    "attention": {"sequence": "attention", "attention_layers": 2, "heads": 2},
+}
+
+
+@pytest.fixture(params=SHAPES.values(), ids=SHAPES)
+def student(request) -> Student:
     torch.manual_seed(0)
-    return Student(StudentSettings(width=16, hidden=8, convolutions=2, kernel=5)).eval()
+    settings = {"width": 16, "hidden": 8, "convolutions": 2, "kernel": 5, **request.param}
+    return Student(StudentSettings(**settings)).eval()
 
 
 def hidden(student, sequences):
@@ -34,11 +43,28 @@ def test_a_sequence_has_the_same_states_alone_and_beside_longer_ones(student):
 
 
 def test_a_residue_is_seen_from_both_ends(student):
-    """Whatever convolutions reach, the LSTMs carry each residue to every position."""
+    """Whatever one convolution reaches, each residue is carried to every position."""
     first, last = "MKRWL" * 4, "MKRWL" * 3 + "MKRWC"
     assert (hidden(student, [first]) - hidden(student, [last]))[0, 0].abs().max() > 1e-7
     other = "C" + first[1:]
     assert (hidden(student, [first]) - hidden(student, [other]))[0, -1].abs().max() > 1e-7
+
+
+def test_convolutions_alone_see_as_far_as_their_steps_reach():
+    torch.manual_seed(0)
+    settings = StudentSettings(
+        width=16, convolutions=3, kernel=3, dilations=[1, 4], sequence="none", dropout=0
+    )
+    student = Student(settings).eval()
+    reach = 1 + 4 + 1  # the third block begins with the first number again
+    one, other = "M" * 40, "M" * 20 + "W" + "M" * 19
+    changed = (hidden(student, [one]) - hidden(student, [other]))[0].abs().amax(1) > 1e-7
+    assert changed.nonzero().flatten().tolist() == list(range(20 - reach, 20 + reach + 1))
+
+
+def test_attention_needs_a_width_that_its_heads_share():
+    with pytest.raises(ValueError, match=r"multiple of student\.heads \(3\), not 16"):
+        StudentSettings(width=16, heads=3, sequence="attention")
 
 
 def test_rare_letters_are_read_as_unknown(student):

@@ -44,16 +44,38 @@ class StudentSettings(Settings):
     )
     kernel: int = Field(default=7, ge=1, le=999, description="residues a convolution sees; odd")
     convolutions: int = Field(default=3, ge=0, le=100)
+    dilations: list[Annotated[int, Field(ge=1, le=64)]] = Field(
+        default=[1],
+        min_length=1,
+        max_length=100,
+        description="steps between the residues that a convolution sees, a number for each "
+        "convolution, from the first again after the last",
+    )
+    gated: bool = Field(
+        default=False, description="one half of a convolution block's channels gates the other"
+    )
+    sequence: Literal["lstm", "attention", "none"] = Field(
+        default="lstm",
+        description="what carries a residue along the whole window: LSTMs from both ends, "
+        "attention layers, or nothing behind the convolutions",
+    )
     hidden: int = Field(default=96, ge=8, le=8192, description="LSTM units a direction")
+    attention_layers: int = Field(default=1, ge=1, le=24)
+    heads: int = Field(default=4, ge=1, le=64, description="of an attention layer")
     dropout: float = Field(default=0.2, ge=0, lt=1)
     residue_dropout: float = Field(
         default=0.05, ge=0, lt=1, description="fraction of residues that are masked in training"
     )
 
     @model_validator(mode="after")
-    def _odd_kernel(self) -> StudentSettings:
+    def _consistent(self) -> StudentSettings:
         if self.kernel % 2 == 0:
             raise ValueError(f"student.kernel must be odd, not {self.kernel}")
+        if self.sequence == "attention" and self.width % self.heads:
+            raise ValueError(
+                f"student.width must be a multiple of student.heads ({self.heads}), not "
+                f"{self.width}"
+            )
         return self
 
 

@@ -1,4 +1,4 @@
-"""A small network from residues to hidden states: convolutions, then an LSTM each way."""
+"""A small network from residues to hidden states: convolutions, then LSTMs or attention."""
 
 from __future__ import annotations
 
@@ -11,20 +11,24 @@ from peft_sp.biology.alphabet import AMINO_ACIDS, PAD, RESIDUES, UNKNOWN, proper
 from peft_sp.biology.grammar import WINDOW
 from peft_sp.network.settings import StudentSettings
 
+HIDDEN = -1e4
+"""Added to the attention to padding, which is then 0 in float32."""
+
 
 class Student(nn.Module):
-    """Residue codes (B, L) -> hidden states (B, L, D), with D = 2 x hidden.
+    """Residue codes (B, L) -> hidden states (B, L, D), with D = `width`.
 
     The embedding holds the 20 amino acids and X; B, Z, U and O are read as X, since too few
     are in any training set to learn them. Padding never reaches a residue: it is zero to the
-    convolutions, and the backward LSTM reads each sequence from its own last residue.
+    convolutions, attention does not look at it, and the backward LSTM reads each sequence from
+    its own last residue.
     """
 
     lookup: Tensor
 
     def __init__(self, settings: StudentSettings) -> None:
         super().__init__()
-        self.width = 2 * settings.hidden
+        self.width = 2 * settings.hidden if settings.sequence == "lstm" else settings.width
         self.residue_dropout = settings.residue_dropout
         self.unknown = len(AMINO_ACIDS)
         others = len(RESIDUES) + 1 - len(AMINO_ACIDS)  # X, B, Z, U, O and padding
@@ -36,11 +40,18 @@ class Student(nn.Module):
         self._start_from_properties()
         nn.init.normal_(self.places.weight, std=0.1)
         self.blocks = nn.ModuleList(
-            ConvolutionBlock(settings.width, settings.kernel, settings.dropout)
-            for _ in range(settings.convolutions)
+            ConvolutionBlock(settings, settings.dilations[n % len(settings.dilations)])
+            for n in range(settings.convolutions)
         )
-        self.forwards = nn.LSTM(settings.width, settings.hidden, batch_first=True)
-        self.backwards = nn.LSTM(settings.width, settings.hidden, batch_first=True)
+        self.sequence = settings.sequence
+        if settings.sequence == "lstm":
+            self.forwards = nn.LSTM(settings.width, settings.hidden, batch_first=True)
+            self.backwards = nn.LSTM(settings.width, settings.hidden, batch_first=True)
+        elif settings.sequence == "attention":
+            self.attention = nn.ModuleList(
+                AttentionBlock(settings.width, settings.heads, settings.dropout)
+                for _ in range(settings.attention_layers)
+            )
         self.dropout = nn.Dropout(settings.dropout)
         self.norm = nn.LayerNorm(self.width)
 
@@ -69,7 +80,16 @@ class Student(nn.Module):
         for block in self.blocks:
             state = block(state, inside) * inside
         state = self.dropout(state)
-        # shape: (batch, length, LSTM units)
+        if self.sequence == "lstm":
+            state = self._from_both_ends(state, mask, positions)
+        elif self.sequence == "attention":
+            for layer in self.attention:
+                state = layer(state, mask)
+        hidden: Tensor = self.norm(state)
+        return hidden
+
+    def _from_both_ends(self, state: Tensor, mask: Tensor, positions: Tensor) -> Tensor:
+        """LSTM outputs (B, L, 2 x hidden) for states (B, L, C); mask (B, L), positions (L,)."""
         forward = lstm_outputs(self.forwards, state)
         last = mask.sum(1, keepdim=True) - 1
         # Each sequence reversed in its own length; padding stays where it is.
@@ -79,8 +99,7 @@ class Student(nn.Module):
             self.backwards, state.gather(1, mirrored.expand(-1, -1, state.shape[2]))
         )
         backward = backward.gather(1, mirrored.expand(-1, -1, backward.shape[2]))
-        hidden: Tensor = self.norm(torch.cat([forward, backward], dim=2))
-        return hidden
+        return torch.cat([forward, backward], dim=2)
 
 
 @cache
@@ -109,20 +128,64 @@ def lstm_outputs(lstm: nn.LSTM, states: Tensor, bfloat16: bool | None = None) ->
 class ConvolutionBlock(nn.Module):
     """Residual block on (B, L, C): norm, depthwise convolution, pointwise expansion and back."""
 
-    def __init__(self, width: int, kernel: int, dropout: float) -> None:
+    def __init__(self, settings: StudentSettings, dilation: int) -> None:
         super().__init__()
+        width, kernel = settings.width, settings.kernel
+        self.gated = settings.gated
         self.norm = nn.LayerNorm(width)
-        self.depthwise = nn.Conv1d(width, width, kernel, padding=kernel // 2, groups=width)
+        self.depthwise = nn.Conv1d(
+            width,
+            width,
+            kernel,
+            padding=dilation * (kernel // 2),
+            dilation=dilation,
+            groups=width,
+        )
         self.expand = nn.Linear(width, 2 * width)
-        self.contract = nn.Linear(2 * width, width)
+        self.contract = nn.Linear(width if self.gated else 2 * width, width)
         self.activation = nn.ReLU()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(settings.dropout)
 
     def forward(self, state: Tensor, inside: Tensor) -> Tensor:
         """State (B, L, C) -> (B, L, C); inside (B, L, 1) is 1 at residues and 0 at padding."""
         # The norm's bias would otherwise reach residues from the padding beside them.
         normed = self.norm(state) * inside
-        mixed = self.depthwise(normed.transpose(1, 2)).transpose(1, 2)
-        mixed = self.contract(self.activation(self.expand(mixed)))
-        output: Tensor = state + self.dropout(mixed)
+        mixed = self.expand(self.depthwise(normed.transpose(1, 2)).transpose(1, 2))
+        if self.gated:
+            values, gates = mixed.chunk(2, dim=2)
+            mixed = values * torch.sigmoid(gates)
+        else:
+            mixed = self.activation(mixed)
+        output: Tensor = state + self.dropout(self.contract(mixed))
+        return output
+
+
+class AttentionBlock(nn.Module):
+    """A transformer's layer on (B, L, C) with norms in front; positions come from the embedding."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.LayerNorm(width)
+        self.project = nn.Linear(width, 3 * width)
+        self.join = nn.Linear(width, width)
+        self.feed_norm = nn.LayerNorm(width)
+        self.expand = nn.Linear(width, 2 * width)
+        self.contract = nn.Linear(2 * width, width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, state: Tensor, mask: Tensor) -> Tensor:
+        """State (B, L, C) -> (B, L, C); mask (B, L) bool is true at residues."""
+        batch, length, width = state.shape
+        split = self.project(self.norm(state)).view(batch, length, 3, self.heads, -1)
+        # shape: (batch, heads, length, channels of a head)
+        query, key, value = split.permute(2, 0, 3, 1, 4).unbind(0)
+        # Written out: the exported form of torch's own function has infinities in it.
+        # shape: (batch, heads, length, length)
+        weights = query @ key.transpose(2, 3) * query.shape[-1] ** -0.5
+        weights = weights + (~mask).to(weights.dtype)[:, None, None] * HIDDEN
+        attended = (weights.softmax(dim=3) @ value).transpose(1, 2).reshape(batch, length, width)
+        state = state + self.dropout(self.join(attended))
+        fed = self.contract(torch.relu(self.expand(self.feed_norm(state))))
+        output: Tensor = state + self.dropout(fed)
         return output

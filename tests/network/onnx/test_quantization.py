@@ -42,6 +42,25 @@ def test_emissions_are_nearly_the_same(student, exported):
     assert 1e-6 < off.max() < 0.05 * np.abs(expected[REAL]).max()
 
 
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {"sequence": "attention", "heads": 2, "gated": True},
+        {"sequence": "none", "dilations": [1, 2]},
+    ],
+    ids=["attention and gates", "convolutions alone"],
+)
+def test_a_student_of_another_shape_is_exported_too(shape, tmp_path):
+    torch.manual_seed(1)
+    settings = ModelSettings(student=StudentSettings(width=32, convolutions=2, **shape))
+    student = build_model(settings).eval()
+    assert export_onnx(student, tmp_path / "float.onnx") < 1e-4
+    export_onnx(student, tmp_path / "model.onnx", "int8")
+    backend = OnnxBackend(tmp_path / "model.onnx")
+    test_emissions_are_nearly_the_same(student, backend)
+    test_a_window_has_the_same_answer_in_any_company(backend)
+
+
 def test_a_window_has_the_same_answer_in_any_company(exported):
     """As ranges measured in each batch would not give."""
     together = exported.emissions(RESIDUES)
