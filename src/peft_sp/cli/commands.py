@@ -15,9 +15,10 @@ from typing import Annotated, Any
 
 import typer
 
-from peft_sp.cli import export, imports, models, predict, recipes, serve, shim, signalp6
+from peft_sp.cli import models, predict, recipes, serve, shim, signalp6
 from peft_sp.cli.analysis import annotate, scan
 from peft_sp.cli.data import label, partition, subset
+from peft_sp.cli.sharing import export, imports, pull, push
 from peft_sp.cli.terminal import console
 from peft_sp.cli.terminal.stopping import Signals, Stopped
 from peft_sp.cli.terminal.streams import ReaderGone, open_streams
@@ -71,6 +72,8 @@ shim.add_to(app)
 models.add_to(app)
 imports.add_to(app)
 export.add_to(app)
+push.add_to(app)
+pull.add_to(app)
 
 
 def run(signals: Signals) -> int:

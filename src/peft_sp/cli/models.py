@@ -37,9 +37,12 @@ def add_to(app: typer.Typer) -> None:
     app.command(name="models")(show)
 
 
-def chosen(name: str) -> Model:
-    """The model that a command is to use; reports which commit a hub id stands for."""
-    model = lookup.find(name)
+def chosen(name: str, *, update: bool = False, whole: bool = False) -> Model:
+    """The model that a command is to use; reports which commit a hub id stands for.
+
+    update, whole: see `lookup.find`.
+    """
+    model = lookup.find(name, update=update, whole=whole)
     _report_commit(model)
     return model
 

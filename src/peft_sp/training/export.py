@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -247,19 +246,9 @@ def _describe(
 
 def _without_backbone_path(config: ModelConfig) -> ModelConfig:
     """Call the backbone by its name alone: an exported model may go to other machines."""
-
-    def named(options: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-        if options is None or not isinstance(path := options.get("backbone"), str):
-            return options
-        return {**options, "backbone": _name_of(path)}
-
-    backbone = config.backbone
-    return replace(
-        config,
-        backbone=backbone and replace(backbone, name=_name_of(backbone.name)),
-        settings=named(config.settings),
-        made=replace(config.made, recipe=named(config.made.recipe)),
-    )
+    if config.backbone is None:
+        return config
+    return config.with_backbone_named(_name_of(config.backbone.name))
 
 
 def _name_of(backbone: str) -> str:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 
 import pytest
 
 from peft_sp.io.registry import hub, lookup
 from peft_sp.io.registry.checksums import digest
-from tests.support import forked
 from tests.support.hub_server import running
+from tests.support.hub_user import User
 
 pytestmark = pytest.mark.integration
 pytest.importorskip("huggingface_hub", reason="needs the extra hub")
 UNREACHABLE = "http://127.0.0.1:9"
-PROTEIN = b">a\nMKKTAIAIAVALAGFATVAQAAPKDNTWYTGAKLG\n"
 
 
 def model_on_hub(**changes: bytes | None) -> dict[str, bytes]:
@@ -28,33 +25,6 @@ def model_on_hub(**changes: bytes | None) -> dict[str, bytes]:
     files |= {"pytorch_model.bin": b"a pickle", "head.safetensors": b"tensors", "run.py": b"code"}
     named = {key.replace("_", "."): value for key, value in changes.items()}
     return {name: value for name, value in {**files, **named}.items() if value is not None}
-
-
-class User:
-    """A person with a home of their own, who runs the command."""
-
-    def __init__(self, home: Path, endpoint: str) -> None:
-        self.home, self.endpoint = home, endpoint
-
-    def run(self, *arguments, before="pass", **environment):
-        places = {
-            "HF_ENDPOINT": self.endpoint,
-            "HF_HOME": str(self.home / "hf"),
-            "XDG_DATA_HOME": str(self.home / "data"),
-            "COLUMNS": "120",
-        }
-        code = f"import sys; {before}; from peft_sp.cli.main import main; main()"
-        around = {**os.environ, **places, **environment}
-        return forked.run(*arguments, program=code, stdin=PROTEIN, environment=around)
-
-    def predict(self, model, **options):
-        return self.run("predict", "-", "-o", "-", "--model", model, **options)
-
-    def fetched(self):
-        return {file.name for file in self.home.glob("hf/hub/*/snapshots/*/*")}
-
-    def blob(self, name):
-        return next(self.home.glob(f"hf/hub/*/snapshots/*/{name}")).resolve()
 
 
 @pytest.fixture

@@ -14,9 +14,10 @@ from peft_sp.io.registry.regular import open_regular, read_regular, require_own
 MANIFEST = "SHA256SUMS"
 CONFIG = "config.json"
 ONNX = "model.onnx"
+ADAPTER_CONFIG = "adapter_config.json"
+CARD = "README.md"
 
 _LARGEST_MANIFEST = 2**20
-_ADAPTER_CONFIG = "adapter_config.json"
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](\S.*)")
 
 
@@ -30,7 +31,7 @@ def is_model_file(name: str) -> bool:
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\\" in name or len(path.parts) > 2:
         return False
-    return path.name in (CONFIG, _ADAPTER_CONFIG, ONNX) or path.suffix == ".safetensors"
+    return path.name in (CONFIG, ADAPTER_CONFIG, ONNX) or path.suffix == ".safetensors"
 
 
 def needed(names: Iterable[str]) -> list[str]:
@@ -40,7 +41,7 @@ def needed(names: Iterable[str]) -> list[str]:
 
     def is_needless(name: str) -> bool:
         path = PurePosixPath(name)
-        tensors = path.suffix == ".safetensors" or path.name == _ADAPTER_CONFIG
+        tensors = path.suffix == ".safetensors" or path.name == ADAPTER_CONFIG
         return tensors and path.parent in exported
 
     return [name for name in files if not is_needless(name)]

@@ -21,12 +21,19 @@ from urllib.parse import quote, unquote
 
 from peft_sp.errors import MissingExtraError, ModelError, OutputError
 from peft_sp.io.atomic import write_text
-from peft_sp.io.registry.checksums import CONFIG, MANIFEST, digest, needed, read_checksums
+from peft_sp.io.registry.checksums import (
+    CARD,
+    CONFIG,
+    MANIFEST,
+    digest,
+    is_model_file,
+    needed,
+    read_checksums,
+)
 from peft_sp.io.registry.strict_json import read_json
 
 _ID = re.compile(r"([\w-][\w.-]*/[\w-][\w.-]*)(?:@(\S+))?", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_CARD = "README.md"
 
 
 @dataclass(frozen=True)
@@ -73,21 +80,28 @@ def recall(name: str) -> Pin | None:
 
 
 def find(
-    name: str, check: Callable[[Path], Any], *, update: bool = False, force: bool = False
+    name: str,
+    check: Callable[[Path], Any],
+    *,
+    update: bool = False,
+    force: bool = False,
+    whole: bool = False,
 ) -> Pin:
     """A model by its id; fetched at its first use, without the network from then on.
 
     check: called with the directory that holds the settings, before the network's weights are
     fetched. update: ask the hub which commit the id stands for now; force: and fetch every file
-    again. Raises ModelError where it cannot be fetched, has no manifest or is not the model that
-    the id stood for, and MissingExtraError.
+    again. whole: fetch also the files that prediction does not read. Raises ModelError where it
+    cannot be fetched, has no manifest or is not the model that the id stood for, and
+    MissingExtraError.
     """
     known = recall(name)
     if known is not None and not update and (known.directory / CONFIG).is_file():
         manifest = known.directory / MANIFEST
         if digest(manifest) != known.manifest_sha256:
             raise ModelError(f"{manifest}: is damaged or was altered; {remedy(name)}")
-        return known
+        if not whole:
+            return known
     match = _ID.fullmatch(name)
     assert match is not None, name
     repository, revision = match[1], match[2]
@@ -96,8 +110,8 @@ def find(
     elif revision is not None and _COMMIT.fullmatch(revision):
         commit = revision
     else:
-        commit = _commit(name, repository, revision)
-    directory = _fetch(name, repository, commit, check, force)
+        commit = commit_of(name, repository, revision)
+    directory = _fetch(name, repository, commit, check, force=force, whole=whole)
     newly_pinned = commit != revision and (known is None or known.commit != commit)
     pin = Pin(name, commit, directory, digest(directory / MANIFEST), newly_pinned)
     if known is None or known.commit != commit or known.manifest_sha256 == pin.manifest_sha256:
@@ -133,11 +147,14 @@ def _file(name: str) -> Path:
     return _data_directory() / f"{quote(name, safe='')}.json"
 
 
-def _commit(name: str, repository: str, revision: str | None) -> str:
-    """The commit that a branch or a tag is at, by default the main branch. Raises ModelError."""
-    library = _library(name)
+def commit_of(name: str, repository: str, revision: str | None = None) -> str:
+    """The commit that a branch or a tag is at, by default the main branch.
+
+    name: what messages call the model. Raises ModelError and MissingExtraError.
+    """
+    api = library(name).HfApi()
     try:
-        commit = library.HfApi().model_info(repository, revision=revision).sha
+        commit = api.model_info(repository, revision=revision).sha
     except Exception as error:
         raise _explained(name, error) from None
     if not _COMMIT.fullmatch(commit or ""):
@@ -146,21 +163,27 @@ def _commit(name: str, repository: str, revision: str | None) -> str:
 
 
 def _fetch(
-    name: str, repository: str, commit: str, check: Callable[[Path], Any], force: bool
+    name: str,
+    repository: str,
+    commit: str,
+    check: Callable[[Path], Any],
+    *,
+    force: bool,
+    whole: bool,
 ) -> Path:
-    """Fetch settings and manifest, then those files that it lists and prediction reads."""
-    library = _library(name)
+    """Fetch settings and manifest, then those files that it lists and prediction reads, or all."""
+    own = library(name)
 
     def get(file: str) -> Path:
         """Raises FileNotFoundError for a file that the commit does not have, and ModelError."""
         try:
             # With a commit, a file in the cache is taken without asking the hub.
             return Path(
-                library.hf_hub_download(repository, file, revision=commit, force_download=force)
+                own.hf_hub_download(repository, file, revision=commit, force_download=force)
             )
-        except library.errors.LocalEntryNotFoundError as error:  # the hub did not answer
+        except own.errors.LocalEntryNotFoundError as error:  # the hub did not answer
             raise _explained(name, error) from None
-        except library.errors.EntryNotFoundError:
+        except own.errors.EntryNotFoundError:
             raise FileNotFoundError(file) from None
         except Exception as error:
             raise _explained(name, error) from None
@@ -169,7 +192,8 @@ def _fetch(
         directory = get(CONFIG).parent
         check(directory)
         get(MANIFEST)
-        for file in needed(read_checksums(directory) or {}):
+        listed = read_checksums(directory) or {}
+        for file in filter(is_model_file, listed) if whole else needed(listed):
             if file != CONFIG:
                 get(file)
     except FileNotFoundError as error:
@@ -178,14 +202,16 @@ def _fetch(
             "program, or was published without its manifest"
         ) from None
     with contextlib.suppress(FileNotFoundError):
-        get(_CARD)
+        get(CARD)
     return directory
 
 
-def _library(name: str) -> Any:
+def library(name: str) -> Any:
+    """The hub's own library, for a model or another thing of a name. Raises MissingExtraError."""
     try:
         import huggingface_hub
         import huggingface_hub.errors
+        import huggingface_hub.utils
     except ImportError as error:
         raise MissingExtraError(f"model '{name}' (a hub id)", "hub", error.name) from None
     return huggingface_hub
@@ -193,7 +219,7 @@ def _library(name: str) -> Any:
 
 def _explained(name: str, error: Exception) -> ModelError:
     """One line for what went wrong, from an error of the library or of its HTTP client."""
-    errors = _library(name).errors
+    errors = library(name).errors
     offline = os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0")
     if isinstance(error, errors.GatedRepoError):
         problem = "its owner gives it on request only; ask on its page, then: hf auth login"

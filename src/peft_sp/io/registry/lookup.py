@@ -87,12 +87,12 @@ def locate(name: str | os.PathLike[str] | Model) -> Path:
     return directory
 
 
-def find(name: str | os.PathLike[str], *, update: bool = False) -> Model:
+def find(name: str | os.PathLike[str], *, update: bool = False, whole: bool = False) -> Model:
     """The model of a name, a directory, `PACK:NAME` or a hub id, its files checked.
 
     The files of a model with a manifest (`SHA256SUMS`) must be those that it lists; a model from
     the hub must have one. update: ask the hub again which commit a hub id stands for, and fetch
-    damaged files again.
+    damaged files again; whole: fetch also what prediction does not read.
     Raises ModelError where there is no such model, or it was altered; MissingExtraError.
     """
     key = os.fspath(name)
@@ -108,7 +108,7 @@ def find(name: str | os.PathLike[str], *, update: bool = False) -> Model:
     if hub.is_id(key) and not _holds(path):
         if _holds(path.parent) and "@" not in key and hub.recall(key) is None:
             raise ModelError(f"{key}: no such directory; a model on the hub would be {key}@main")
-        return _of_hub(key, update)
+        return _of_hub(key, update, whole)
     offered = [] if os.sep in key else _offered(packs.offers(), key)
     if len(offered) == 1:
         return _checked(offered[0])
@@ -250,12 +250,12 @@ def _offered(offers: Iterable[packs.Offer], key: str) -> list[Model]:
     ]
 
 
-def _of_hub(key: str, update: bool) -> Model:
+def _of_hub(key: str, update: bool, whole: bool) -> Model:
     force = False
     if update:
         known = hub.recall(key)
         force = known is None or bool(_described(_from_pin(known), thorough=True).problem)
-    pin = hub.find(key, ModelConfig.read, update=update, force=force)
+    pin = hub.find(key, ModelConfig.read, update=update, force=force, whole=whole)
     model = _checked(_from_pin(pin))
     if pin != hub.recall(key):
         pin = hub.remember(pin)

@@ -283,8 +283,23 @@ class ModelConfig(Table):
         except OSError as error:
             raise ModelError(f"{file}: not a model's settings ({error.strerror})") from None
 
-    def write(self, directory: Path) -> None:
-        """Write the settings of the model in a directory. Raises OutputError.
+    def with_backbone_named(self, name: str) -> ModelConfig:
+        """The settings with another name of the backbone wherever they name it, if there is one."""
+
+        def named(options: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+            if options is None or not isinstance(options.get("backbone"), str):
+                return options
+            return {**options, "backbone": name}
+
+        return replace(
+            self,
+            backbone=self.backbone and replace(self.backbone, name=name),
+            settings=named(self.settings),
+            made=replace(self.made, recipe=named(self.made.recipe)),
+        )
+
+    def text(self, directory: Path) -> str:
+        """What the settings file of a directory holds.
 
         Raises ModelError for content that could not be read again.
         """
@@ -293,8 +308,11 @@ class ModelConfig(Table):
             _checked(json.loads(json.dumps(content, allow_nan=False)), directory / CONFIG)
         except (TypeError, ValueError) as error:
             raise ModelError(f"{directory / CONFIG}: cannot be written ({error})") from None
-        text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        write_text(directory / CONFIG, text)
+        return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def write(self, directory: Path) -> None:
+        """Write the settings of the model in a directory. Raises as `text`, and OutputError."""
+        write_text(directory / CONFIG, self.text(directory))
 
 
 def _checked(content: Any, file: Path) -> ModelConfig:

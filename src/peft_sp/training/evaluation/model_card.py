@@ -179,9 +179,10 @@ def use_text(model: str, backbone: str | None) -> str:
     """
     needs = "It needs no torch."
     if backbone is not None:
+        named = Path(backbone).name if Path(backbone).is_absolute() else backbone
         needs = (
             f"It needs `pip install 'peft-sp[train]'` and beside it the backbone "
-            f"`{Path(backbone).name}`; what `peft-sp export` makes of it needs neither."
+            f"`{named}`; what `peft-sp export` makes of it needs neither."
         )
     return (
         f"```sh\npeft-sp predict proteins.faa --model {shlex.quote(model)} -o results\n```\n\n"
@@ -208,11 +209,19 @@ def licence_text(licence: str) -> str:
 
 def with_section(text: str, title: str, body: str) -> str:
     """A card with a section in place of the one of its title, or as its last one."""
-    section = f"## {title}\n\n{body}\n"
-    own = re.compile(rf"^## {re.escape(title)}\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+    section, own = f"## {title}\n\n{body}\n", _section(title)
     if not own.search(text):
         return f"{text.rstrip()}\n\n{section}"
     return own.sub(lambda _: f"{section}\n", text, count=1).rstrip() + "\n"
+
+
+def without_section(text: str, title: str) -> str:
+    """A card without the section of a title."""
+    return _section(title).sub("", text, count=1).rstrip() + "\n"
+
+
+def _section(title: str) -> re.Pattern[str]:
+    return re.compile(rf"^## {re.escape(title)}\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 
 
 def card(name: str, description: str, sections: Sequence[tuple[str, str]]) -> str:

@@ -1,0 +1,1 @@
+"""Commands by which models come and go: imported, exported, and on the hub."""
