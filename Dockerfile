@@ -2,10 +2,13 @@
 
 FROM python:3.13-slim AS build
 WORKDIR /source
-COPY pyproject.toml README.md LICENSE ./
-COPY src src
+COPY requirements.txt ./
 RUN python -m venv /opt/peft-sp \
-    && /opt/peft-sp/bin/pip install --no-cache-dir ".[web]"
+    && /opt/peft-sp/bin/pip install --no-cache-dir --require-hashes --requirement requirements.txt
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
+COPY src src
+RUN /opt/peft-sp/bin/pip install --no-cache-dir --no-deps . \
+    && /opt/peft-sp/bin/pip check
 
 FROM python:3.13-slim
 COPY --from=build /opt/peft-sp /opt/peft-sp

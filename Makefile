@@ -13,7 +13,7 @@ ifneq ($(wildcard $(SHARED)/data/train_set.fasta),)
 export PEFT_SP_SHARED ?= $(SHARED)
 endif
 
-.PHONY: help demo test test-slow lint format few-samples bench site pack-esm2-8m distill docs clean
+.PHONY: help demo test test-slow lint format few-samples bench site pack-esm2-8m distill docs lock release-check clean
 
 help:  ## Show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -72,6 +72,14 @@ distill: $(VENV)/.dev  ## Cross-validate and train `fast`, a student of esm2-8m,
 	$(BIN)/peft-sp crossval $(STUDENT) -o runs/fast
 	test -f runs/fast-final/config.json || $(BIN)/peft-sp train $(STUDENT) --crossval runs/fast -o runs/fast-final
 	$(BIN)/peft-sp export runs/fast-final -o runs/fast-exported --precision int8 --check $(PEFT_SP_SHARED)/data/train_set.fasta
+
+release-check: $(VENV)/.dev  ## Build the distributions, install and try them in clean environments (minutes)
+	$(BIN)/python scripts/release_check.py --output dist
+
+lock: $(VENV)/.dev  ## Pin what the server and all below it need, with hashes
+	$(BIN)/python -m pip install $(PIP_OPTIONS) uv
+	$(BIN)/uv pip compile pyproject.toml --extra web --universal --generate-hashes --upgrade --quiet \
+	  --no-emit-index-url --custom-compile-command "make lock" --output-file requirements.txt
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -46,7 +46,8 @@ def test_hadolint_finds_nothing():
 
 def test_it_is_made_of_what_the_package_is_built_from_and_nothing_else():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert set(copied()) == {"pyproject.toml", project["readme"], *project["license-files"], "src"}
+    source = {"pyproject.toml", "hatch_build.py", "README.md", *project["license-files"], "src"}
+    assert set(copied()) == source | {"requirements.txt"}
     assert all((ROOT / name).exists() for name in copied())
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     assert ignored[1] == "*"
