@@ -224,7 +224,7 @@ def predicts(programs: Path, empty: Path) -> None:
 
 def serves(programs: Path, empty: Path) -> None:
     """A server answers a request of the client with the rows that the command wrote."""
-    command = [programs / "peft-sp", "serve", "--port", "0", "-d", "jobs"]
+    command: list[str | Path] = [programs / "peft-sp", "serve", "--port", "0", "-d", "jobs"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=empty, env=clean(), stdout=pipe, stderr=pipe) as server:
         try:

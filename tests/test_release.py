@@ -1,4 +1,4 @@
-"""What is released: distributions that install and work, the lock, and the files of the hosting site."""
+"""What is released: distributions that work, the lock, and the files of the hosting site."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ import tomllib
 import zipfile
 from pathlib import Path
 
+import check_jsonschema
 import pytest
 import yaml
+from click.testing import CliRunner
+from hatch_build import REPOSITORY, readme, urls
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from scripts import release_check
 from scripts.release_check import ReleaseError
 
-from hatch_build import REPOSITORY, readme, urls
 from peft_sp.version import __version__
 from tests.support.paths import ROOT
 
@@ -132,21 +134,12 @@ def test_every_list_of_pythons_is_the_same():
         assert jobs[job]["strategy"]["matrix"]["python"] == named
 
 
-def tool(name: str) -> str:
-    search = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    path = shutil.which(name, path=search)
-    assert path, f"pip install '.[release]' for {name}"
-    return path
-
-
 def test_zizmor_finds_nothing_in_the_workflows():
-    run = subprocess.run(
-        [tool("zizmor"), "--offline", "--no-progress", ".github"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    search = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    zizmor = shutil.which("zizmor", path=search)
+    assert zizmor, "pip install '.[release]'"
+    command = [zizmor, "--offline", "--no-progress", ".github"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
 
 
@@ -162,13 +155,9 @@ def test_zizmor_finds_nothing_in_the_workflows():
 )
 def test_files_of_the_hosting_site_fit_their_schemas(schema, files):
     assert files
-    run = subprocess.run(
-        [tool("check-jsonschema"), "--builtin-schema", f"vendor.{schema}", *map(str, files)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
+    arguments = ["--builtin-schema", f"vendor.{schema}", *map(str, files)]
+    found = CliRunner().invoke(check_jsonschema.main, arguments)
+    assert found.exit_code == 0, found.output
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
