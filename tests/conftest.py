@@ -42,7 +42,7 @@ LONGEST = (
     "training/evaluation/test_figures.py",
     "training/test_export.py",
     "training/distillation/test_teachers.py",
-    "training/test_crossval.py",
+    "training/runs/test_crossval.py",
     "cli/test_shim.py",
     "test_architecture.py",
     "test_privacy.py",

@@ -72,7 +72,7 @@ from peft_sp.inference.loading import load
 from peft_sp.network.checkpoint import load_checkpoint
 from peft_sp.training.export import export
 from peft_sp.training.recipe import read_recipe
-from peft_sp.training.runs import run
+from peft_sp.training.runs.run import run
 from peft_sp.training.search.space import space_of
 from peft_sp.network.tuning import BitFit
 

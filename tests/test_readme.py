@@ -22,7 +22,7 @@ from peft_sp.io.registry.lookup import bundled
 from peft_sp.training.evaluation.metrics import Outcomes, score
 from peft_sp.training.evaluation.published import SIGNALP6_CLEAVAGE, SIGNALP6_MCC2
 from peft_sp.training.recipe import read_recipe
-from peft_sp.training.runs import comparable_settings
+from peft_sp.training.runs.run import comparable_settings
 from tests.support.commands import peft_sp
 from tests.support.paths import ROOT
 

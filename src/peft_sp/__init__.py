@@ -65,6 +65,14 @@ if TYPE_CHECKING:
     from peft_sp.io.registry.lookup import Model
     from peft_sp.io.writers.tables import to_dataframe
 
+if TYPE_CHECKING:  # of what the functions below take and give
+    from collections.abc import Callable, Mapping, Sequence
+
+    from peft_sp.training.fitting.progress import Progress
+    from peft_sp.training.recipe import Recipe
+    from peft_sp.training.runs.crossval import CrossValidation, Protocol
+    from peft_sp.training.runs.train import TrainedModel
+
 # Nothing that is predicted leaves the machine. ONNX Runtime reads this when it is loaded, and every
 # file of this package that loads it has loaded this one before.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
@@ -92,12 +100,14 @@ __all__ = [
     "Substitution",
     "__version__",
     "annotate_run",
+    "crossvalidate",
     "load",
     "models",
     "predict_run",
     "read_fasta",
     "scan",
     "to_dataframe",
+    "train",
 ]
 
 # Where each name stands: the imports above, for `__getattr__`. A test holds the two together.
@@ -134,6 +144,75 @@ def models() -> list[Model]:
     from peft_sp.io.registry import lookup
 
     return lookup.installed()
+
+
+def train(
+    recipe: Recipe | str | os.PathLike[str],
+    directory: str | os.PathLike[str],
+    settings: Mapping[str, Any] | None = None,
+    *,
+    crossval: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+    activation_cache: str | os.PathLike[str] | None = None,
+    report_to: Sequence[str] = (),
+) -> TrainedModel:
+    """Train a model, as 'peft-sp train' does; `load(directory)` predicts with it.
+
+    recipe: a recipe's name or TOML file; settings: its options that are to be others, by name, as
+    {"data": "train_set.fasta", "optimisation.epochs": 2}, None for one to be removed. A call that
+    was stopped is resumed by the same call. crossval: directory of a finished cross-validation of
+    the recipe, whose figures the card then states. progress: is called with reports.
+    activation_cache: directory where the output of frozen layers is kept for the next run.
+    report_to: "tensorboard", "wandb" or "mlflow", too. Raises a PeftSpError.
+    """
+    training = _of_training("peft_sp.train", "train")
+    trained: TrainedModel = training.train(
+        recipe,
+        directory,
+        settings,
+        crossval=crossval,
+        progress=progress,
+        activation_cache=activation_cache,
+        report_to=report_to,
+    )
+    return trained
+
+
+def crossvalidate(
+    recipe: Recipe | str | os.PathLike[str],
+    directory: str | os.PathLike[str],
+    settings: Mapping[str, Any] | None = None,
+    *,
+    protocol: Protocol = "deployed",
+    progress: Callable[[str], Progress] | None = None,
+    activation_cache: str | os.PathLike[str] | None = None,
+    report_to: Sequence[str] = (),
+) -> CrossValidation:
+    """Measure a recipe by cross-validation, as 'peft-sp crossval' does.
+
+    protocol: "deployed", three models, or "published", six. progress: is called with the name of
+    each fold, and gives what is called with its reports. The rest is as for `train`.
+    """
+    recipe = _of_training("peft_sp.crossvalidate", "train").recipe_of(recipe, settings)
+    result: CrossValidation = _of_training("peft_sp.crossvalidate", "crossval").crossvalidate(
+        recipe,
+        directory,
+        protocol=protocol,
+        progress=progress,
+        activation_cache=activation_cache,
+        report_to=report_to,
+    )
+    return result
+
+
+def _of_training(what: str, name: str) -> Any:
+    """A module of training runs. Raises MissingExtraError where it cannot be loaded."""
+    try:
+        return import_module(f"peft_sp.training.runs.{name}")
+    except ImportError as error:
+        from peft_sp.errors import MissingExtraError
+
+        raise MissingExtraError(what, "train", error.name) from None
 
 
 def _svg(prediction: Prediction) -> str:

@@ -43,7 +43,7 @@ IMPORTED = {
     "training": (
         *("peft_sp", "matplotlib.figure", "peft_sp.cli.commands"),
         "peft_sp.network.imports.importing",
-        *("peft_sp.training.crossval", "peft_sp.training.export", "peft_sp.inference.run"),
+        *("peft_sp.training.runs.crossval", "peft_sp.training.export", "peft_sp.inference.run"),
         *("peft_sp.training.pretraining.run", "peft_sp.training.search.trials"),
     ),
     # For a copy of the package that a test has changed.

@@ -42,7 +42,7 @@ def few_file(few: list[LabelledProtein], tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture(scope="session")
 def crossvalidated(small_recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small recipe's cross-validation, with everything that it writes; tests change copies."""
-    from peft_sp.training.crossval import crossvalidate
+    from peft_sp.training.runs.crossval import crossvalidate
 
     directory = tmp_path_factory.mktemp("crossvalidated") / "cv"
     crossvalidate(small_recipe, directory)

@@ -15,12 +15,12 @@ from peft_sp.io.labelled.partitions import LIMIT, compare
 from peft_sp.io.registry.model_config import ModelConfig
 from peft_sp.network.backbone import load_encoder, weights_hash
 from peft_sp.training import inputs as reading
-from peft_sp.training.crossval import crossvalidate
 from peft_sp.training.dataset import tabulate
 from peft_sp.training.inputs import read_inputs
 from peft_sp.training.options import Partitions
 from peft_sp.training.recipe import Recipe
-from peft_sp.training.runs import check_made, run
+from peft_sp.training.runs.crossval import crossvalidate
+from peft_sp.training.runs.run import check_made, run
 
 SMALL = {"width": 16, "hidden": 8, "convolutions": 1}
 

@@ -8,10 +8,10 @@ import pytest
 from peft_sp.errors import RecipeError
 from peft_sp.io.registry.lookup import bundled
 from peft_sp.io.registry.model_config import Calibration, ModelConfig
-from peft_sp.training.crossval import crossvalidate, read_figures
 from peft_sp.training.distillation.teachers import read_teachers, teachers_hash
 from peft_sp.training.inputs import read_inputs
-from peft_sp.training.runs import run
+from peft_sp.training.runs.crossval import crossvalidate, read_figures
+from peft_sp.training.runs.run import run
 from tests.support.distillation import changed, distilling, split_of
 from tests.support.paths import ROOT
 

@@ -8,7 +8,7 @@ import shlex
 import pytest
 
 from peft_sp.training.recipe import Recipe
-from peft_sp.training.runs import run
+from peft_sp.training.runs.run import run
 from tests.support.commands import peft_sp
 
 pytestmark = pytest.mark.integration

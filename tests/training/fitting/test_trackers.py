@@ -12,7 +12,7 @@ from tests.support import forked
 from peft_sp.errors import MissingExtraError, OptionError
 from peft_sp.training.fitting.trackers import NAMES, check
 from peft_sp.training.recipe import Recipe, as_toml
-from peft_sp.training.runs import run
+from peft_sp.training.runs.run import run
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_tensorboard_has_the_curves_in_the_models_directory(recipe, home):
 TWO_RUNS = """
 import sys
 from peft_sp.training.recipe import read_recipe
-from peft_sp.training.runs import run
+from peft_sp.training.runs.run import run
 from tests.support import forked
 for name in ("one", "two"):
     run(read_recipe("tiny.toml"), name, report_to=sys.argv[1:])

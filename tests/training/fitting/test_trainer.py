@@ -16,7 +16,7 @@ from peft_sp.training.evaluation.temperatures import fit_calibration
 from peft_sp.training.fitting.trainer import train
 from peft_sp.training.inputs import read_inputs
 from peft_sp.training.recipe import Recipe
-from peft_sp.training.runs import run
+from peft_sp.training.runs.run import run
 
 AUGMENTED = {
     "truncation_probability": 0.5,

@@ -19,7 +19,7 @@ from peft_sp.io.registry.accuracy import as_text
 from peft_sp.io.results.directories import refuse_foreign_file
 
 if TYPE_CHECKING:
-    from peft_sp.training.crossval import CrossValidation
+    from peft_sp.training.runs.crossval import CrossValidation
 
 Recipes = Annotated[
     list[str], typer.Argument(metavar="RECIPE...", help="Recipes, by name or TOML file.")
@@ -57,9 +57,9 @@ def crossvalidate(
     Example: [bold]peft-sp crossval small --set data=train_set.fasta -o small-cv[/bold]
     """
     try:
-        from peft_sp.training import crossval as protocols
         from peft_sp.training.evaluation import comparison
         from peft_sp.training.inputs import read_inputs
+        from peft_sp.training.runs import crossval as protocols
     except ImportError as error:
         raise MissingExtraError("training", "train", error.name) from None
     if protocol not in ("deployed", "published"):

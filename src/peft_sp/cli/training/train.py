@@ -100,30 +100,23 @@ def _train(
     report_to: Sequence[str] | None,
 ) -> None:
     try:
-        from peft_sp.training import crossval as protocols
-        from peft_sp.training import runs
         from peft_sp.training.fitting.checkpoints import is_first_process
-        from peft_sp.training.inputs import read_inputs
+        from peft_sp.training.runs import train as training
     except ImportError as error:
         raise MissingExtraError("training", "train", error.name) from None
-    runs.check_start(recipe, output)
-    inputs = read_inputs(recipe)
-    if is_first_process():
-        report_data(inputs)
-    measured = None if crossval is None else protocols.read_figures(crossval, recipe, inputs)
     with training_display() as display:
-        held_out = runs.run(
+        trained = training.train(
             recipe,
             output,
-            inputs,
+            crossval=crossval,
             progress=display,
-            measured=measured,
             activation_cache=cache_directory(activation_cache),
             report_to=report_to or (),
+            notice=report_data,
         )
     if not is_first_process():
         return
-    for title, found in (("validation", held_out.validation), ("test", held_out.test)):
-        if found is not None:
-            print_scores(f"{title} partition", found.scores)
+    for title, scores in (("validation", trained.validation), ("test", trained.test)):
+        if scores is not None:
+            print_scores(f"{title} partition", scores)
     console.say(f"model written to {output.rstrip('/')}/")

@@ -7,11 +7,11 @@ import pytest
 from peft_sp.errors import OutputError
 from peft_sp.inference.loading import load
 from peft_sp.io.registry.model_config import ModelConfig
-from peft_sp.training.crossval import crossvalidate, folds, read_figures
 from peft_sp.training.evaluation.evaluate import Evaluation, read_evaluation
 from peft_sp.training.evaluation.temperatures import fit_calibration
 from peft_sp.training.inputs import read_inputs
-from peft_sp.training.runs import run
+from peft_sp.training.runs.crossval import crossvalidate, folds, read_figures
+from peft_sp.training.runs.run import run
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from peft_sp.io.registry.model_config import ModelConfig
 from peft_sp.training.evaluation.metrics import Outcomes
 from peft_sp.training.evaluation.temperatures import fit_calibration
 from peft_sp.training.recipe import Recipe
-from peft_sp.training.runs import run
+from peft_sp.training.runs.run import run
 
 pytestmark = pytest.mark.integration
 

@@ -22,7 +22,7 @@ from peft_sp.errors import MissingExtraError, OutputError
 from peft_sp.inference.loading import load
 from peft_sp.io.atomic import write_bytes, write_text
 from peft_sp.io.labelled import PARTITIONS, LabelledProtein
-from peft_sp.io.registry.accuracy import Figures
+from peft_sp.io.registry.accuracy import Figures, summary
 from peft_sp.io.registry.lookup import CONFIG
 from peft_sp.io.registry.model_config import Calibration, ModelConfig, Parameters
 from peft_sp.io.results.directories import refuse_foreign_directory, refuse_foreign_file
@@ -51,7 +51,7 @@ from peft_sp.training.fitting.progress import Progress
 from peft_sp.training.inputs import TrainingInputs, read_inputs
 from peft_sp.training.options import Partitions
 from peft_sp.training.recipe import NOT_RECORDED, Recipe
-from peft_sp.training.runs import check_made, comparable_settings, run
+from peft_sp.training.runs.run import check_made, comparable_settings, run
 
 Protocol = Literal["deployed", "published"]
 OUT_OF_FOLD = "oof.tsv.gz"
@@ -92,11 +92,24 @@ class FoldResult:
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """Scores of all folds' predictions in one table, and what `metrics.json` holds."""
+    """Scores of all folds' predictions in one table, and what `metrics.json` holds.
 
+    directory: with the report, the predictions and a model directory for each fold.
+    """
+
+    directory: Path
     pooled: Scores
     content: dict[str, Any]
     pictures: bool
+
+    @property
+    def models(self) -> list[Path]:
+        """The folds' models, which `peft_sp.load` takes."""
+        return [self.directory / name for name in self.content["folds"]]
+
+    def __str__(self) -> str:
+        """Where it is, and how good."""
+        return f"{self.content['recipe']['name']} in {self.directory}: {summary(self.pooled)}"
 
 
 def folds(protocol: Protocol = "deployed") -> list[Fold]:
@@ -284,7 +297,7 @@ def _conclude(
     except MissingExtraError:
         names = []
     write_text(place / REPORT, report(content, names))
-    return CrossValidation(pooled, content, bool(names))
+    return CrossValidation(place, pooled, content, bool(names))
 
 
 def _reliability_figures(found: Reliability) -> dict[str, float]:

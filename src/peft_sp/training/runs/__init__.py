@@ -1,0 +1,1 @@
+"""Whole runs: recipe in, a model or a cross-validation out."""
