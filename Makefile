@@ -13,7 +13,7 @@ ifneq ($(wildcard $(SHARED)/data/train_set.fasta),)
 export PEFT_SP_SHARED ?= $(SHARED)
 endif
 
-.PHONY: help demo test test-slow lint format few-samples bench site pack-esm2-8m distill docs lock release-check clean
+.PHONY: help demo test test-slow lint lint-integrations format few-samples bench site pack-esm2-8m distill docs lock release-check clean
 
 help:  ## Show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,9 @@ lint: $(VENV)/.dev  ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+lint-integrations: $(VENV)/.core  ## Lint and try what integrations/ has for other programs, by their linters
+	PATH="$(abspath $(BIN)):$$PATH" integrations/lint.sh
 
 format: $(VENV)/.dev  ## Put the code into its style
 	$(BIN)/ruff check --fix .
