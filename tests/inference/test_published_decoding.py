@@ -7,11 +7,15 @@ from itertools import product
 import numpy as np
 import pytest
 
+from peft_sp.biology.alphabet import encode
 from peft_sp.biology.grammar import TYPES, grammar
 from peft_sp.biology.published import published_grammar
 from peft_sp.inference.crf_scores import CrfScores
 from peft_sp.inference.decoding import Decoder
 from peft_sp.inference.published_decoding import PublishedDecoder
+from peft_sp.io.fasta import read_fasta
+from tests.support.commands import peft_sp, rows
+from tests.support.paths import ROOT
 
 SIZE = 37
 LAST_STATES = (5, 11, 19, 26, 31)
@@ -59,7 +63,8 @@ def test_it_is_the_mean_of_the_marginals_and_the_best_path(seed, scale):
         assert decoded.sites[row] == site
         expected = marginals[site - 1, LAST_STATES].sum() if site else 0.0
         assert decoded.site_probabilities[row] == pytest.approx(expected, abs=1e-9)
-        if decoded.types[row]:
+        of_path = grammar().type_of_state[path]
+        if decoded.types[row] and (of_path == decoded.types[row]).all():
             assert decoded.paths[row, :length].tolist() == path.tolist()
         else:
             assert (decoded.paths[row] == -1).all()
@@ -86,3 +91,35 @@ def test_types_that_an_organism_lacks_are_left_out():
     np.testing.assert_allclose(decoded.type_probabilities[0], free[0])
     assert decoded.type_probabilities[1, 2:].sum() == 0
     np.testing.assert_allclose(decoded.type_probabilities[1, :2], free[1, :2] / free[1, :2].sum())
+
+
+@pytest.mark.integration
+def test_predict_decides_as_published(tmp_path):
+    pytest.importorskip("esm", reason="needs fair-esm, whose network is the reference")
+    from peft_sp.inference.loading import load
+    from tests.support.published import Published, network, write_backbone
+
+    backbone, mine = write_backbone(tmp_path, network()), tmp_path / "mine"
+    file = Published(lora=2).save(tmp_path / "model.pt")
+    assert peft_sp("import", file, "--backbone", backbone, "-o", mine)[0] == 0
+    fasta = ROOT / "examples" / "ecoli_300.faa"
+    given = ("predict", fasta, "-m", mine, "--published-decoding", "--summary")
+    code, output, errors = peft_sp(*given, "-o", tmp_path / "out", kind="training")
+    assert code == 0, errors
+    assert "decoded as published" in " ".join(output.split())
+    windows = [protein.window for protein in read_fasta(fasta)]
+    lengths = np.array(list(map(len, windows)))
+    backend = load(mine).backend
+    decoded = PublishedDecoder(backend.scores).decode(backend.emissions(encode(windows)), lengths)
+    found = rows(tmp_path / "out" / "predictions.tsv")
+    assert [row["type"] for row in found] == [TYPES[kind] for kind in decoded.types]
+    sites = np.where(decoded.types > 0, decoded.sites, 0)
+    assert [int(row["cleavage_site"] or 0) for row in found] == sites.tolist()
+    probabilities = [float(row["p_no_sp"]) for row in found]
+    np.testing.assert_allclose(probabilities, decoded.type_probabilities[:, 0], atol=1e-5)
+    own = [prediction.type for prediction in load(mine).predict(fasta)]
+    assert own != [row["type"] for row in found]
+    code, _, errors = peft_sp(*given, "-o", tmp_path / "second", "--threshold", "0.5")
+    assert code == 2 and "the published decision rule has no threshold" in errors
+    code, _, errors = peft_sp("predict", fasta, "--published-decoding", "-o", tmp_path / "third")
+    assert code == 2 and "'fast' was not imported from the published PEFT-SP" in errors

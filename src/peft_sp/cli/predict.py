@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from peft_sp.biology.organism import Organism, parse_choice
-from peft_sp.cli.models import chosen
+from peft_sp.biology.organism import Organism
 from peft_sp.cli.terminal import console, options, streams
 from peft_sp.inference.run import RunOptions, predict_run, predict_stream
-from peft_sp.io.plotting import plotter
 from peft_sp.io.registry import lookup
 
 STREAM = "-"
@@ -36,6 +34,7 @@ def predict(
     summary: options.Summary = False,
     fasta_files: options.Fasta = False,
     threshold: options.Threshold = None,
+    published_decoding: options.PublishedDecoding = False,
 ) -> None:
     """Predict the signal peptides of proteins.
 
@@ -47,28 +46,24 @@ def predict(
 
     Example: [bold]peft-sp predict proteins.faa -o results[/bold]
     """
-    kind = None if plots is options.Plots.none else plots.value
-    summary = summary or kind is not None
     if output == STREAM:
-        _refuse_files(summary or fasta_files, resume)
-    if kind:
-        plotter.require(kind)  # before a model is fetched
-    choice = parse_choice(organism)  # before a model is fetched
-    given = RunOptions(
-        model=chosen(model),
-        organism=choice,
-        device=device.value,
-        precision=precision.value,
+        _refuse_files(summary or fasta_files or plots is not options.Plots.none, resume)
+    given = options.run_options(
+        model=model,
+        organism=organism,
+        device=device,
+        precision=precision,
         threads=threads,
         batch_size=batch_size,
         backbone=backbone,
         skip_invalid=skip_invalid,
         resume=resume,
         force=force,
-        plots=kind,
+        plots=plots,
         summary=summary,
         fasta=fasta_files,
         threshold=threshold,
+        published_decoding=published_decoding,
     )
     if output == STREAM:
         _stream(fasta, given)

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peft_sp.biology.alphabet import Batch, batches
-from peft_sp.biology.grammar import TYPES, grammar
+from peft_sp.biology.grammar import TYPES
 from peft_sp.inference.backends import Backend
 from peft_sp.inference.decoding import Decoded, Decoder
-from peft_sp.inference.published_decoding import PublishedDecoder
+from peft_sp.inference.published_decoding import PublishedDecoder, decoder_of
 
 Computed = tuple[Batch, NDArray[np.float32]]
 """A batch and its emissions (B, L, S)."""
@@ -67,6 +67,5 @@ def decode_windows(
     """
     if allowed_types is None:
         allowed_types = np.ones((len(windows), len(TYPES)), dtype=bool)
-    scores = backend.scores
-    decoder = PublishedDecoder(scores) if published else Decoder(grammar(), scores)
+    decoder = decoder_of(backend.scores, published)
     return decode_batches(decoder, compute(backend, windows), allowed_types)

@@ -35,6 +35,7 @@ def load(
     precision: Literal["float32", "bfloat16"] = "float32",
     temperature: float | None = None,
     chunk: int = CHUNK,
+    published_decoding: bool = False,
 ) -> Predictor:
     """A predictor from a model's name, directory or hub id.
 
@@ -43,7 +44,7 @@ def load(
     processor, None for all. device: "auto", "cpu" or "cuda"; precision: what is computed in; both
     for models on torch; exported ones run on the CPU in float32 and take neither. temperature: by
     which the log probabilities of types are divided, those of sites not, None for the model's own
-    temperatures. chunk: see
+    temperatures. chunk, published_decoding: see
     `Predictor`.
 
     Raises ModelError where the model cannot be found, read or run so, MissingExtraError, and
@@ -61,7 +62,9 @@ def load(
     temperatures = own_temperatures(config) if temperature is None else Temperatures(temperature)
     setup = _Setup(device, threads, backbone, precision)
     backend = _backend(directory, config, setup, temperatures)
-    return Predictor(backend, config, chunk, str(model), directory)
+    return Predictor(
+        *(backend, config, chunk, str(model), directory), published_decoding=published_decoding
+    )
 
 
 def own_temperatures(config: ModelConfig) -> Temperatures:

@@ -33,7 +33,8 @@ from peft_sp.errors import ModelError, OptionError
 from peft_sp.inference import records
 from peft_sp.inference.backends import Backend, positive_integer
 from peft_sp.inference.cache import Key, Result, WindowCache
-from peft_sp.inference.decoding import Decoded, Decoder
+from peft_sp.inference.decoding import Decoded
+from peft_sp.inference.published_decoding import decoder_of
 from peft_sp.inference.records import Records
 from peft_sp.io.cleaning import OnError
 from peft_sp.io.organism import organism_of
@@ -68,8 +69,9 @@ class Predictor:
     """A trained network, ready to predict; `config` is its `config.json`.
 
     chunk: proteins that are predicted together. name: what messages call the model. directory:
-    of the model's files, None where it was not loaded from one. Raises ModelError where nothing can
-    be predicted from the scores of its CRF.
+    of the model's files, None where it was not loaded from one. published_decoding: by the decision
+    rule of the published PEFT-SP, for models that were imported from it. Raises ModelError for
+    others, and where nothing can be predicted from the scores of its CRF.
     """
 
     def __init__(
@@ -79,16 +81,24 @@ class Predictor:
         chunk: int = CHUNK,
         name: str = "",
         directory: Path | None = None,
+        *,
+        published_decoding: bool = False,
     ) -> None:
         self.backend = backend
         self.directory = directory
         self.config = config or ModelConfig()
         self.chunk = chunk
         self.name = name or self.config.name
+        self.published_decoding = published_decoding
+        if published_decoding and self.config.imported is None:
+            raise ModelError(
+                f"model '{self.name}' was not imported from the published PEFT-SP; leave out "
+                "--published-decoding"
+            )
         scores, rules = backend.scores, grammar()
         read = (scores.transitions, rules.transitions), (scores.starts, rules.starts)
         self._require_finite(*(of[allowed] for of, allowed in (*read, (scores.ends, rules.ends))))
-        self.decoder = Decoder(rules, scores)
+        self.decoder = decoder_of(scores, published_decoding)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -136,7 +146,7 @@ class Predictor:
         """
         choice = parse_choice(organism)
         positive_integer("batch_size", batch_size)
-        require_threshold(threshold)
+        require_threshold(threshold, self.published_decoding)
         cache = WindowCache() if cache is None else cache
         stream = records.proteins(proteins, on_error)
         report = report or (lambda _: None)
@@ -336,7 +346,9 @@ def _prediction(
     return replace(made, notes=notes) if notes else made
 
 
-def require_threshold(threshold: float | None) -> None:
-    """Raise OptionError for a threshold that is no probability above 0."""
+def require_threshold(threshold: float | None, published_decoding: bool = False) -> None:
+    """Raise OptionError for a threshold that is no probability above 0, or that has no effect."""
+    if threshold is not None and published_decoding:
+        raise OptionError("the published decision rule has no threshold; leave one of the two out")
     if threshold is not None and not 0 < threshold <= 1:
         raise OptionError(f"threshold is a probability above 0 and up to 1, not {threshold!r}")

@@ -3,7 +3,7 @@
 What is forbidden only costs a penalty there, so that paths may pass from type to type, and the
 marginals of a type's states add up to other numbers at other residues. P(type) is their mean over
 the residues. The site is the last residue in any type's last state before a cut on the best path,
-whatever the type: type and site of a prediction may disagree.
+whatever the type: type and site of a window may disagree.
 """
 
 from __future__ import annotations
@@ -11,10 +11,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from peft_sp.biology.grammar import TYPES, Grammar
+from peft_sp.biology.grammar import TYPES, Grammar, grammar
 from peft_sp.biology.published import penalised, published_grammar
 from peft_sp.inference.crf_scores import CrfScores
-from peft_sp.inference.decoding import Decoded, Decoder, Ints
+from peft_sp.inference.decoding import Decoded, Decoder, Ints, RankedSites
+
+
+def decoder_of(scores: CrfScores, published: bool = False) -> Decoder | PublishedDecoder:
+    """What decodes by the rule of this program, or by the published one."""
+    return PublishedDecoder(scores) if published else Decoder(grammar(), scores)
 
 
 class PublishedDecoder:
@@ -39,6 +44,7 @@ class PublishedDecoder:
         )
         # shape: (states, types)
         self._membership = (rules.type_of_state[:, None] == np.arange(len(TYPES))).astype(float)
+        self._type_of_state = rules.type_of_state
         self._last_states = np.unique(rules.cuts[:, 0])
         self._has_cut = np.isin(np.arange(len(TYPES)), rules.type_of_state[self._last_states])
 
@@ -47,17 +53,22 @@ class PublishedDecoder:
         emissions: NDArray[np.floating],
         lengths: Ints,
         allowed_types: NDArray[np.bool_] | None = None,
+        marginals: bool = False,
+        *,
+        threshold: float | None = None,
+        eukaryotic: NDArray[np.bool_] | None = None,
     ) -> Decoded:
         """Predictions from emissions (B, L, S) of windows of `lengths` (B,), each at least 1.
 
         allowed_types (K,) or (B, K) bool: the probabilities of others are left out at the end, for
         the rule itself knows no organisms; the path stays as it is. The probability of a site is
-        that of any last state there.
+        that of any last state there. paths are -1 where they are not of the predicted type alone.
+        The rule has no threshold, and eukaryotic, which decides about temperatures, is not read.
         """
         # shape: (batch, length, states), zero behind each end
-        marginals = self._crf.marginals(emissions, lengths)
+        states = self._crf.marginals(emissions, lengths)
         # shape: (batch, types)
-        probabilities = marginals.sum(axis=1) @ self._membership / lengths[:, None]
+        probabilities = states.sum(axis=1) @ self._membership / lengths[:, None]
         if allowed_types is not None:
             probabilities = np.where(allowed_types, probabilities, 0.0)
             probabilities /= probabilities.sum(axis=1, keepdims=True)
@@ -66,6 +77,15 @@ class PublishedDecoder:
         positions = np.arange(1, paths.shape[1] + 1)
         # shape: (batch,)
         sites = np.where(np.isin(paths, self._last_states), positions, 0).max(axis=1)
-        at_site = marginals[np.arange(len(sites)), sites - 1][:, self._last_states].sum(axis=1)
-        paths[~self._has_cut[types]] = -1
-        return Decoded(probabilities, types, sites, np.where(sites > 0, at_site, 0.0), paths)
+        # shape: (batch, length)
+        last = states[..., self._last_states].sum(axis=2)
+        at_site = np.where(sites > 0, last[np.arange(len(sites)), sites - 1], 0.0)
+        foreign = (paths >= 0) & (self._type_of_state[paths] != types[:, None])
+        paths[~self._has_cut[types] | foreign.any(axis=1)] = -1
+        last[~self._has_cut[types]] = 0.0
+        rows = np.flatnonzero((sites > 0) & self._has_cut[types])
+        ranked = RankedSites(rows, types[rows], sites[rows, None], at_site[rows, None])
+        return Decoded(
+            *(probabilities, types, sites, at_site, paths, ranked),
+            *((states, last) if marginals else ()),
+        )

@@ -179,6 +179,7 @@ class _Run:
             "number of skipped records": str(survey.unusable),
             "model": f"hash {self.predictor.fingerprint}",
             "organism": str(options.organism),
+            "decision rule": "published" if self.info.published_decoding else "own",
             "threshold": "none" if options.threshold is None else repr(float(options.threshold)),
             "batch size": str(options.batch_size or backend.batch_size),
             "chunk": f"{self.predictor.chunk:,} proteins, "
@@ -235,12 +236,14 @@ def _prepared(source: FastaInput, options: RunOptions) -> _Run:
             backbone=options.backbone,
             precision=options.precision,
             chunk=options.chunk,
+            published_decoding=options.published_decoding,
         )
     info = RunInfo(
         tool=layout.tool,
         model=predictor.config.name if layout.mode is None else layout.mode,
         organism=parse_choice(options.organism),
         threshold=options.threshold,
+        published_decoding=predictor.published_decoding,
         count=survey.count,
         source=", ".join(source.names),
         skipped=survey.skipped,

@@ -79,8 +79,9 @@ def every_name() -> tuple[str, ...]:
 class RunOptions:
     """How to predict, and what to leave.
 
-    model, device, threads, backbone, precision: see `loading.load`. model may be what that gave,
-    which many runs may use one after the other; the four others and `chunk` are then its own.
+    model, device, threads, backbone, precision, published_decoding: see `loading.load`. model may
+    be what that gave, which many runs may use one after the other; the others and `chunk` are then
+    its own.
     organism: "eukarya", "other",
     or "auto" for each header to decide. batch_size: windows a batch, None for what suits the
     model. skip_invalid: leave out records that cannot be predicted, rather than raise an error.
@@ -114,6 +115,7 @@ class RunOptions:
     summary: bool = False
     fasta: bool = False
     threshold: float | None = None
+    published_decoding: bool = False
     genes: Genes | None = None
     layout: Layout = PREDICT
     chunk: int = CHUNK
@@ -125,7 +127,7 @@ class RunOptions:
         object.__setattr__(self, "organism", parse_choice(self.organism))
         for name in ("threads", "batch_size", "chunk"):
             positive_integer(name, getattr(self, name))
-        require_threshold(self.threshold)
+        require_threshold(self.threshold, self.published_decoding)
         if self.plots is not None and self.plots not in plotter.KINDS:
             raise OptionError(f"plots is one of {', '.join(plotter.KINDS)}, not '{self.plots}'")
         if self.layout.protein_files not in signalp6.FORMATS:

@@ -6,11 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from peft_sp.biology.organism import Organism, parse_choice
-from peft_sp.cli.models import chosen
+from peft_sp.biology.organism import Organism
 from peft_sp.cli.terminal import console, options
-from peft_sp.inference.run import RunOptions
-from peft_sp.io.plotting import plotter
 from peft_sp.io.registry import lookup
 from peft_sp.wording import counted
 
@@ -72,6 +69,7 @@ def annotate(
     summary: options.Summary = False,
     fasta_files: FastaFiles = False,
     threshold: options.Threshold = None,
+    published_decoding: options.PublishedDecoding = False,
 ) -> None:
     """Find the signal peptides of a genome's genes, in coordinates of the genome.
 
@@ -85,24 +83,22 @@ def annotate(
     # What is known of genomes is loaded by those who have one.
     from peft_sp.inference.analysis.annotation import annotate_run
 
-    kind = None if plots is options.Plots.none else plots.value
-    if kind:
-        plotter.require(kind)  # before a model is fetched
-    given = RunOptions(
-        model=chosen(model),
-        organism=parse_choice(organism),
-        device=device.value,
-        precision=precision.value,
+    given = options.run_options(
+        model=model,
+        organism=organism,
+        device=device,
+        precision=precision,
         threads=threads,
         batch_size=batch_size,
         backbone=backbone,
         skip_invalid=skip_invalid,
         resume=resume,
         force=force,
-        plots=kind,
-        summary=summary or kind is not None,
+        plots=plots,
+        summary=summary,
         fasta=fasta_files,
         threshold=threshold,
+        published_decoding=published_decoding,
     )
     with console.progress_bar() as progress:
         run, remarks = annotate_run(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from peft_sp.biology.organism import NAMES
+from peft_sp.biology.organism import NAMES, parse_choice
+from peft_sp.cli.models import chosen
+from peft_sp.inference.run import RunOptions
+from peft_sp.io.plotting import plotter
 
 
 class Plots(StrEnum):
@@ -96,3 +100,54 @@ Threshold = Annotated[
         help="Call a signal peptide where P(any type) is at least P; default: the likeliest type.",
     ),
 ]
+PublishedDecoding = Annotated[
+    bool,
+    typer.Option(
+        "--published-decoding",
+        help="Decide as the published PEFT-SP does; for models that were imported from it.",
+    ),
+]
+
+
+def run_options(
+    *,
+    model: str,
+    organism: str,
+    device: Device,
+    precision: Precision,
+    threads: int | None,
+    batch_size: int | None,
+    backbone: str | None,
+    skip_invalid: bool,
+    resume: bool,
+    force: bool,
+    plots: Plots,
+    summary: bool,
+    fasta: bool,
+    threshold: float | None,
+    published_decoding: bool,
+) -> RunOptions:
+    """The options of a run. What is wrong with one is said before a model is fetched.
+
+    Pictures come with the page. Raises OptionError, and MissingExtraError without matplotlib.
+    """
+    kind = None if plots is Plots.none else plots.value
+    if kind:
+        plotter.require(kind)
+    given = RunOptions(
+        organism=parse_choice(organism),
+        device=device.value,
+        precision=precision.value,
+        threads=threads,
+        batch_size=batch_size,
+        backbone=backbone,
+        skip_invalid=skip_invalid,
+        resume=resume,
+        force=force,
+        plots=kind,
+        summary=summary or kind is not None,
+        fasta=fasta,
+        threshold=threshold,
+        published_decoding=published_decoding,
+    )
+    return replace(given, model=chosen(model))

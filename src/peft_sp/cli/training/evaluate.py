@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from peft_sp.cli.models import chosen
-from peft_sp.cli.terminal import console
-from peft_sp.cli.terminal.options import Replace
+from peft_sp.cli.terminal import console, options
 from peft_sp.cli.terminal.scores import print_regions, print_scores
 from peft_sp.errors import MissingExtraError
 from peft_sp.io.atomic import write_text
@@ -21,15 +20,6 @@ from peft_sp.wording import counted
 if TYPE_CHECKING:
     from peft_sp.io.labelled import LabelledProtein
     from peft_sp.io.registry.model_config import Made
-
-
-PublishedDecoding = Annotated[
-    bool,
-    typer.Option(
-        "--published-decoding",
-        help="Decode as the published PEFT-SP does; for models that were imported from it.",
-    ),
-]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -54,12 +44,12 @@ def evaluate(
         str | None,
         typer.Option(help="Where the model's backbone is, if not where it was when trained."),
     ] = None,
-    published_decoding: PublishedDecoding = False,
+    published_decoding: options.PublishedDecoding = False,
     resamples: Annotated[int, typer.Option(min=0, help="Bootstrap resamples.")] = 1000,
     json_file: Annotated[
         str | None, typer.Option("--json", help="Also write the figures here.")
     ] = None,
-    force: Replace = False,
+    force: options.Replace = False,
 ) -> None:
     """Measure a model on labelled proteins, per organism group and type.
 
@@ -76,11 +66,7 @@ def evaluate(
         raise MissingExtraError("evaluation", "train", error.name) from None
     check_outputs({"--json": json_file}, files_of(labelled), force)
     proteins = tuple(read_labelled(labelled))
-    predictor = load(chosen(model), backbone=backbone)
-    if published_decoding and predictor.config.imported is None:
-        raise typer.BadParameter(
-            f"--published-decoding: {model} was not imported from the published PEFT-SP"
-        )
+    predictor = load(chosen(model), backbone=backbone, published_decoding=published_decoding)
     made = predictor.config.made
     own = made.data_sha256 == data_hash(labelled)
     if own:

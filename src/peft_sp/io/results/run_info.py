@@ -21,7 +21,8 @@ class RunInfo:
     tool: name and version, as in "SignalP-6.0"; model: its name, in a SignalP 6 run its mode;
     source: the input and directory: the output as the user named them, "" for a stream; organism:
     as it was asked for; threshold: from which probability of a signal peptide on one is called,
-    None where the most probable type is; count: proteins predicted; unusable: records that could
+    None where the most probable type is; published_decoding: whether the decision rule was that of
+    the published PEFT-SP; count: proteins predicted; unusable: records that could
     not be, and skipped: the errors of the first 1,000 of them; cleaned: proteins that were changed
     while they were read, and changed: the warning of the first, and where it stands; protein_files:
     SignalP 6's format of the files of each protein ("none", "txt", "png", "eps" or "all"); time:
@@ -54,13 +55,15 @@ class RunInfo:
     notes: Mapping[str, int] = field(default_factory=dict)
     files: tuple[str, ...] = ()
     threshold: float | None = None
+    published_decoding: bool = False
 
     @property
     def settings(self) -> str:
         """What decides the predictions, for a reader."""
         organism = "by header" if self.organism == BY_HEADER else self.organism
         cutoff = "" if self.threshold is None else f", threshold {self.threshold:g}"
-        return f"model {self.model}, organism {organism}{cutoff}"
+        rule = ", decoded as published" if self.published_decoding else ""
+        return f"model {self.model}, organism {organism}{cutoff}{rule}"
 
     @property
     def layout(self) -> Organism:
