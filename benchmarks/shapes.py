@@ -1,6 +1,7 @@
-"""Time of students of several shapes: microseconds a window under ONNX Runtime, one thread.
+r"""Time of students of several shapes: microseconds a window under ONNX Runtime, one thread.
 
-    python benchmarks/shapes.py --shape "convolutions=3 hidden=64" --shape "convolutions=6 gated=true"
+    python benchmarks/shapes.py --shape "convolutions=3 hidden=64" \
+        --shape "convolutions=6 gated=true"
 
 A shape is what it changes of `[student]` in recipes/fast.toml. Networks have random weights, which
 take as long as trained ones, and are exported as `fast` is, with products in integers. Shapes take

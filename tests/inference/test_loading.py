@@ -77,7 +77,7 @@ def test_members_are_directories_whatever_their_names(tmp_path, monkeypatch):
     def asked(name):
         raise AssertionError(f"the hub was asked for {name}")
 
-    monkeypatch.setattr(hub, "_library", asked)
+    monkeypatch.setattr(hub, "library", asked)
     monkeypatch.chdir(tmp_path)
     fast = bundled()["fast"]
     for name in ("m0@main", "fast"):
