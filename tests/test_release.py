@@ -27,6 +27,7 @@ from tests.support.paths import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+UNREACHABLE = re.compile(r"NewConnectionError|NameResolutionError|ConnectTimeout")
 LOCK = (ROOT / "requirements.txt").read_text()
 
 
@@ -34,7 +35,12 @@ LOCK = (ROOT / "requirements.txt").read_text()
 def released(tmp_path_factory):
     """What the quick check says of this commit, and the folder with the distributions."""
     folder = tmp_path_factory.mktemp("release")
-    return release_check.check(folder, [], folder / "out", quick=True), folder / "out"
+    try:
+        return release_check.check(folder, [], folder / "out", quick=True), folder / "out"
+    except ReleaseError as error:
+        if os.environ.get("CI") or not UNREACHABLE.search(str(error)):
+            raise
+        pytest.skip("pip reaches no index from here")
 
 
 @pytest.mark.integration

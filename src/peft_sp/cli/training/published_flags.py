@@ -79,6 +79,7 @@ _MISSING: dict[str, tuple[type, Any]] = {
     "kingdom_as_token": (bool, False),
     "max_length": (int, 70),
 }
+_POSITIONS = ("noprompt", "first", "all", "last", "topmost")
 OPTIONS = (*_TRANSLATED, *_IDLE, *_OTHERWISE, *_MISSING)
 
 
@@ -151,7 +152,8 @@ def _tuning(
     """The options of [tuning], and whether head and CRF stay as they are drawn."""
     size = re.fullmatch(r"esm2_t\d+_(\w+)_UR50D", own["model_architecture"])
     if size is None or size[1] not in DEPTHS:
-        problems.append(f"--model_architecture {own['model_architecture']} is no ESM-2 of it")
+        known = ", ".join(f"esm2_t{depth}_{size}_UR50D" for size, depth in DEPTHS.items())
+        problems.append(f"--model_architecture {own['model_architecture']} is none of {known}")
         return {"method": "frozen"}, False
     depth, parts = DEPTHS[size[1]], {}
     if (layers := own["num_end_lora_layers"]) > 0:
@@ -183,8 +185,9 @@ def _prompt(
 ) -> dict[str, dict[str, Any]]:
     """The options of [tuning.prompt], if prompts are trained."""
     position = own["prompt_method"].removeprefix("SoftPrompt").lower()
-    if position not in ("first", "all", "last", "topmost", "noprompt"):
-        problems.append(f"--prompt_method {own['prompt_method']} is none of it")
+    if position not in _POSITIONS:
+        known = ", ".join(("NoPrompt", *(f"SoftPrompt{one.title()}" for one in _POSITIONS[1:])))
+        problems.append(f"--prompt_method {own['prompt_method']} is none of {known}")
     elif own["prompt_len"] > 0 and position != "noprompt":
         prompt = {"length": own["prompt_len"], "position": position}
         if position == "topmost":
