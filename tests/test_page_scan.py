@@ -156,6 +156,7 @@ def test_another_protein_is_scanned_when_it_is_asked_for(results, command):
     results.click(".row >> nth=1")
     results.wait_for_selector("#picture svg[aria-label^=none]")
     assert results.is_hidden("#scan-card")
+    assert results.text_content("#scan") == "What would make one?"
     results.click("#scan")
     results.wait_for_function(SCANNED, timeout=60_000)
     assert results.text_content("#scan-title") == "What would make it a signal peptide"

@@ -31,6 +31,7 @@ export class ScanView {
     this.turn += 1;
     this.scan = null;
     byId("scan").disabled = i < 0;
+    byId("scan").textContent = this.view.columns.type[i] === 0 ? "What would make one?" : "What breaks it?";
     byId("scan-card").hidden = true;
   }
 
