@@ -42,7 +42,8 @@ def test_the_description_has_examples_and_every_route(service):
     assert described["info"]["title"] == "PEFT-SP"
     assert {
         *(f"{JOBS}{rest}" for rest in ("", "/{id}", "/{id}/events", "/{id}/results")),
-        *(f"{JOBS}/{{id}}/{rest}" for rest in ("results/{file}", "view", "compare", "scan/{number}")),
+        *(f"{JOBS}/{{id}}/{rest}" for rest in ("results/{file}", "view", "compare")),
+        f"{JOBS}/{{id}}/scan/{{number}}",
         *("/api/v1/about", "/api/v1/predict", "/healthz", "/readyz", "/metrics"),
     } <= described["paths"].keys()
     body = described["paths"][JOBS]["post"]["requestBody"]["content"]
