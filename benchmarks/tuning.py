@@ -25,6 +25,7 @@ from peft_sp.biology.grammar import WINDOW
 from peft_sp.io.recipe_files import shipped
 from peft_sp.network.backbone import Backbone
 from peft_sp.network.model import SignalPeptideModel, build_model
+from peft_sp.network.settings import HeadSettings
 from peft_sp.training.recipe import Recipe, read_recipe
 
 BATCH = 32
@@ -61,7 +62,7 @@ def counts(name: str) -> tuple[int, int]:
         encoder = EsmModel(config, add_pooling_layer=False).requires_grad_(False)
         backbone = Backbone(encoder, tokens)
         recipe.tuning.apply(backbone)
-        model = SignalPeptideModel(backbone, width, dropout=0.0)
+        model = SignalPeptideModel(backbone, width, HeadSettings(dropout=0.0))
     trained = sum(p.numel() for group in model.parameter_groups() for p in group)
     return trained, sum(p.numel() for p in model.parameters())
 

@@ -20,8 +20,8 @@ def copy(tmp_path):
     return Copy(tmp_path / "copy")
 
 
-BITFIT = '''
-"""Trained biases (Ben Zaken et al. 2022)."""
+GAINS = '''
+"""Trained gains of the norms (Zhao et al. 2024)."""
 
 from __future__ import annotations
 
@@ -33,34 +33,34 @@ if TYPE_CHECKING:
     from peft_sp.network.backbone import Backbone
 
 
-class BitFit(LastLayersMethod):
-    """The biases of the last N layers are trained."""
+class Gains(LastLayersMethod):
+    """The gains of the norms in the last N layers are trained."""
 
-    method: Literal["bitfit"] = "bitfit"
+    method: Literal["gains"] = "gains"
 
     def apply(self, backbone: Backbone) -> None:
-        """Unfreeze the biases."""
+        """Unfreeze the gains."""
         for number in self.numbers(backbone.depth):
             for name, parameter in backbone.layers[number].named_parameters():
-                parameter.requires_grad_(name.endswith("bias"))
+                parameter.requires_grad_(name.endswith("LayerNorm.weight"))
 '''
 
 
 @pytest.mark.integration
 def test_a_tuning_method_is_a_file_and_a_line(copy, tiny_backbone, labelled_file, tmp_path):
-    copy.add("network/tuning/bitfit.py", BITFIT)
+    copy.add("network/tuning/gains.py", GAINS)
     copy.edit(
         "network/tuning/__init__.py",
         (
-            "from peft_sp.network.tuning.lora",
-            "from peft_sp.network.tuning.bitfit import BitFit\nfrom peft_sp.network.tuning.lora",
+            "from peft_sp.network.tuning.ia3",
+            "from peft_sp.network.tuning.gains import Gains\nfrom peft_sp.network.tuning.ia3",
         ),
-        ("Tuning = LoRA | ", "Tuning = BitFit | LoRA | "),
+        ("Tuning = LoRA | ", "Tuning = Gains | LoRA | "),
     )
-    recipe = tmp_path / "bitfit.toml"
+    recipe = tmp_path / "gains.toml"
     recipe.write_text(
-        f'name = "bitfit"\ndata = "{labelled_file}"\nbackbone = "{tiny_backbone}"\n'
-        '[tuning]\nmethod = "bitfit"\nlayers = 1\n[optimisation]\nepochs = 0.1\n'
+        f'name = "gains"\ndata = "{labelled_file}"\nbackbone = "{tiny_backbone}"\n'
+        '[tuning]\nmethod = "gains"\nlayers = 1\n[optimisation]\nepochs = 0.1\n'
     )
     code = f"""
 import sys
@@ -74,15 +74,15 @@ from peft_sp.training.export import export
 from peft_sp.training.recipe import read_recipe
 from peft_sp.training.runs.run import run
 from peft_sp.training.search.space import space_of
-from peft_sp.network.tuning import BitFit
+from peft_sp.network.tuning import Gains
 
 place = Path({str(tmp_path / "model")!r})
 recipe = read_recipe({str(recipe)!r})
-assert recipe.tuning == BitFit(layers=1)
+assert recipe.tuning == Gains(layers=1)
 assert space_of(recipe)["tuning.layers"].extremes() == (1, 2)
 run(recipe, place)
 names = [n for n, p in load_checkpoint(place).encoder.named_parameters() if p.requires_grad]
-assert names and all("layer.1." in name and name.endswith("bias") for name in names)
+assert names and all("layer.1." in name and name.endswith("Norm.weight") for name in names)
 trained = load(place).backend
 export(place, place.parent / "exported")
 exported = load(place.parent / "exported").backend
@@ -96,44 +96,31 @@ print("done", sorted(path.name for path in place.iterdir()))
 
 
 HEAD = '''
-class Head(nn.Linear):
-    """A layer of hidden units, if there are any, before the emissions."""
+class Convolution(nn.Conv1d):
+    """Each residue with its neighbours."""
 
-    def __init__(self, width: int, hidden: int, size: int) -> None:
-        super().__init__(hidden or width, size)
-        self.inner = nn.Linear(width, hidden) if hidden else None
+    def __init__(self, width: int, size: int, settings: HeadSettings) -> None:
+        super().__init__(width, size, 3, padding=1)
 
-    def forward(self, states: Tensor) -> Tensor:
+    def forward(self, states: Tensor, inside: Tensor) -> Tensor:
         """States (B, L, D) -> emissions (B, L, S)."""
-        if self.inner is not None:
-            states = torch.relu(self.inner(states))
-        return super().forward(states)
+        states = states * inside[..., None].to(states.dtype)
+        return super().forward(states.transpose(1, 2)).transpose(1, 2)
 
 
 '''
 
 
 @pytest.mark.integration
-def test_a_head_is_an_option_and_a_module(copy, tiny_backbone, tmp_path):
+def test_a_head_is_a_class_and_an_entry(copy, tiny_backbone, tmp_path):
     copy.edit(
         "network/settings.py",
-        (
-            '    """Hidden states -> emissions."""\n',
-            '    """Hidden states -> emissions."""\n\n'
-            '    hidden: int = Field(default=0, ge=0, description="units of a layer before it")\n',
-        ),
+        ('HEADS = ("linear", "mlp", "lstm")', 'HEADS = ("linear", "mlp", "lstm", "convolution")'),
     )
     copy.edit(
-        "network/model.py",
-        (
-            "self.head = nn.Linear(width, rules.size)\n",
-            "self.head = Head(width, head.hidden, rules.size)\n",
-        ),
-        ("dropout: float, backbone_hash", "head: HeadSettings, backbone_hash"),
-        ("nn.Dropout(dropout)", "nn.Dropout(head.dropout)"),
-        ("settings.head.dropout", "settings.head"),
-        ("import ModelSettings", "import HeadSettings, ModelSettings"),
-        ("class SignalPeptideModel(", HEAD + "class SignalPeptideModel("),
+        "network/heads/emissions.py",
+        ('{"mlp": Perceptron, ', '{"convolution": Convolution, "mlp": Perceptron, '),
+        ("def build_head(", HEAD + "def build_head("),
     )
     code = f"""
 from pathlib import Path
@@ -149,10 +136,10 @@ from peft_sp.network.settings import HeadSettings, ModelSettings
 from peft_sp.network.tuning import LoRA
 
 settings = ModelSettings(
-    backbone={tiny_backbone!r}, tuning=LoRA(rank=2), head=HeadSettings(hidden=12)
+    backbone={tiny_backbone!r}, tuning=LoRA(rank=2), head=HeadSettings(kind="convolution")
 )
 model = build_model(settings).eval()
-assert model.head.inner.weight.shape == (12, 32)
+assert model.head.weight.shape == (37, 32, 3)
 place = Path({str(tmp_path / "model")!r})
 save_checkpoint(place, model, settings, ModelConfig(name="x"))
 residues = encode(["MKKTAIAIAVALAGFATVAQA"])

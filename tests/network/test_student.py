@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from peft_sp.biology.alphabet import AMINO_ACIDS, PAD, encode
 from peft_sp.network.settings import StudentSettings
-from peft_sp.network.student import Student, lstm_outputs
+from peft_sp.network.student import Student
 
 SEQUENCES = ["MKKTAIAIAVALAGFATVAQA", "MSTN", "M", "MKRWL" * 14]
 
@@ -90,22 +89,6 @@ def test_residues_are_hidden_in_training_alone():
     assert not torch.equal(student.train()(residues), student(residues))
     assert torch.equal(student.eval()(residues), student(residues))
     assert int((residues == PAD).sum()) == 0
-
-
-def test_an_lstm_without_bfloat16_computes_in_float32_under_autocast():
-    torch.manual_seed(0)
-    lstm = nn.LSTM(6, 5, batch_first=True)
-    states = torch.randn(3, 7, 6)
-    with torch.no_grad():
-        exact = lstm_outputs(lstm, states)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            rounded = states.bfloat16()
-            outputs = lstm_outputs(lstm, rounded, bfloat16=False)
-            unchanged = lstm_outputs(lstm, states, bfloat16=False)
-        with torch.autocast("cpu", enabled=False):
-            expected = lstm(rounded.float())[0]
-    assert outputs.dtype == torch.float32
-    assert torch.equal(outputs, expected) and torch.equal(unchanged, exact)
 
 
 def test_a_student_is_trained_under_autocast_on_any_processor(student):

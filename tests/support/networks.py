@@ -6,7 +6,19 @@ import torch
 
 from peft_sp.network.model import SignalPeptideModel, build_model
 from peft_sp.network.settings import ModelSettings, StudentSettings
-from peft_sp.network.tuning import IA3, Adapter, Combined, Frozen, Full, LoRA, Prompt, Tuning
+from peft_sp.network.tuning import (
+    IA3,
+    Adapter,
+    BitFit,
+    Combined,
+    Frozen,
+    Full,
+    LoHa,
+    LoRA,
+    Prompt,
+    Tuning,
+    VeRA,
+)
 
 STUDENT = StudentSettings(width=16, hidden=8, convolutions=2, kernel=5)
 """A student small enough for tests."""
@@ -19,6 +31,7 @@ LORAS = [
 ]
 # Methods whose network computes at first what the backbone alone computes, and the others.
 UNCHANGED = [*LORAS, IA3(), IA3(layers=1), Adapter(), Adapter(layers=1, bottleneck=12), Frozen()]
+UNCHANGED += [VeRA(rank=8), LoHa(rank=2, alpha=2), BitFit(layers=1)]
 UNCHANGED += [Full(), Combined(lora=LORAS[1], adapter=Adapter(layers=1))]
 PROMPTS = [
     Prompt(length=3),

@@ -125,7 +125,7 @@ class TorchBackend:
 
         self._torch = torch
         self._model = model if device is None else model.to(device)
-        self._device = model.head.weight.device
+        self._device = next(model.head.parameters()).device
         self._bf16 = precision == "bfloat16"
         threads = f", {torch.get_num_threads()} threads" if self._device.type == "cpu" else ""
         self.runtime = f"torch {torch.__version__} in {precision} on {self._device.type}{threads}"

@@ -17,6 +17,7 @@ from peft_sp.biology.alphabet import PAD, RESIDUES
 from peft_sp.errors import ModelError
 from peft_sp.network.backbone_files import first_line, locate, read_config, read_tensors
 from peft_sp.network.encoders import family_of
+from peft_sp.network.encoders.quantization import NF4, dequantize, quantize
 
 
 def load_encoder(name: str) -> Any:
@@ -67,9 +68,13 @@ def weights_hash(encoder: nn.Module) -> str:
 
 
 class Backbones:
-    """Encoders in memory, so that several networks share the tensors of one."""
+    """Encoders in memory, so that several networks share the tensors of one.
 
-    def __init__(self) -> None:
+    dequantized: those that are stored in 4 bits are given with the same weights in float32.
+    """
+
+    def __init__(self, dequantized: bool = False) -> None:
+        self.dequantized = dequantized
         self._loaded: dict[tuple[str, str], tuple[Any, str]] = {}
 
     def take(self, name: str, precision: str = "float32") -> tuple[Any, str]:
@@ -85,6 +90,10 @@ class Backbones:
             fingerprint = weights_hash(encoder)
             if precision == "bfloat16":
                 encoder.bfloat16()
+            elif precision == NF4:
+                quantize(encoder)
+                if self.dequantized:
+                    dequantize(encoder)
             self._loaded[key] = encoder.requires_grad_(False), fingerprint
         encoder, fingerprint = self._loaded[key]
         # `deepcopy` does not copy what its memo holds already.

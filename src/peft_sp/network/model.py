@@ -12,7 +12,8 @@ from peft_sp.biology.alphabet import PAD
 from peft_sp.biology.grammar import grammar
 from peft_sp.errors import RecipeError
 from peft_sp.network.crf import ConstrainedCRF
-from peft_sp.network.settings import ModelSettings
+from peft_sp.network.heads.emissions import build_head
+from peft_sp.network.settings import HeadSettings, ModelSettings
 
 if TYPE_CHECKING:
     from peft_sp.network.backbone import Backbone, Backbones
@@ -43,21 +44,26 @@ class SignalPeptideModel(nn.Module):
     """
 
     def __init__(
-        self, encoder: nn.Module, width: int, dropout: float, backbone_hash: str | None = None
+        self,
+        encoder: nn.Module,
+        width: int,
+        head: HeadSettings,
+        backbone_hash: str | None = None,
     ) -> None:
         super().__init__()
         rules = grammar()
         self.encoder = encoder
         self.backbone_hash = backbone_hash
-        self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(width, rules.size)
+        self.dropout = nn.Dropout(head.dropout)
+        self.head = build_head(head, width, rules.size)
         self.crf = ConstrainedCRF(rules.transitions, rules.starts, rules.ends)
 
     def forward(self, residues: Tensor, allowed: Tensor | None = None) -> Output:
         """Residues (B, L) int codes, `PAD` behind each end; allowed states (B, L, S) bool."""
         hidden = self.encoder(residues)
-        emissions = self.head(self.dropout(hidden.to(self.head.weight.dtype)))
         mask = residues != PAD
+        precision = next(self.head.parameters()).dtype
+        emissions = self.head(self.dropout(hidden.to(precision)), mask)
         if allowed is None:
             return Output(emissions, mask)
         with torch.autocast(emissions.device.type, enabled=False):
@@ -113,8 +119,13 @@ def build_model(settings: ModelSettings, backbones: Backbones | None = None) -> 
     whole = settings.tuning.trained == "backbone"
     if whole and settings.backbone_precision != "float32":
         problems.append(
-            'backbone_precision "bfloat16" is too coarse for parameters that are trained, and '
-            f'method = "{settings.tuning.method}" trains the backbone'
+            f'backbone_precision "{settings.backbone_precision}" is too coarse for parameters that '
+            f'are trained, and method = "{settings.tuning.method}" trains the backbone'
+        )
+    if settings.backbone_precision == "nf4" and not settings.tuning.quantized:
+        problems.append(
+            f'method = "{settings.tuning.method}" is not had on a backbone in 4 bits; give '
+            'backbone_precision = "bfloat16"'
         )
     if problems:
         raise RecipeError(f"backbone '{settings.backbone}'", problems)
@@ -135,7 +146,10 @@ def build_model(settings: ModelSettings, backbones: Backbones | None = None) -> 
 def _with_head(
     encoder: nn.Module, width: int, settings: ModelSettings, backbone_hash: str | None = None
 ) -> SignalPeptideModel:
-    model = SignalPeptideModel(encoder, width, settings.head.dropout, backbone_hash)
+    try:
+        model = SignalPeptideModel(encoder, width, settings.head, backbone_hash)
+    except ValueError as error:
+        raise RecipeError("head", [str(error)]) from None
     for part in (model.head, model.crf):
         part.requires_grad_(not settings.head.frozen)
     return model

@@ -8,9 +8,18 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
-from peft_sp.network.tuning import Tuning
+from peft_sp.io.registry import plugins
+from peft_sp.network.tuning import METHODS, Method, Tuning
 
 
 class Settings(BaseModel):
@@ -79,24 +88,82 @@ class StudentSettings(Settings):
         return self
 
 
-class HeadSettings(Settings):
-    """Hidden states -> emissions."""
+HEADS = ("linear", "mlp", "lstm")
+"""The heads that are here; others are offered by packages (see `io/registry/plugins.py`)."""
 
+
+class HeadSettings(Settings):
+    """Hidden states -> emissions (see `network/heads/emissions.py`)."""
+
+    kind: str = Field(
+        default="linear",
+        description="linear, mlp (a layer of hidden units before it), lstm (one each way before "
+        "it), or a head that an installed package offers",
+    )
+    hidden: int | None = Field(
+        default=None,
+        ge=1,
+        le=4096,
+        description="hidden units of mlp (by default the width of the states) or of each direction "
+        "of lstm (half of it)",
+    )
+    options: dict[str, bool | int | float | str] = Field(
+        default={}, description="of a head that an installed package offers"
+    )
     dropout: float = Field(default=0.1, ge=0, lt=1)
     frozen: bool = Field(
         default=False, description="leave head and CRF as they were drawn at random"
     )
 
+    @model_validator(mode="after")
+    def _known(self) -> HeadSettings:
+        if self.kind not in HEADS and not plugins.is_offered(plugins.HEADS, self.kind):
+            raise ValueError(
+                f"head.kind '{self.kind}' is none of {', '.join(HEADS)}, and no installed package "
+                "offers it"
+            )
+        if self.hidden is not None and self.kind not in HEADS[1:]:
+            raise ValueError(
+                f'head.hidden has no effect with kind = "{self.kind}"; mlp and lstm have hidden '
+                "units"
+            )
+        if self.options and self.kind in HEADS:
+            raise ValueError(f'head.options have no effect with kind = "{self.kind}"')
+        return self
+
+
+def _own_or_offered(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    """A tuning method that is here, or of a package that the user installed."""
+    if isinstance(value, Method):
+        return value
+    name = value.get("method") if isinstance(value, dict) else None
+    if not isinstance(name, str) or name in METHODS:
+        return handler(value)
+    kind = plugins.find(plugins.TUNING, name)
+    if kind is None:
+        return handler(value)
+    if not (isinstance(kind, type) and issubclass(kind, Method)):
+        raise ValueError(f"'{name}' is offered by a package, and is no class of Method")
+    return kind.model_validate(value)
+
 
 class ModelSettings(Settings):
     """A whole network: either a backbone with a tuning method, or a student."""
 
-    backbone: str | None = Field(default=None, description="ESM-2 name, hub id or directory")
-    backbone_precision: Literal["float32", "bfloat16"] = Field(
+    backbone: str | None = Field(default=None, description="name, hub id or directory")
+    backbone_precision: Literal["float32", "bfloat16", "nf4"] = Field(
         default="float32",
-        description="of the frozen weights in memory; bfloat16 halves them, for large backbones",
+        description="of the frozen weights in memory, for large backbones: bfloat16 halves them, "
+        "nf4 stores projections in 4 bits (QLoRA)",
     )
-    tuning: Annotated[Tuning, Field(discriminator="method")] | None = None
+    tuning: (
+        SerializeAsAny[
+            Annotated[
+                Annotated[Tuning, Field(discriminator="method")], WrapValidator(_own_or_offered)
+            ]
+        ]
+        | None
+    ) = None
     student: StudentSettings | None = None
     head: HeadSettings = HeadSettings()
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import torch
 from torch import Tensor, nn
 
 from peft_sp.biology.alphabet import AMINO_ACIDS, PAD, RESIDUES, UNKNOWN, properties
 from peft_sp.biology.grammar import WINDOW
+from peft_sp.network.heads.recurrence import bidirectional
 from peft_sp.network.settings import StudentSettings
 
 HIDDEN = -1e4
@@ -81,48 +80,12 @@ class Student(nn.Module):
             state = block(state, inside) * inside
         state = self.dropout(state)
         if self.sequence == "lstm":
-            state = self._from_both_ends(state, mask, positions)
+            state = bidirectional(self.forwards, self.backwards, state, mask)
         elif self.sequence == "attention":
             for layer in self.attention:
                 state = layer(state, mask)
         hidden: Tensor = self.norm(state)
         return hidden
-
-    def _from_both_ends(self, state: Tensor, mask: Tensor, positions: Tensor) -> Tensor:
-        """LSTM outputs (B, L, 2 x hidden) for states (B, L, C); mask (B, L), positions (L,)."""
-        forward = lstm_outputs(self.forwards, state)
-        last = mask.sum(1, keepdim=True) - 1
-        # Each sequence reversed in its own length; padding stays where it is.
-        # shape: (batch, length, 1)
-        mirrored = torch.where(positions <= last, last - positions, positions)[..., None]
-        backward = lstm_outputs(
-            self.backwards, state.gather(1, mirrored.expand(-1, -1, state.shape[2]))
-        )
-        backward = backward.gather(1, mirrored.expand(-1, -1, backward.shape[2]))
-        return torch.cat([forward, backward], dim=2)
-
-
-@cache
-def has_bfloat16_lstm() -> bool:
-    """Whether this processor has the bfloat16 instructions that torch's LSTM needs on it."""
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-
-
-def lstm_outputs(lstm: nn.LSTM, states: Tensor, bfloat16: bool | None = None) -> Tensor:
-    """Outputs (B, L, H) of an LSTM for states (B, L, C).
-
-    bfloat16: whether the device has an LSTM in bfloat16; by default found out. Where it has none,
-    the LSTM computes in float32, even under autocast to bfloat16.
-    """
-    device = states.device.type
-    if bfloat16 is None:
-        bfloat16 = device != "cpu" or has_bfloat16_lstm()
-    if bfloat16 or not torch.is_autocast_enabled(device):
-        output: Tensor = lstm(states)[0]
-    else:
-        with torch.autocast(device, enabled=False):
-            output = lstm(states.float())[0]
-    return output
 
 
 class ConvolutionBlock(nn.Module):

@@ -121,7 +121,7 @@ def export(
     if backbone is not None and config.backbone is None:
         raise ModelError(f"model '{model}' has no backbone; leave out --backbone")
     with staging(target, "choose another with -o") as folder:
-        backbones = Backbones()
+        backbones = Backbones(dequantized=True)  # products in 4 bits are in no graph
         sources = [member for member, _ in lookup.member_configs(directory, config)] or [directory]
         originals = [_load(source, backbone, backbones) for source in sources]
         difference = export_onnx(originals, folder / ONNX, precision)

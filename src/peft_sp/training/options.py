@@ -89,6 +89,13 @@ class Optimisation(Settings):
         default=1.0, gt=0, description="passes over the training data; may be a fraction"
     )
     batch_size: int = Field(default=32, ge=1, description="proteins in a batch")
+    accumulation: int = Field(
+        default=1,
+        ge=1,
+        le=10_000,
+        description="batches whose gradients are averaged before a step, for batches that do not "
+        "fit the memory",
+    )
     optimiser: Literal["adamw", "adamax"] = "adamw"
     learning_rate: float = Field(
         default=2e-3, gt=0, description="learning rate of the encoder's trained parameters"
@@ -100,8 +107,10 @@ class Optimisation(Settings):
     max_grad_norm: MaxGradNorm = 1.0
     warmup_fraction: WarmupFraction = 0.1
     schedule: Schedule = "cosine"
-    precision: Literal["float32", "bfloat16"] = Field(
-        default="float32", description="numbers that the network computes in; the CRF keeps float64"
+    precision: Literal["float32", "bfloat16", "float16"] = Field(
+        default="float32",
+        description="numbers that the network computes in; the CRF keeps float64. float16 is for "
+        "GPUs without bfloat16",
     )
     gradient_checkpointing: bool = Field(
         default=False,

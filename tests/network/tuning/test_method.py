@@ -85,6 +85,9 @@ def test_trains_its_own_parameters_and_no_others(model, method):
     own = {n for n in moved if n.startswith("encoder.")}
     marks_of = {
         "lora": (".lora_",),
+        "vera": (".vera_lambda_",),
+        "loha": (".hada_w",),
+        "bitfit": (".bias",),
         "ia3": (".ia3_l",),
         "adapter": (".bottleneck.",),
         "prompt": ("encoder.prompts.",),
@@ -101,7 +104,16 @@ def test_trains_its_own_parameters_and_no_others(model, method):
 
 def test_layers_below_the_first_trained_one_are_untouched(model, method, plain):
     count = model.encoder.untouched
-    whole = {"lora": 0, "ia3": 0, "adapter": 0, "prompt": 0, "frozen": 2, "full": 0}
+    whole = {
+        "lora": 0,
+        "vera": 0,
+        "loha": 0,
+        "ia3": 0,
+        "adapter": 0,
+        "prompt": 0,
+        "frozen": 2,
+        "full": 0,
+    }
     counts = [
         1
         if getattr(part, "layers", "all") == 1 or getattr(part, "position", "") == "last"
@@ -134,7 +146,9 @@ def test_saved_and_loaded_it_predicts_the_same(model, method, tiny_backbone, tmp
     own = {"full": {"encoder.safetensors"}, "frozen": set()}
     adapter = {"adapter_model.safetensors"}
     assert files == {"head.safetensors", *own.get(method.method, adapter)}
-    assert (tmp_path / "adapter_config.json").exists() == (method.method in ("lora", "ia3"))
+    assert (tmp_path / "adapter_config.json").exists() == (
+        method.method in ("lora", "vera", "loha", "ia3")
+    )
 
 
 def test_batch_mates_change_nothing(model):

@@ -16,6 +16,14 @@ def test_a_processor_computes_in_every_precision(monkeypatch):
         refuse_precision("r", "optimisation.precision", precision)
 
 
+def test_float16_is_for_cuda_devices(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(RecipeError, match="float16 is computed in on CUDA devices alone"):
+        refuse_precision("r", "optimisation.precision", "float16")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    refuse_precision("r", "optimisation.precision", "float16")
+
+
 def test_a_gpu_without_bfloat16_is_refused_with_the_remedy(monkeypatch):
     """As old GPUs are; the libraries would end in a traceback once all was read."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)

@@ -9,6 +9,7 @@ from peft_sp.errors import OutputError, PeftSpError, RecipeError
 from peft_sp.inference.backends import TorchBackend
 from peft_sp.inference.loading import load
 from peft_sp.io.labelled import partition, read_labelled
+from peft_sp.network.checkpoint import load_checkpoint
 from peft_sp.network.model import build_model, seed_everything
 from peft_sp.training.evaluation.calibration import temper
 from peft_sp.training.evaluation.metrics import Outcomes, score
@@ -323,6 +324,25 @@ def test_gradient_checkpointing_changes_no_result(tiny_backbone, few_file, tmp_p
     assert layer.gradient_checkpointing
     for name, tensor in states(plain).items():
         torch.testing.assert_close(tensor, states(lean)[name], atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.integration
+def test_accumulated_batches_are_one_large_batch(recipe, tmp_path):
+    plain = {"width": 16, "hidden": 8, "convolutions": 1, "residue_dropout": 0, "dropout": 0}
+    found = []
+    for size, accumulation in ((8, 1), (4, 2)):
+        optimisation = {"epochs": 0.5, "batch_size": size, "accumulation": accumulation}
+        options = {"student": plain, "head": {"dropout": 0}, "optimisation": optimisation}
+        place = tmp_path / str(size)
+        run(changed(recipe, **options), place)
+        made = json.loads((place / "config.json").read_text())["made"]
+        assert made["global_batch_size"] == 8
+        steps = json.loads((place / "history.json").read_text())["training"]["step"][-1]
+        found.append((steps, load_checkpoint(place).trainable_state()))
+    (steps, whole), (again, parts) = found
+    assert steps == again > 1
+    for name, tensor in whole.items():
+        torch.testing.assert_close(parts[name], tensor, atol=1e-4, rtol=1e-3)
 
 
 @pytest.mark.integration

@@ -11,8 +11,9 @@ from peft_sp.io.labelled import partition
 from peft_sp.io.registry.model_config import ModelConfig
 from peft_sp.training.evaluation.metrics import Outcomes
 from peft_sp.training.evaluation.temperatures import fit_calibration
-from peft_sp.training.recipe import Recipe
+from peft_sp.training.recipe import Recipe, read_recipe
 from peft_sp.training.runs.run import run
+from tests.support import encoders
 
 pytestmark = pytest.mark.integration
 
@@ -114,3 +115,27 @@ def test_variants_differ_in_what_they_say(recipe, tmp_path):
 def test_impossible_variants_are_refused(recipe, variants, problem):
     with pytest.raises(ValueError, match=problem):
         changed(recipe, variants=variants)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "settings"),
+    [
+        ("vera-8M", "esm2", ["tuning.rank=8"]),
+        ("loha-8M", "esmc", []),
+        ("bitfit-8M", "protbert", []),
+        ("lora-mlp-8M", "ankh", ["head.hidden=6", "optimisation.accumulation=2"]),
+        ("lora-lstm-8M", "prott5", ["head.hidden=4"]),
+        ("qlora-650M", "esm2", ["tuning.layers=1", "optimisation.precision=float32"]),
+    ],
+)
+def test_recipes_train_on_each_family(name, kind, settings, labelled_file, tiny_backbone, tmp_path):
+    backbone = tiny_backbone if kind == "esm2" else encoders.write(kind, tmp_path / kind)
+    own = [f"backbone={backbone}", f"data={labelled_file}", "optimisation.epochs=0.2"]
+    trained = read_recipe(name, [*own, "name=tiny", "partitions.train=[1]", *settings])
+    run(trained, tmp_path / "model")
+    config = ModelConfig.read(tmp_path / "model")
+    assert config.backbone.name == backbone and config.parameters.trained > 0
+    size = trained.optimisation.batch_size * trained.optimisation.accumulation
+    assert config.made.global_batch_size == size
+    emissions = load(tmp_path / "model").backend.emissions(np.arange(20, dtype=np.uint8)[None])
+    assert np.isfinite(emissions).all()

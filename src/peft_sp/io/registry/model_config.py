@@ -163,7 +163,8 @@ class Made(Table):
 
     recipe: the options of its training run as plain data, without where files lie; data: name of
     the file of labelled proteins; data_sha256: of its records; command: what trains it again;
-    world_size: processes that trained it together; device: what they computed on; duration: in
+    world_size: processes that trained it together; global_batch_size: proteins of a step, of all
+    processes and accumulated batches; device: what they computed on; duration: in
     seconds; commit: of this package in git, None for a release; trained_windows: hashes of what it
     learned from (`learned.record`), "" where that is not known; the rest are versions.
     """
@@ -176,6 +177,7 @@ class Made(Table):
     data_sha256: str = optional(fields.sha256, "")
     command: str = optional(fields.text, "")
     world_size: int | None = optional(fields.integer(1))
+    global_batch_size: int | None = optional(fields.integer(1))
     device: str = optional(fields.text, "")
     duration: float | None = optional(fields.number(0, 1e300))
     commit: str | None = optional(fields.text, always_written=True)

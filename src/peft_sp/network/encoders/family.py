@@ -80,6 +80,7 @@ class Family:
     layers: path of the layers' list within the network. modules:
     paths of a layer's projections. frame: its tokens for <cls> (None where there is none), <eos>
     and <pad>. vocabularies: files that may hold its tokens, the first that is there is read.
+    not_quantized: projections that stay in float32 where the others are stored in 4 bits.
     """
 
     model_type: ClassVar[str]
@@ -91,6 +92,7 @@ class Family:
     vocabularies: ClassVar[tuple[str, ...]] = ("vocab.txt", "tokenizer.json")
     frame: ClassVar[tuple[str | None, str, str]] = ("<cls>", "<eos>", "<pad>")
     has_biases: ClassVar[bool] = True
+    not_quantized: ClassVar[tuple[Role, ...]] = ()
 
     def config(self, content: dict[str, Any]) -> Any:
         """The configuration that a `config.json` describes.

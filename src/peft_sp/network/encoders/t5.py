@@ -79,6 +79,7 @@ class T5(Family):
     vocabularies = ("tokenizer.json", "spiece.model", "vocab.txt")
     frame = (None, "</s>", "<pad>")
     has_biases = False
+    not_quantized = ("down",)  # the library casts what it is given to the type of its weights
     modules = _MODULES
 
     def tensor_name(self, stored: str) -> str | None:

@@ -12,6 +12,7 @@ from peft_sp.errors import ModelError, OptionError, OutputError
 from peft_sp.io.atomic import publish, staging
 from peft_sp.io.registry.model_config import Imported, ModelConfig, Parameters
 from peft_sp.network.checkpoint import save_checkpoint
+from peft_sp.network.encoders.quantization import count_parameters
 from peft_sp.network.imports.fairesm import import_backbone
 from peft_sp.network.imports.published import PublishedModel, is_published, read_published
 from peft_sp.network.imports.torch_file import read_torch_file, tensors_in
@@ -98,7 +99,7 @@ def _write(file: Path, target: Path, found: PublishedModel) -> None:
         description=f"{method} of the published PEFT-SP on {Path(str(settings.backbone)).name}",
         origin=PROGRAM,
         citation=(CITATION,),
-        parameters=Parameters(fitted, sum(p.numel() for p in model.parameters())),
+        parameters=Parameters(fitted, count_parameters(model)),
         imported=Imported(PROGRAM, file.name, sha256, __version__),
     )
     card = "\n".join(

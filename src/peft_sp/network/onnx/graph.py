@@ -131,6 +131,10 @@ def _refuse_unknown(model: SignalPeptideModel) -> None:
     """Raise ModelError for a backbone that has no graph."""
     if model.backbone_hash is not None:
         backbone = cast("Backbone", model.encoder)
+        if getattr(backbone.network, "is_loaded_in_4bit", False):
+            raise ModelError(
+                "a backbone in 4 bits has no graph; 'peft-sp export' reads it in float32"
+            )
         if problem := backbone.family.not_exported(backbone.network.config):
             raise ModelError(problem)
 

@@ -18,10 +18,14 @@ Trained = Literal["nothing", "part", "backbone"]
 
 
 class Method(BaseModel):
-    """A way to adapt a backbone whose own parameters come frozen."""
+    """A way to adapt a backbone whose own parameters come frozen.
+
+    quantized: it goes with projections that are stored in 4 bits.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     trained: ClassVar[Trained] = "part"
+    quantized: ClassVar[bool] = True
 
     def problems(self, config: Shape) -> list[str]:
         """Which of these settings do not fit a backbone, one sentence each."""

@@ -195,7 +195,8 @@ class SignalPeptideTrainer(Trainer):
         # Of the labels' loss beside the teachers', None without teachers.
         distillation = recipe.distillation
         self.label_weight = None if distillation is None else distillation.label_weight
-        steps = options.epochs * math.ceil(len(windows) / options.batch_size)
+        whole = options.batch_size * options.accumulation
+        steps = options.epochs * math.ceil(len(windows) / whole)
         args = TrainingArguments(
             **_fitting(options),
             output_dir=os.fspath(directory),
@@ -364,7 +365,7 @@ def _refuse_what_is_around(args: TrainingArguments) -> None:
     # Several devices are used by one process each (torchrun), never by one over all.
     args._n_gpu = min(args.n_gpu, 1)
     # The recipe decides, not ACCELERATE_MIXED_PRECISION.
-    args.mixed_precision = "bf16" if args.bf16 else "no"
+    args.mixed_precision = "bf16" if args.bf16 else "fp16" if args.fp16 else "no"
     # Nothing is told of a run but what was asked for.
     args.report_to = []
 
@@ -386,5 +387,7 @@ def _fitting(options: Optimisation) -> dict[str, Any]:
         "max_grad_norm": options.max_grad_norm,
         "warmup_steps": options.warmup_fraction,
         "lr_scheduler_type": "constant_with_warmup" if constant else options.schedule,
+        "gradient_accumulation_steps": options.accumulation,
         "bf16": options.precision == "bfloat16",
+        "fp16": options.precision == "float16",
     }

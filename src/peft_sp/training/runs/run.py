@@ -35,6 +35,7 @@ from peft_sp.io.registry.model_config import (
 )
 from peft_sp.io.results.directories import refuse_foreign_directory, refuse_foreign_file
 from peft_sp.network.checkpoint import save_checkpoint
+from peft_sp.network.encoders.quantization import count_parameters
 from peft_sp.network.onnx.graph import export_onnx
 from peft_sp.training.evaluation.evaluate import evaluate
 from peft_sp.training.evaluation.run_card import run_card
@@ -98,7 +99,7 @@ def run(
     if trained.writes:
         model = trained.model
         fitted = sum(p.numel() for group in model.parameter_groups() for p in group)
-        parameters = Parameters(fitted, sum(p.numel() for p in model.parameters()))
+        parameters = Parameters(fitted, count_parameters(model))
         titles = {metric.name: metric.title for metric in SUMMARY_METRICS}
         drawn = [CURVES] if trained.history.write(directory, titles) else []
         content = model_config_of(recipe, split, trained, measured, parameters)
@@ -304,6 +305,7 @@ def _remainder(split: Split) -> RemainderSource | None:
 
 def _circumstances(recipe: Recipe, trained: Trained | Sequence[Made]) -> dict[str, Any]:
     """The fields of `Made` that say how, where and by what a network or its members were made."""
+    options = recipe.optimisation
     if isinstance(trained, Trained):
         world, devices, durations = trained.processes, [trained.device], [trained.seconds]
     else:
@@ -312,6 +314,7 @@ def _circumstances(recipe: Recipe, trained: Trained | Sequence[Made]) -> dict[st
     return {
         "command": command(recipe, world),
         "world_size": world,
+        "global_batch_size": world * options.batch_size * options.accumulation,
         "device": ", ".join(dict.fromkeys(devices)),
         "duration": round(sum(durations), 1),
         "commit": commit(),

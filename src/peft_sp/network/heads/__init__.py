@@ -1,0 +1,1 @@
+"""From hidden states to emissions: heads, and the LSTMs that they share with the student."""
