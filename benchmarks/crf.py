@@ -20,9 +20,9 @@ from peft_sp.inference.backends import TorchBackend
 from peft_sp.inference.decoding import Decoder
 from peft_sp.network.crf import ConstrainedCRF
 from peft_sp.network.model import build_model
-from peft_sp.network.region_loss import region_term
 from peft_sp.network.settings import ModelSettings, StudentSettings
 from peft_sp.network.tuning import LoRA
+from peft_sp.training.fitting.region_loss import region_term
 
 LABELS = "S" * 22 + "O" * 48
 

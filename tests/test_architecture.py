@@ -242,7 +242,7 @@ from peft_sp.io.registry.model_config import ModelConfig
 from peft_sp.network.checkpoint import save_checkpoint
 from peft_sp.network.model import build_model
 from peft_sp.network.onnx.graph import export_onnx
-from peft_sp.network.region_loss import region_term
+from peft_sp.training.fitting.region_loss import region_term
 from peft_sp.network.settings import ModelSettings, StudentSettings
 
 assert len(STATES) == 37 + 6 and TYPES[-1] == "SPX"

@@ -23,7 +23,6 @@ from peft_sp.io.registry.accuracy import SUMMARY_METRICS
 from peft_sp.network.activation_cache import cache_untouched_layers
 from peft_sp.network.backbone import Backbone
 from peft_sp.network.model import SignalPeptideModel, build_model, seed_everything
-from peft_sp.network.region_loss import region_term
 from peft_sp.training.dataset import BalancedSampler, Batch, LabelledWindows, as_is
 from peft_sp.training.distillation.dataset import DistilledWindows, distilled_windows
 from peft_sp.training.evaluation.evaluate import Evaluation, evaluate
@@ -40,6 +39,7 @@ from peft_sp.training.fitting.history import History
 from peft_sp.training.fitting.precision import refuse_precision, trains_on_processor
 from peft_sp.training.fitting.progress import Phase, Progress, Report, Reporting, Watched
 from peft_sp.training.fitting.provenance import device_name
+from peft_sp.training.fitting.region_loss import region_term
 from peft_sp.training.fitting.trackers import Trackers
 from peft_sp.training.inputs import Split
 from peft_sp.training.options import Optimisation

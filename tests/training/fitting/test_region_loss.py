@@ -3,7 +3,7 @@ import torch
 
 from peft_sp.biology.alphabet import encode
 from peft_sp.biology.grammar import STATES, TYPES, state
-from peft_sp.network.region_loss import region_similarities, region_term
+from peft_sp.training.fitting.region_loss import region_similarities, region_term
 
 
 def marginals_of(path):
