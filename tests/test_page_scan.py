@@ -148,7 +148,7 @@ def test_it_is_dark_where_the_page_is_and_axe_finds_nothing(results):
         assert (
             "#" + "".join(f"{int(n):02x}" for n in re.findall(r"\d+", found)) == colours["loss-4"]
         )
-        assert violations(results, "#scan-card") == []
+    assert violations(results, "#scan-card") == []
 
 
 def test_another_protein_is_scanned_when_it_is_asked_for(results, command):

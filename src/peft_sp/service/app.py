@@ -28,7 +28,7 @@ def create_app(settings: ServiceSettings, store: JobStore | None = None) -> Fast
     """An application; store: where the jobs are, by default the directory of the settings."""
     store = store or JobStore(settings)
     streams = Places("streams of events", settings.max_streams, settings.max_streams_each)
-    scans = Places("scans", settings.max_scans, 1)
+    scans = Places("scans", settings.max_scans, settings.max_scans_each)
     service = Service(settings, store, Models(settings), streams, scans)
     registry = CollectorRegistry()
     app = FastAPI(

@@ -27,10 +27,11 @@ class ServiceSettings:
     JSON, which is read whole; max_records: of a job; max_length: of a sequence; max_files: of a
     job; max_at_once: sequences that are answered at once; max_jobs: of a client, that wait and run;
     max_queued: of all clients, that wait; max_seconds: that a job may run; max_scan_seconds: that
-    the scan of a protein may take; max_scans: of them that wait and run; max_disk: bytes that
-    all jobs take together; free_disk: bytes that must stay free on the disk; body_seconds: that a
-    client may send nothing in; max_streams: of events, that are open at the same time, and
-    max_streams_each: of a client; max_uploads, max_uploads_each: the same of requests with a body.
+    the scan of a protein may take; max_scans, max_scans_each: of them that wait and run, of all
+    clients and of each; max_disk: bytes that all jobs take together; free_disk: bytes that must
+    stay free on the disk; body_seconds: that a client may send nothing in; max_streams: of events,
+    that are open at the same time, and max_streams_each: of a client; max_uploads,
+    max_uploads_each: the same of requests with a body.
 
     token: that clients must show, None for no such need. origins: web pages of other servers that
     may use the API. root_path: where a proxy shows the service, as "/peft-sp". proxy_headers: a
@@ -57,6 +58,7 @@ class ServiceSettings:
     max_seconds: float = 6 * 3600.0
     max_scan_seconds: float = 60.0
     max_scans: int = 4
+    max_scans_each: int = 2
     max_disk: int = 50 * GB
     free_disk: int = GB
     body_seconds: float = 30.0

@@ -33,9 +33,9 @@ def test_a_header_of_megabytes_is_not_in_every_row(service):
     assert {row["id"] for row in rows} == {"a" * 1000} and len(rows) == 191
 
 
-def test_a_client_has_one_scan_at_a_time_and_all_have_a_few(tmp_path):
-    with serve(tmp_path, max_scans=2) as served:
-        url = served.done(organism="other")
+def test_a_client_has_a_scan_or_two_at_a_time_and_all_have_a_few(tmp_path):
+    with serve(tmp_path, max_scans=2, max_scans_each=1) as served:
+        url = served.done(">a\nMKKTAIAIAV\n", organism="other")
         places = served.client.app.state.service.scans
         with places.taken("192.0.2.7"):
             answer = served.get(f"{url}/scan/0")

@@ -54,7 +54,7 @@ export class ScanView {
     }
   }
 
-  // One scan at a time, which is all that a server allows; of several that wait, the last.
+  // One scan at a time, since a server allows few; of several that wait, the last.
   rows(i, turn) {
     this.running = this.running.catch(() => {}).then(() => (turn === this.turn ? this.job.scan(i) : null));
     return this.running;
