@@ -109,6 +109,8 @@ _BY_LENGTH = sorted(_OTHER_FORMATS, key=len, reverse=True)
 
 Meter = Callable[[int], None]
 """Called with the number of unpacked bytes of each block that is read; may raise InputError."""
+Opener = Callable[[], Any]
+"""Opens a file's bytes anew, as a context manager that has `readinto`; may raise InputError."""
 
 
 def rules() -> dict[str, Any]:
@@ -130,7 +132,10 @@ def rules() -> dict[str, Any]:
 
 @contextmanager
 def open_text(
-    path: str | os.PathLike[str], wanted: Wanted = FASTA, meter: Meter | None = None
+    path: str | os.PathLike[str],
+    wanted: Wanted = FASTA,
+    meter: Meter | None = None,
+    opener: Opener | None = None,
 ) -> Iterator[TextIO]:
     """A text file, plain or gzip, bzip2, xz or zstandard, with line ends of any one system.
 
@@ -138,12 +143,14 @@ def open_text(
     as lone surrogates (PEP 383). Raises InputError, on opening or while reading, where the file
     is missing, unreadable, damaged or plainly of another format; and on closing where a line end
     of old Macs stands in a file of other line ends: what is behind it was read as a line.
+
+    opener: opens the bytes, where they are not all that stands at the path.
     """
     name = os.fspath(path)
-    with _opened(name, wanted, meter=meter) as text:
+    with _opened(name, wanted, meter=meter, opener=opener) as text:
         yield text
         ends = text.newlines
-    if isinstance(ends, tuple) and "\r" in ends and (line := _lone_return(name, wanted)):
+    if isinstance(ends, tuple) and "\r" in ends and (line := _lone_return(name, wanted, opener)):
         raise InputError(
             "a line end of old Macs (CR) in a file of other line ends: what is behind it would be "
             "a line of its own; remove it, or give all lines one line end",
@@ -154,15 +161,22 @@ def open_text(
 
 @contextmanager
 def _opened(
-    name: str, wanted: Wanted, newline: str | None = None, meter: Meter | None = None
+    name: str,
+    wanted: Wanted,
+    newline: str | None = None,
+    meter: Meter | None = None,
+    opener: Opener | None = None,
 ) -> Iterator[TextIO]:
     """A text file; newline: as `open` has it, "" for line ends as they are."""
-    check(name, wanted)
     with ExitStack() as stack:
-        try:
-            file = stack.enter_context(open(name, "rb", buffering=0))
-        except OSError as error:
-            raise InputError(_unreadable(error), path=name) from None
+        if opener is not None:
+            file: Any = stack.enter_context(opener())
+        else:
+            check(name, wanted)
+            try:
+                file = stack.enter_context(open(name, "rb", buffering=0))
+            except OSError as error:
+                raise InputError(_unreadable(error), path=name) from None
         binary: io.BufferedReader[Any] = io.BufferedReader(_Source(file, name), _BLOCK)
         if compression := compression_of(binary.peek(HEAD)):
             # In this process: a helper program's troubles could not be told apart.
@@ -179,10 +193,10 @@ def _opened(
         yield stack.enter_context(io.TextIOWrapper(binary, encoding, errors, newline))
 
 
-def _lone_return(name: str, wanted: Wanted) -> int:
+def _lone_return(name: str, wanted: Wanted, opener: Opener | None = None) -> int:
     """The first line that ends with CR alone and has text behind it, 0 where there is none."""
     number, ended = 1, False
-    with _opened(name, wanted, "") as text:
+    with _opened(name, wanted, "", opener=opener) as text:
         for part in iter(partial(text.readline, _BLOCK), ""):
             if ended and part.strip():
                 return number - 1

@@ -14,7 +14,7 @@ from dnaio.readers import FastaReader
 
 from peft_sp.errors import InputError
 from peft_sp.io.cleaning import UnusableRecordError, clean_header
-from peft_sp.io.formats import FASTA, IDLE, LONGEST, Meter, open_text
+from peft_sp.io.formats import FASTA, IDLE, LONGEST, Meter, Opener, open_text
 
 _KEPT = 1000
 """Letters of a header that an error keeps."""
@@ -119,14 +119,16 @@ class _Reader(FastaReader):
         return Raw(name, sequence, lines.starts.pop(0), lines.comments.pop(0))
 
 
-def read_raw(path: str | os.PathLike[str], meter: Meter | None = None) -> Iterator[Raw]:
-    """The records of a FASTA file, plain or compressed (see `formats.open_text`).
+def read_raw(
+    path: str | os.PathLike[str], meter: Meter | None = None, opener: Opener | None = None
+) -> Iterator[Raw]:
+    """The records of a FASTA file, plain or compressed (meter, opener: see `formats.open_text`).
 
     Raises InputError where the file is missing, empty, cut off or not FASTA.
     """
     name = os.fspath(path)
     record: Any = None
-    with open_text(name, FASTA, meter) as text:
+    with open_text(name, FASTA, meter, opener) as text:
         for record in _Reader(text, name):
             yield record
     if record is None:

@@ -41,16 +41,16 @@ class _Number(str):
     """A number token that Python cannot represent as a finite float or a 64-bit integer."""
 
 
-def read_json(file: Path) -> Any:
+def read_json(file: Path, largest: int = LARGEST_FILE) -> Any:
     """The content of a JSON file.
 
     Raises OSError, JsonError for what is not strict JSON, and FieldError for a value that cannot
     be represented.
     """
     with open_regular(file) as stream:
-        content = stream.read(LARGEST_FILE + 1)
-    if len(content) > LARGEST_FILE:
-        raise JsonError(f"larger than {LARGEST_FILE:,} bytes")
+        content = stream.read(largest + 1)
+    if len(content) > largest:
+        raise JsonError(f"larger than {largest:,} bytes")
     try:
         document = json.loads(
             content.decode("utf-8"),

@@ -81,22 +81,18 @@ FIELDS = (
 COLUMNS = tuple(field.name for field in FIELDS)
 
 
+_FORMATS: dict[type[Any], Callable[[Any], str]] = {str: str, int: str, float: "{:.6f}".format}
+
+
+def cell(field: Field, value: Any) -> str:
+    """A value of a field as the file has it, "" for None."""
+    return "" if value is None else _FORMATS[field.kind](value)
+
+
 def _text(field: Field) -> Callable[[Prediction], str]:
     """What writes a field into the file, "" where it has no value."""
-    read = field.value
-
-    def text(prediction: Prediction) -> str:
-        return read(prediction) or ""
-
-    def number(prediction: Prediction) -> str:
-        value = read(prediction)
-        return "" if value is None else str(value)
-
-    def probability(prediction: Prediction) -> str:
-        value = read(prediction)
-        return "" if value is None else f"{value:.6f}"
-
-    return {str: text, int: number, float: probability}[field.kind]
+    read, text = field.value, _FORMATS[field.kind]
+    return lambda prediction: "" if (value := read(prediction)) is None else text(value)
 
 
 def _nothing(prediction: Prediction) -> str:
