@@ -194,21 +194,29 @@ def _cut(file: Part, look: _Look, proteins: int) -> Iterator[tuple[Part, float]]
 def read_plan(path: Path) -> Plan:
     """Raises InputError for a file that is no plan of this version."""
     try:
-        content = read_json(path, LARGEST_PLAN)
-        if content["format"] != _FORMAT:
-            raise ValueError("it is of another version of this program; plan anew")
-        predicting = dict(content["predicting"])
-        predicting["formats"] = tuple(predicting["formats"])
-        files = [_file(*one) for one in content["inputs"]]
-        shards = tuple(
-            Shard(number, tuple(_part(files, *part) for part in parts), _whole(count))
-            for number, (count, *parts) in enumerate(content["shards"], 1)
-        )
-        return Plan(Predicting(**predicting), shards)
+        return _plan(read_json(path, LARGEST_PLAN))
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})", path=str(path)) from None
     except (JsonError, FieldError, ValueError, TypeError, LookupError) as error:
         raise InputError(f"no plan of 'peft-sp shards plan' ({error})", path=str(path)) from None
+
+
+def plan_of(text: str) -> Plan:
+    """The plan that `Plan.text` gave."""
+    return _plan(json.loads(text))
+
+
+def _plan(content: Any) -> Plan:
+    if content["format"] != _FORMAT:
+        raise ValueError("it is of another version of this program; plan anew")
+    predicting = dict(content["predicting"])
+    predicting["formats"] = tuple(predicting["formats"])
+    files = [_file(*one) for one in content["inputs"]]
+    shards = tuple(
+        Shard(number, tuple(_part(files, *part) for part in parts), _whole(count))
+        for number, (count, *parts) in enumerate(content["shards"], 1)
+    )
+    return Plan(Predicting(**predicting), shards)
 
 
 LARGEST_PLAN = 1 << 28
