@@ -17,6 +17,7 @@ import typer
 
 from peft_sp.cli import models, predict, recipes, serve, shim, signalp6
 from peft_sp.cli.analysis import annotate, scan
+from peft_sp.cli.cluster import shards
 from peft_sp.cli.data import label, partition, subset
 from peft_sp.cli.sharing import export, imports, pull, push
 from peft_sp.cli.terminal import console
@@ -68,6 +69,7 @@ subset.add_to(app)
 tune.add_to(app)
 signalp6.add_to(app)
 serve.add_to(app)
+shards.add_to(app)
 shim.add_to(app)
 models.add_to(app)
 imports.add_to(app)
