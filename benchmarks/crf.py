@@ -17,7 +17,7 @@ from peft_sp.biology.alphabet import AMINO_ACIDS, encode
 from peft_sp.biology.grammar import TYPES, WINDOW, grammar
 from peft_sp.biology.tagging import allowed_states
 from peft_sp.inference.backends import TorchBackend
-from peft_sp.inference.decoding import Decoder
+from peft_sp.inference.decoding.decoder import Decoder
 from peft_sp.network.crf import ConstrainedCRF
 from peft_sp.network.model import build_model
 from peft_sp.network.settings import ModelSettings, StudentSettings

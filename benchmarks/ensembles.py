@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 from peft_sp.biology.grammar import TYPES, grammar
 from peft_sp.inference.backends import Backend
 from peft_sp.inference.batching import compute
-from peft_sp.inference.crf_scores import UNCALIBRATED, CrfScores, Temperatures
-from peft_sp.inference.decoding import Decoder
+from peft_sp.inference.decoding.crf_scores import UNCALIBRATED, CrfScores, Temperatures
+from peft_sp.inference.decoding.decoder import Decoder
 from peft_sp.inference.loading import load
 from peft_sp.io.labelled import LabelledProtein, partition, read_labelled
 from peft_sp.io.registry.accuracy import BIG_CLASSES, CLEAVAGE_METRICS, SUMMARY_METRICS

@@ -22,7 +22,7 @@ from transformers import EsmConfig, EsmModel
 
 from peft_sp.biology.alphabet import AMINO_ACIDS, RESIDUES, encode
 from peft_sp.biology.grammar import WINDOW
-from peft_sp.io.recipe_files import shipped
+from peft_sp.io.registry.recipe_files import shipped
 from peft_sp.network.backbone import Backbone
 from peft_sp.network.model import SignalPeptideModel, build_model
 from peft_sp.network.settings import HeadSettings

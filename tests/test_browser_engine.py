@@ -17,7 +17,7 @@ from peft_sp.biology.alphabet import batches
 from peft_sp.biology.grammar import TYPES, grammar
 from peft_sp.biology.organism import Organism
 from peft_sp.errors import InputError
-from peft_sp.inference.decoding import Decoder
+from peft_sp.inference.decoding.decoder import Decoder
 from peft_sp.inference.loading import load
 from peft_sp.inference.run import RunOptions, predict_run
 from peft_sp.io.fasta import open_input, read_fasta

@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from peft_sp.io.recipe_files import PRETRAINING, shipped
+from peft_sp.io.registry.recipe_files import PRETRAINING, shipped
 from tests.support.commands import peft_sp
 from tests.support.wall import heavy_after_command
 

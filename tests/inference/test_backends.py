@@ -15,7 +15,7 @@ from peft_sp.inference.backends import (
     TorchBackend,
     runtime,
 )
-from peft_sp.inference.crf_scores import Temperatures
+from peft_sp.inference.decoding.crf_scores import Temperatures
 from peft_sp.io.registry.graph_check import WINDOWS_PER_CALL
 from peft_sp.io.registry.lookup import bundled
 from peft_sp.network.model import build_model

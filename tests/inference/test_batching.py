@@ -6,8 +6,8 @@ import pytest
 from peft_sp.biology.alphabet import PAD, encode
 from peft_sp.biology.grammar import TYPES, grammar
 from peft_sp.inference.batching import compute, decode_batches, decode_windows
-from peft_sp.inference.crf_scores import CrfScores
-from peft_sp.inference.decoding import Decoder
+from peft_sp.inference.decoding.crf_scores import CrfScores
+from peft_sp.inference.decoding.decoder import Decoder
 
 SIZE = grammar().size
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from peft_sp.errors import ModelError, OptionError, PeftSpError
-from peft_sp.inference.crf_scores import Temperatures
+from peft_sp.inference.decoding.crf_scores import Temperatures
 from peft_sp.inference.loading import load
 from peft_sp.io.registry import hub
 from peft_sp.io.registry.lookup import bundled

@@ -11,7 +11,7 @@ from peft_sp.biology.prediction import COLUMN_OF_STATE, MARGINAL_COLUMNS, Protei
 from peft_sp.errors import InputError, ModelError, OptionError
 from peft_sp.inference import predictor as module
 from peft_sp.inference.cache import WindowCache
-from peft_sp.inference.crf_scores import CrfScores
+from peft_sp.inference.decoding.crf_scores import CrfScores
 from peft_sp.inference.loading import load
 from peft_sp.inference.predictor import Predictor
 from peft_sp.io.fasta import read_fasta

@@ -13,7 +13,7 @@ import pytest
 from peft_sp.biology.alphabet import PAD, encode
 from peft_sp.errors import ModelError, OutputError
 from peft_sp.inference.backends import OnnxBackend
-from peft_sp.inference.crf_scores import Temperatures
+from peft_sp.inference.decoding.crf_scores import Temperatures
 from peft_sp.inference.loading import load
 from peft_sp.io.registry.model_config import Calibration, ModelConfig
 from peft_sp.network.checkpoint import save_checkpoint

@@ -8,7 +8,7 @@ import torch
 from peft_sp.biology.alphabet import encode
 from peft_sp.biology.grammar import grammar
 from peft_sp.errors import RecipeError
-from peft_sp.io.recipe_files import shipped
+from peft_sp.io.registry.recipe_files import shipped
 from peft_sp.network.backbone_files import NAMES
 from peft_sp.network.model import build_model
 from peft_sp.training.recipe import Recipe, as_toml, changed, read_recipe

@@ -86,7 +86,7 @@ def recipes(
             raise typer.BadParameter("--set and --unset need the name of a recipe")
         _list()
         return
-    from peft_sp.io import recipe_files
+    from peft_sp.io.registry import recipe_files
 
     if "windows" in recipe_files.resolve(recipe_files.find(name)):
         console.say(_pretraining_toml(name, settings or (), unset or ()).rstrip("\n"))
@@ -99,7 +99,7 @@ def recipes(
 
 def _published_toml(flags: str, settings: Sequence[str], unset: Sequence[str]) -> str:
     from peft_sp.cli.training.published_flags import SOURCE, translate
-    from peft_sp.io import recipe_files
+    from peft_sp.io.registry import recipe_files
 
     try:
         from peft_sp.training.recipe import Recipe, as_toml, validated
@@ -124,7 +124,7 @@ def _pretraining_toml(name: str, settings: Sequence[str], unset: Sequence[str]) 
 
 def _list() -> None:
     """Each description once, above the recipes that it is of."""
-    from peft_sp.io import recipe_files
+    from peft_sp.io.registry import recipe_files
 
     trained, pretrained = recipe_files.shipped(), recipe_files.shipped(recipe_files.PRETRAINING)
     described = ""

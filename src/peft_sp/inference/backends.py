@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from peft_sp.biology.alphabet import PAD
 from peft_sp.errors import ModelError, OptionError
-from peft_sp.inference.crf_scores import UNCALIBRATED, CrfScores, Temperatures
+from peft_sp.inference.decoding.crf_scores import UNCALIBRATED, CrfScores, Temperatures
 from peft_sp.inference.processors import available_processors
 from peft_sp.io.registry import graph_check
 from peft_sp.io.registry.graph_check import WINDOWS_PER_CALL

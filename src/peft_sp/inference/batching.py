@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from peft_sp.biology.alphabet import Batch, batches
 from peft_sp.biology.grammar import TYPES
 from peft_sp.inference.backends import Backend
-from peft_sp.inference.decoding import Decoded, Decoder
-from peft_sp.inference.published_decoding import PublishedDecoder, decoder_of
+from peft_sp.inference.decoding.decoder import Decoded, Decoder
+from peft_sp.inference.decoding.published import PublishedDecoder, decoder_of
 
 Computed = tuple[Batch, NDArray[np.float32]]
 """A batch and its emissions (B, L, S)."""

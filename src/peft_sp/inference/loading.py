@@ -16,7 +16,7 @@ from peft_sp.inference.backends import (
     TorchBackend,
     positive_integer,
 )
-from peft_sp.inference.crf_scores import UNCALIBRATED, Temperatures
+from peft_sp.inference.decoding.crf_scores import UNCALIBRATED, Temperatures
 from peft_sp.inference.predictor import CHUNK, Predictor
 from peft_sp.inference.processors import limit_torch
 from peft_sp.io.registry import lookup

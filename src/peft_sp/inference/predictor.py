@@ -33,8 +33,8 @@ from peft_sp.errors import ModelError, OptionError
 from peft_sp.inference import records
 from peft_sp.inference.backends import Backend, positive_integer
 from peft_sp.inference.cache import Key, Result, WindowCache
-from peft_sp.inference.decoding import Decoded
-from peft_sp.inference.published_decoding import decoder_of
+from peft_sp.inference.decoding.decoder import Decoded
+from peft_sp.inference.decoding.published import decoder_of
 from peft_sp.inference.records import Records
 from peft_sp.io.cleaning import OnError
 from peft_sp.io.organism import organism_of

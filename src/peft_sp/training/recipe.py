@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from peft_sp.errors import RecipeError
-from peft_sp.io import recipe_files
+from peft_sp.io.registry import recipe_files
 from peft_sp.io.registry.migrations import RENAMED_OPTIONS
 from peft_sp.network.settings import ModelSettings
 from peft_sp.training.options import (

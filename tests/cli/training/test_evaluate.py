@@ -40,8 +40,8 @@ def test_a_model_knows_what_it_learned_from_in_every_file(tmp_path, labelled, la
 
 def test_imported_weights_are_measured_by_the_published_rule_and_by_ours(tmp_path, labelled):
     pytest.importorskip("esm", reason="needs fair-esm, whose network is the reference")
+    from peft_sp.inference.decoding.published import PublishedDecoder
     from peft_sp.inference.loading import load
-    from peft_sp.inference.published_decoding import PublishedDecoder
     from tests.support.published import Published, network, write_backbone
 
     backbone = write_backbone(tmp_path, network())

@@ -4,7 +4,7 @@ import torch
 
 from peft_sp.biology.alphabet import PAD
 from peft_sp.biology.grammar import grammar
-from peft_sp.inference.decoding import Decoder
+from peft_sp.inference.decoding.decoder import Decoder
 from peft_sp.inference.loading import load
 from tests.support.distillation import distilling, windows_of
 

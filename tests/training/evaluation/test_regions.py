@@ -1,7 +1,7 @@
 import numpy as np
 
 from peft_sp.biology.grammar import TYPES, state
-from peft_sp.inference.decoding import Decoded
+from peft_sp.inference.decoding.decoder import Decoded
 from peft_sp.training.evaluation.regions import region_lengths, region_scores, window_lengths
 
 

@@ -6,7 +6,7 @@ import shlex
 
 import pytest
 
-from peft_sp.io.recipe_files import shipped
+from peft_sp.io.registry.recipe_files import shipped
 from peft_sp.training.fitting.repeat import command, portable
 from peft_sp.training.recipe import read_recipe
 

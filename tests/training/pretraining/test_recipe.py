@@ -1,7 +1,7 @@
 import pytest
 
 from peft_sp.errors import RecipeError
-from peft_sp.io.recipe_files import PRETRAINING, shipped
+from peft_sp.io.registry.recipe_files import PRETRAINING, shipped
 from peft_sp.training.pretraining.recipe import as_toml, read_pretraining_recipe
 from peft_sp.training.recipe import read_recipe
 

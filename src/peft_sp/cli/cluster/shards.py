@@ -10,10 +10,9 @@ import typer
 from peft_sp.biology.organism import Organism, parse_choice
 from peft_sp.cli.models import chosen
 from peft_sp.cli.terminal import console, options
-from peft_sp.errors import InputError, OutputError
+from peft_sp.errors import OutputError
 from peft_sp.inference.loading import load
 from peft_sp.inference.shards import proof
-from peft_sp.inference.shards.cluster import LOCAL, Workers, predict_on_cluster
 from peft_sp.inference.shards.work import predict_shard, remove_unfinished
 from peft_sp.io.registry import lookup
 from peft_sp.io.shards.plan import FORMATS, PROTEINS, Predicting, make_plan, read_plan
@@ -82,15 +81,7 @@ def run(
     shard: Annotated[
         list[int] | None, typer.Option(min=1, help="Number of a shard, from 1; may be repeated.")
     ] = None,
-    cluster: Annotated[
-        str | None,
-        typer.Option(metavar=f"{LOCAL}|ADDRESS", help="Do all that is missing, on a Ray cluster."),
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Of the cluster; default: as many as it has room for.")
-    ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Of a worker.")] = 1,
-    gpus: Annotated[float, typer.Option(min=0, help="Of a worker on a cluster.")] = 0,
     device: options.TorchDevice = options.Device.auto,
     backbone: options.Backbone = None,
 ) -> None:
@@ -102,22 +93,6 @@ def run(
     Example: [bold]peft-sp shards run plan.json --shard 3 -o results[/bold]
     """
     own = read_plan(plan)
-    if cluster is not None:
-        if shard:
-            raise typer.BadParameter("--cluster does all shards; leave out --shard")
-        setup = Workers(workers, threads, gpus, device.value, backbone)
-        with console.progress_bar() as progress:
-            found = predict_on_cluster(own, output, cluster, setup, progress, notice=console.note)
-        _report(found)
-        if found.problems or found.missing:
-            raise InputError(
-                f"{counted(len(found.problems) + len(found.missing), 'shard')} could not be done; "
-                "the same command tries them again",
-                path=str(plan),
-            )
-        return
-    if workers is not None or gpus:
-        raise typer.BadParameter("--workers and --gpus are of a cluster; give --cluster, too")
     numbers = shard or [one.number for one in own.shards]
     chunks = [own.shard(number) for number in numbers]
     output.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ from peft_sp.biology.grammar import TYPES, WINDOW, grammar
 from peft_sp.errors import OutputError
 from peft_sp.inference.backends import Backend
 from peft_sp.inference.batching import Computed, compute, decode_batches
-from peft_sp.inference.decoding import Decoder
+from peft_sp.inference.decoding.decoder import Decoder
 from peft_sp.io.atomic import write_bytes
 from peft_sp.io.labelled import LabelledProtein
 from peft_sp.training.evaluation.metrics import Outcomes, Scores, allowed_types, score

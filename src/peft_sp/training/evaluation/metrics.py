@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from peft_sp.biology.grammar import EUKARYOTIC_TYPES, NO_SP, ORGANISM_GROUPS, TYPES
 from peft_sp.inference.backends import Backend
 from peft_sp.inference.batching import decode_windows
-from peft_sp.inference.decoding import Decoded
+from peft_sp.inference.decoding.decoder import Decoded
 from peft_sp.io.labelled import LabelledProtein
 from peft_sp.io.registry.accuracy import BIG_CLASSES, ClassFigures, Figures
 

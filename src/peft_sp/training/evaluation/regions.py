@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from peft_sp.biology.alphabet import encode
 from peft_sp.biology.grammar import STATES, TYPES
-from peft_sp.inference.decoding import Decoded
+from peft_sp.inference.decoding.decoder import Decoded
 from peft_sp.training.fitting.region_loss import region_similarities
 
 _LENGTHS = {"n": ("N", "RR", "P"), "h": ("H",), "c": ("C",)}

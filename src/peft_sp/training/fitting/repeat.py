@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from peft_sp.io import recipe_files
+from peft_sp.io.registry import recipe_files
 from peft_sp.training.recipe import Recipe, read_recipe
 
 Values = dict[str, Any]

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from peft_sp.errors import RecipeError
-from peft_sp.io import recipe_files
+from peft_sp.io.registry import recipe_files
 from peft_sp.network.settings import Settings
 from peft_sp.training.options import MaxGradNorm, Schedule, WarmupFraction, WeightDecay
 from peft_sp.training.recipe import resolved, validated

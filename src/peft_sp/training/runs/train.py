@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from peft_sp.io.recipe_files import toml_value
 from peft_sp.io.registry.accuracy import summary
+from peft_sp.io.registry.recipe_files import toml_value
 from peft_sp.training.evaluation.metrics import Scores
 from peft_sp.training.fitting.checkpoints import is_first_process
 from peft_sp.training.fitting.history import History

@@ -1,4 +1,4 @@
-// Emissions of a window -> types, cleavage sites, regions: inference/decoding.py window by window,
+// Emissions of a window -> types, cleavage sites, regions: inference/decoding/decoder.py window by window,
 // with the same recursions in float64. The formulas stand there; names are the same here.
 
 export class Decoder {

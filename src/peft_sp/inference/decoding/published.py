@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from peft_sp.biology.grammar import TYPES, Grammar, grammar
 from peft_sp.biology.published import penalised, published_grammar
-from peft_sp.inference.crf_scores import CrfScores
-from peft_sp.inference.decoding import Decoded, Decoder, Ints, RankedSites
+from peft_sp.inference.decoding.crf_scores import CrfScores
+from peft_sp.inference.decoding.decoder import Decoded, Decoder, Ints, RankedSites
 
 
 def decoder_of(scores: CrfScores, published: bool = False) -> Decoder | PublishedDecoder:

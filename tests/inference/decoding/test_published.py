@@ -10,9 +10,9 @@ import pytest
 from peft_sp.biology.alphabet import encode
 from peft_sp.biology.grammar import TYPES, grammar
 from peft_sp.biology.published import published_grammar
-from peft_sp.inference.crf_scores import CrfScores
-from peft_sp.inference.decoding import Decoder
-from peft_sp.inference.published_decoding import PublishedDecoder
+from peft_sp.inference.decoding.crf_scores import CrfScores
+from peft_sp.inference.decoding.decoder import Decoder
+from peft_sp.inference.decoding.published import PublishedDecoder
 from peft_sp.io.fasta import read_fasta
 from tests.support.commands import peft_sp, rows
 from tests.support.paths import ROOT

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from peft_sp.biology.grammar import TYPES, grammar
-from peft_sp.inference.crf_scores import CrfScores, Temperatures
-from peft_sp.inference.decoding import Decoder
+from peft_sp.inference.decoding.crf_scores import CrfScores, Temperatures
+from peft_sp.inference.decoding.decoder import Decoder
 from tests.support.brute_force import Case, cases, legal_paths, log_weight
 
 SIZE = grammar().size

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peft_sp.biology.grammar import Grammar
-from peft_sp.inference.crf_scores import CrfScores
+from peft_sp.inference.decoding.crf_scores import CrfScores
 
 RESCALING_INTERVAL = 4
 """Residues between two rescalings. Between them a path's weight may fall to 1e-308 of its type's

@@ -1,6 +1,6 @@
 import numpy as np
 
-from peft_sp.inference.crf_scores import UNCALIBRATED, Temperatures
+from peft_sp.inference.decoding.crf_scores import UNCALIBRATED, Temperatures
 
 
 def test_a_protein_of_a_eukaryote_has_its_own_temperature_where_there_is_one():

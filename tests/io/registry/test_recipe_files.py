@@ -3,7 +3,7 @@ import tomllib
 import pytest
 
 from peft_sp.errors import RecipeError
-from peft_sp.io.recipe_files import PRETRAINING, as_toml, change, find, resolve, shipped
+from peft_sp.io.registry.recipe_files import PRETRAINING, as_toml, change, find, resolve, shipped
 
 
 def write(directory, **recipes):
