@@ -34,11 +34,13 @@ LOCK = (ROOT / "requirements.txt").read_text()
 @pytest.fixture(scope="module")
 def released(tmp_path_factory):
     """What the quick check says of this commit, and the folder with the distributions."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("what belongs into a release is known to git alone")
     folder = tmp_path_factory.mktemp("release")
     try:
         return release_check.check(folder, [], folder / "out", quick=True), folder / "out"
     except ReleaseError as error:
-        if os.environ.get("CI") or not UNREACHABLE.search(str(error)):
+        if os.environ.get("CI") == "true" or not UNREACHABLE.search(str(error)):
             raise
         pytest.skip("pip reaches no index from here")
 
