@@ -87,11 +87,11 @@ lock: $(VENV)/.dev  ## Pin what the server and all below it need, with hashes
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.core: pyproject.toml | $(BIN)/python
+$(VENV)/.core: pyproject.toml src/peft_sp/version.py | $(BIN)/python
 	$(BIN)/python -m pip install $(PIP_OPTIONS) --constraint constraints.txt --editable .
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/.dev: pyproject.toml constraints.txt src/peft_sp/version.py | $(BIN)/python
 	$(BIN)/python -m pip install $(PIP_OPTIONS) --constraint constraints.txt --editable '.[train,plot,web,dev]'
 	@touch $@ $(VENV)/.core
 
