@@ -1,45 +1,25 @@
 """What docs/http.md and docs/client.py say of the API is run as it stands."""
 
-import csv
 import os
-import re
 import subprocess
 import sys
-import threading
-import zipfile
 
 import pytest
 
 from peft_sp.service.settings import MB, ServiceSettings
 from tests.support.paths import ROOT
-from tests.support.service import FASTA, listening, serve
+from tests.support.service import FASTA, working
 
 pytestmark = pytest.mark.integration
 PAGE = (ROOT / "docs" / "http.md").read_text(encoding="utf-8")
 CLIENT = ROOT / "docs" / "client.py"
-ADDRESS = "http://127.0.0.1:8000"
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     """Where a server with a worker answers."""
-    with serve(tmp_path_factory.mktemp("served")) as served, listening(served) as port:
-        over = threading.Event()
-
-        def work():
-            while not over.wait(0.05):
-                served.work()
-
-        worker = threading.Thread(target=work)
-        worker.start()
-        yield f"http://127.0.0.1:{port}"
-        over.set()
-        worker.join()
-
-
-def block(language):
-    """The first block of a language."""
-    return re.search(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)[1]
+    with working(tmp_path_factory.mktemp("served")) as address:
+        yield address
 
 
 @pytest.fixture
@@ -59,22 +39,6 @@ def run(folder, *command, **environment):
         check=False,
     )
     return done.returncode, done.stdout, done.stderr
-
-
-def test_the_commands_of_the_shell(folder, address):
-    assert run(folder, "bash", "-euc", block("sh").replace(ADDRESS, address))[0] == 0
-    with (folder / "predictions.tsv").open() as file:
-        assert len(list(csv.DictReader(file, delimiter="\t"))) == 300
-    assert '"state": "done"' in (folder / "progress.txt").read_text()
-
-
-def test_the_script(folder, address):
-    script = block("python").replace(ADDRESS, address)
-    code, out, errors = run(folder, sys.executable, "-c", script, PYTHONPATH=str(CLIENT.parent))
-    assert code == 0, errors
-    assert "'SP': " in out
-    assert out.splitlines()[-1] == "OmpA SP 21"
-    assert "predictions.gff3" in zipfile.ZipFile(folder / "results.zip").namelist()
 
 
 def test_the_client_as_a_program(folder, address):

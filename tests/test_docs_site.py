@@ -69,3 +69,11 @@ def test_every_module_is_described(site):
         for path in (ROOT / "src" / "peft_sp" / room).rglob("*.py"):
             name = ".".join(path.relative_to(ROOT / "src").with_suffix("").parts)
             assert f'id="{name.removesuffix(".__init__")}"' in page, name
+
+
+def test_equations_are_mathml(site):
+    """Browsers draw it without a script, and none is left as LaTeX."""
+    page = text(site / "method.html")
+    assert page.count('<math xmlns="http://www.w3.org/1998/Math/MathML" display="block">') > 8
+    assert page.count('display="inline"') > 30
+    assert "arithmatex" not in page and "\\frac" not in page

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import doctest
 import pickle
-import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -18,7 +17,6 @@ from tests.support.paths import ROOT
 
 SVG = "{http://www.w3.org/2000/svg}"
 OWN = ("models", "train", "crossvalidate")
-MANUAL = ROOT / "docs" / "python.md"
 
 
 def in_a_fresh_interpreter(code):
@@ -91,18 +89,6 @@ def test_the_examples_run(monkeypatch):
     monkeypatch.chdir(ROOT)
     found = doctest.testmod(peft_sp)
     assert found.attempted > 8 and not found.failed
-
-
-@pytest.mark.integration
-def test_the_examples_of_the_manual_run(monkeypatch, tmp_path):
-    pytest.importorskip("pandas")
-    monkeypatch.chdir(ROOT)
-    blocks = re.findall(r"^```python\n(.*?)^```", MANUAL.read_text(), re.MULTILINE | re.DOTALL)
-    test = doctest.DocTestParser().get_doctest(
-        "\n".join(blocks), {"directory": tmp_path / "results"}, "manual", str(MANUAL), 0
-    )
-    found = doctest.DocTestRunner().run(test)
-    assert found.attempted > 20 and not found.failed
 
 
 def test_a_notebook_shows_pictures(ecoli):

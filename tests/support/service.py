@@ -79,3 +79,20 @@ def listening(served):
     finally:
         server.should_exit = True
         thread.join()
+
+
+@contextmanager
+def working(directory):
+    """Where a real server with a worker answers."""
+    with serve(directory) as served, listening(served) as port:
+        over = threading.Event()
+
+        def work():
+            while not over.wait(0.05):
+                served.work()
+
+        worker = threading.Thread(target=work)
+        worker.start()
+        yield f"http://127.0.0.1:{port}"
+        over.set()
+        worker.join()

@@ -1,0 +1,151 @@
+"""Every code block of the documentation runs, on small data under the names that it uses."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from peft_sp.io.registry.lookup import bundled
+from tests.support.genomes import PROTEIN, spliced
+from tests.support.manual import Runner, blocks, lines
+from tests.support.paths import ROOT
+from tests.support.service import working
+from tests.support.uniprot import as_gff, as_table
+
+pytestmark = pytest.mark.integration
+
+PAGES = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs" / "results").glob("**/*.md")),
+    *sorted((ROOT / "packs").glob("**/*.md")),
+]
+PAGES = [page for page in PAGES if blocks(page)]
+
+# What is not run: how its lines begin, and why. It is read instead (`check_by_reading`).
+NOT_RUN = {
+    r"pip install": "installs packages; that its extras exist is tested",
+    r"make ": "minutes to hours; that the targets exist is tested, and CI runs demo, lint and test",
+    r"docker ": "needs Docker; tests/test_container.py reads the Dockerfile",
+    r"python benchmarks/|python scripts/": "minutes to hours, on real proteomes",
+    r"python -m http.server|peft-sp serve": "does not end; tests/cli/test_serve.py starts it",
+    r"hf auth login|peft-sp push|peft-sp pull": "needs an account; test_sharing.py has a hub",
+    r"torchrun": "needs GPUs",
+    r"peft-sp predict .*--model OWNER/": "needs the hub; tests/io/registry/test_hub.py has one",
+    r"peft-sp import |.*published-150M": "needs gigabytes; test_imports.py has small ones",
+    r"peft-sp evaluate docs/results/": "minutes, on the real backbone and all data",
+    r"python packs/build|cp -r packs|peft-sp models my-model": "test_packs.py builds a pack",
+    r"peft-sp pretrain|.*esm2-8M-windows": "tests/cli/training/test_pretrain.py runs it",
+}
+# Pages of which nothing is run, and why.
+PAGES_NOT_RUN = {
+    "docs/results/one-fold/README.md": "hours, on the real backbone and all data",
+    "docs/extending.md": "a package of its own; tests/io/registry/test_plugins.py installs it",
+    "docs/pipelines.md": "workflow managers; tests/test_integrations.py reads what they run",
+    "packs/template/README.md": "a template, whose names are to be replaced",
+}
+# Text that no command printed: how it begins, and why.
+NOT_PRINTED = {
+    ">P10152|EUKARYA|SP|1": "the format of a file",
+    " name      source": "lists what is installed; tests/cli/test_models.py compares it",
+    "$ peft-sp push": "needs an account",
+}
+PYTHON_NOT_RUN = {
+    "from peft import PeftModel": "fetches a backbone; tests/network/test_checkpoint.py has one",
+}
+LANGUAGES_NOT_RUN = {
+    "r": "R is not installed where the tests run",
+    "nginx": "nginx is not installed where the tests run",
+    "dockerfile": "needs Docker",
+}
+
+
+PRELUDES = {
+    "pictures.md": (
+        "import peft_sp\nfrom pathlib import Path\nfrom matplotlib.figure import Figure\n"
+        "predictor, another = peft_sp.load('fast', threads=1), Figure().subplots()"
+    ),
+}
+"""What a reader has who comes to a page from the one before."""
+
+
+def not_run(line: str) -> bool:
+    return any(re.match(beginning, line) for beginning in NOT_RUN)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory, labelled, labelled_file, tiny_backbone) -> Path:
+    """What the pages' commands find: each page works in a copy."""
+    world = tmp_path_factory.mktemp("world")
+    (world / "examples").symlink_to(ROOT / "examples")
+    spliced(world)
+    ecoli = (ROOT / "examples" / "ecoli_300.faa").read_text().split("\n>")
+    few = "\n>".join(ecoli[:30]) + "\n"
+    for name in ("ecoli.faa", "yeast.faa", "metagenome.faa"):
+        (world / name).write_text(few)
+    (world / "proteins.faa").write_text(
+        "".join(f">{name}\n{PROTEIN}\n" for name in ("cds1", "cds2"))
+    )
+    (world / "proteins.fasta.gz").write_bytes(gzip.compress(few.encode()))
+    features, fasta = as_gff(p for p in labelled if p.organism == "NEGATIVE")
+    (world / "uniprot.tsv").write_text(as_table(labelled))
+    (world / "proteins.gff").write_text(features)
+    (world / "proteins.fasta").write_text(fasta)
+    shutil.copy(labelled_file, world / "train_set.fasta")
+    shutil.copytree(tiny_backbone, world / "esm2_t6_8M")
+    # Found before packs, of which none need be installed here.
+    shutil.copytree(ROOT / "packs" / "esm2-8m" / "src" / "peft_sp_esm2_8m", world / "esm2-8m")
+    shutil.copytree(bundled()["fast"], world / "my-exported-model")
+    return world
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """Where a server with a worker answers."""
+    with working(tmp_path_factory.mktemp("served")) as address:
+        yield address
+
+
+@pytest.fixture
+def runner(world, tmp_path, monkeypatch):
+    folder = tmp_path / "page"
+    shutil.copytree(world, folder, symlinks=True)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return Runner(folder, "esm2_t6_8M", not_run)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_block_runs(page, runner, request, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))  # docs/client.py
+    if page.name == "http.md":
+        runner.replaced["http://127.0.0.1:8000"] = request.getfixturevalue("address")
+    alone = page.relative_to(ROOT).as_posix() in PAGES_NOT_RUN
+    if alone:
+        runner.not_run = lambda line: True
+    exec(PRELUDES.get(page.name, ""), runner.names)
+    for block in blocks(page):
+        if block.language not in LANGUAGES_NOT_RUN and not block.text.startswith(
+            tuple(NOT_PRINTED)
+        ):
+            try:
+                runner.run(block)
+            except Exception as error:
+                error.add_note(f"in the block at {block.place}")
+                raise
+
+
+def test_what_is_not_run_is_there():
+    """No reason outlives its block."""
+    found = [block for page in PAGES for block in blocks(page)]
+    shell = [line for block in found if block.language == "sh" for line in lines(block.text)]
+    for beginning in NOT_RUN:
+        assert any(re.match(beginning, line) for line in shell), beginning
+    for beginning in (*NOT_PRINTED, *PYTHON_NOT_RUN):
+        assert any(block.text.startswith(beginning) for block in found), beginning
+    for page in PAGES_NOT_RUN:
+        assert ROOT / page in PAGES, page
+    assert {block.language for block in found} >= set(LANGUAGES_NOT_RUN)
