@@ -136,7 +136,7 @@ class Runner:
             (self.folder / "bin").mkdir(exist_ok=True)
             words.append("bin")
         # A model that was trained here has no ONNX graph yet, and needs torch.
-        kind = "training" if any("my-model" in word for word in words) else ""
+        kind = "training" if {"my-model", "my-lora"} & {*words} else ""
         wide = {"COLUMNS": "80"}
         code, self.printed, errors = peft_sp(*words, cwd=self.folder, kind=kind, environment=wide)
         assert code == 0, f"{line}\n{errors}"
