@@ -6,11 +6,15 @@ import os
 import re
 import subprocess
 import sys
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 import peft_sp
 from peft_sp.cli.commands import app
+from tests.support.browser import driven
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.integration
@@ -34,6 +38,13 @@ def site(tmp_path_factory):
     )
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
     return folder
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """A web server that says nothing."""
+
+    def log_message(self, *_):
+        pass
 
 
 def text(page):
@@ -77,3 +88,22 @@ def test_equations_are_mathml(site):
     assert page.count('<math xmlns="http://www.w3.org/1998/Math/MathML" display="block">') > 8
     assert page.count('display="inline"') > 30
     assert "arithmatex" not in page and "\\frac" not in page
+
+
+def test_in_a_browser_it_searches_and_asks_nobody_else(site):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site)))
+    address = f"http://127.0.0.1:{server.server_port}"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with driven() as browser:
+        page, asked = browser.new_page(), []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(f"{address}/method.html")
+        box = page.locator("math[display=block]").first.bounding_box()
+        page.get_by_role("textbox", name="Search").click()
+        page.keyboard.type("lipobox")
+        found = page.locator(".md-search-result__link").first
+        found.wait_for()
+        width = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    server.shutdown()
+    assert box["height"] > 30 and width <= 0
+    assert [url for url in asked if not url.startswith(address)] == []

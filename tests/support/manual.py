@@ -46,8 +46,11 @@ QUICK = {
 RUNS = ("train", "crossval", "tune", "distill", "pretrain")
 """Commands that want an empty directory: each is run as if it were the first."""
 SHELL_SIGNS = re.compile(r"[|;&<>$`(]|\*")
-FEW = {"examples/ecoli_300.faa": "ecoli.faa"}
-"""Where another model than `fast` predicts or is made: fewer proteins."""
+FEW = {
+    "examples/ecoli_300.faa": "ecoli.faa",
+    "backbone=./prot_t5": "backbone=esm2_t6_8M",
+}
+"""Where another model than `fast` predicts or is made: fewer proteins, a smaller backbone."""
 SMALL_STUDENT = [
     *("--set", "student.width=8", "--set", "student.hidden=8", "--set", "student.convolutions=1")
 ]
@@ -165,7 +168,7 @@ class Runner:
         run = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", "\n".join(waiting)],
             cwd=self.folder,
-            env={**os.environ, "PATH": path, "COLUMNS": "80"},
+            env={**os.environ, "PATH": path, "COLUMNS": "80", "SLURM_ARRAY_TASK_ID": "1"},
             capture_output=True,
             text=True,
             check=False,
