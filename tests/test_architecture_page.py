@@ -48,7 +48,8 @@ def test_every_function_that_the_page_names_is_there():
     """`module.name` or `module.Class.method`; the module is a file of the package."""
     files: dict[str, list[ast.AST]] = {}
     for module in read_house().values():
-        files.setdefault(module.name.split("/")[-1], []).append(module.tree)
+        name = module.name.removesuffix("/__init__").split("/")[-1]
+        files.setdefault(name, []).append(module.tree)
     endings = ("py", "md", "toml", "css", "js", "svg", "tsv", "json", "onnx", "safetensors", "gff3")
     named = {name for name in quoted() if re.fullmatch(r"[a-z]\w*(\.\w+)+", name)}
     named = {name for name in named if name.split(".")[-1] not in endings}
