@@ -80,7 +80,7 @@ def test_pickles_are_not_read(copy, monkeypatch):
     monkeypatch.chdir(copy)
     (copy / "model.safetensors").unlink()
     (copy / "pytorch_model.bin").write_bytes(pickle.dumps(Trap()))
-    refused(copy, r"has no model.safetensors, and no pickle is read; 'peft-sp import FILE\.pt")
+    refused(copy, r"has no model.safetensors, and no pickle is read; 'peft-sp import FILE -o DIR")
     (copy / "model.safetensors").write_bytes(pickle.dumps(Trap()))
     refused(copy, "cannot be read")
     assert not (copy / "sprung").exists()

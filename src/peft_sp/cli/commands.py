@@ -23,7 +23,7 @@ from peft_sp.cli.sharing import export, imports, pull, push
 from peft_sp.cli.terminal import console
 from peft_sp.cli.terminal.stopping import Signals, Stopped
 from peft_sp.cli.terminal.streams import ReaderGone, open_streams
-from peft_sp.cli.training import crossval, evaluate, pretrain, train, tune
+from peft_sp.cli.training import backbones, crossval, evaluate, pretrain, train, tune
 from peft_sp.errors import OptionError, OutputError, PeftSpError
 from peft_sp.version import __version__
 
@@ -59,6 +59,7 @@ predict.add_to(app)
 annotate.add_to(app)
 scan.add_to(app)
 recipes.add_to(app)
+backbones.add_to(app)
 train.add_to(app)
 crossval.add_to(app)
 evaluate.add_to(app)

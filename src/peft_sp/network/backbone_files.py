@@ -41,8 +41,8 @@ REVISIONS = {
 }
 """The commits at which published backbones are fetched; others are named as `owner/name@commit`."""
 
-_CONFIG = "config.json"
-_WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
+CONFIG = "config.json"
+WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
 _SHARD = re.compile(r"[\w-][\w.-]*\.safetensors", re.ASCII)
 
 
@@ -88,7 +88,7 @@ def read_config(name: str) -> Any:
     """
     family = None
     try:
-        content = read_json(_file(name, _CONFIG))
+        content = read_json(_file(name, CONFIG))
         kind = content.get("model_type") if isinstance(content, dict) else None
         family = family_named(kind)
         if family is None:
@@ -122,7 +122,7 @@ def read_tensors(name: str, config: Any) -> dict[str, Tensor]:
     if len(layers) != config.num_hidden_layers:  # before a network of so many is put together
         raise ModelError(
             f"backbone '{name}' is not a whole {family.title}: it has {len(layers)} layers, and "
-            f"its {_CONFIG} says {config.num_hidden_layers}"
+            f"its {CONFIG} says {config.num_hidden_layers}"
         )
     if wrong := wrong_tensors(config, state):
         raise ModelError(f"backbone '{name}' is not a whole {family.title} (tensor '{wrong[0]}')")
@@ -148,7 +148,7 @@ def _stored_tensors(name: str, wanted: Callable[[str], str | None]) -> dict[str,
     """Tensors of a backbone's files by the names that `wanted` gives them; others are not read."""
     try:
         index = _file(name, _INDEX, needed=False)
-        shards = [_WEIGHTS] if index is None else _shards(read_json(index))
+        shards = [WEIGHTS] if index is None else _shards(read_json(index))
         state: dict[str, Tensor] = {}
         for shard in shards:
             file = _file(name, shard)
@@ -160,7 +160,7 @@ def _stored_tensors(name: str, wanted: Callable[[str], str | None]) -> dict[str,
     except FileNotFoundError as error:
         raise ModelError(
             f"backbone '{name}' has no {Path(str(error.filename)).name}, and no pickle is read; "
-            "'peft-sp import FILE.pt -o DIR' makes a directory of fair-esm's file of it"
+            "'peft-sp import FILE -o DIR' makes a directory of such a file"
         ) from None
     except (OSError, FieldError, JsonError, SafetensorError) as error:
         raise ModelError(f"backbone '{name}' cannot be read: {first_line(error)}") from None
@@ -207,7 +207,7 @@ def token_ids(name: str) -> dict[str, int]:
         ) from None
     if max(tokens.values()) >= config.vocab_size:
         raise ModelError(
-            f"tokenizer of '{name}' has more tokens than its {_CONFIG}, {config.vocab_size}"
+            f"tokenizer of '{name}' has more tokens than its {CONFIG}, {config.vocab_size}"
         )
     return tokens
 

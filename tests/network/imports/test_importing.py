@@ -27,7 +27,7 @@ def test_options_without_use_for_a_file_are_refused(tmp_path):
 def test_networks_of_other_programs_are_refused(tmp_path):
     for content in ({"classifier.weight": torch.ones(2, 2)}, [1, 2], torch.ones(3)):
         torch.save(content, tmp_path / "other.pt")
-        with pytest.raises(ModelError, match="is neither an ESM-2 of the package fair-esm nor"):
+        with pytest.raises(ModelError, match="is neither an ESM-2 of the package fair-esm, nor"):
             import_file(tmp_path / "other.pt", tmp_path / "out")
 
 

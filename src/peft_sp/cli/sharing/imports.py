@@ -20,7 +20,9 @@ def import_weights(
     file: Annotated[
         str,
         typer.Argument(
-            metavar="FILE.pt", help="Weights of the published PEFT-SP, or an ESM-2 of fair-esm."
+            metavar="FILE",
+            help="Weights of the published PEFT-SP, an ESM-2 of fair-esm, or a backbone's "
+            "pytorch_model.bin.",
         ),
     ],
     output: Annotated[
@@ -41,12 +43,13 @@ def import_weights(
         ),
     ] = None,
 ) -> None:
-    """Convert a .pt file of the published PEFT-SP, or of the package fair-esm.
+    """Convert a file of the published PEFT-SP, of the package fair-esm, or of a backbone.
 
     Weights of the published PEFT-SP (model.pt) become a model that predicts, is measured and is
     exported like any other: what was trained, head and CRF are taken; the backbone is named, and
-    must be the one in the file. An ESM-2 of fair-esm (esm2_*.pt) becomes a backbone to train on.
-    Files are read without running any code in them.
+    must be the one in the file. An ESM-2 of fair-esm (esm2_*.pt) becomes a backbone to train on,
+    and so does pytorch_model.bin of transformers (ProtT5, ProtBert, Ankh) with its config.json and
+    its vocabulary beside it. Files are read without running any code in them.
 
     Example: [bold]peft-sp import model.pt --backbone esm2-150M -o published-150M[/bold]
     """

@@ -11,8 +11,11 @@ from pathlib import Path
 from peft_sp.errors import ModelError, OptionError, OutputError
 from peft_sp.io.atomic import publish, staging
 from peft_sp.io.registry.model_config import Imported, ModelConfig, Parameters
+from peft_sp.network.backbone_files import CONFIG
 from peft_sp.network.checkpoint import save_checkpoint
+from peft_sp.network.encoders import family_of
 from peft_sp.network.encoders.quantization import count_parameters
+from peft_sp.network.imports.encoder import import_encoder
 from peft_sp.network.imports.fairesm import import_backbone
 from peft_sp.network.imports.published import PublishedModel, is_published, read_published
 from peft_sp.network.imports.torch_file import read_torch_file, tensors_in
@@ -53,7 +56,8 @@ def import_file(
 ) -> Written:
     """Write what is in a file of torch.save as a directory of this program, whole or not at all.
 
-    A backbone of fair-esm becomes a directory of transformers, a state of the published PEFT-SP a
+    A backbone, of fair-esm or of transformers with its settings beside it, becomes a directory of
+    transformers, a state of the published PEFT-SP a
     model on `backbone` (a name, hub id or directory). alpha: of its LoRA, `ALPHA` by default.
     Nothing in the file is run. Raises ModelError for any other file, OptionError for options
     that the file has no use for, OutputError where the directory holds something already or
@@ -73,10 +77,20 @@ def import_file(
             f"train on it with --set backbone={directory}",
         )
     state = tensors_in(content, path)
+    if state is not None and not is_published(state) and (path.parent / CONFIG).is_file():
+        if backbone is not None or alpha is not None:
+            raise OptionError(f"{path} holds a backbone alone; leave out --backbone and --alpha")
+        config = import_encoder(path, state, target)
+        return Written(
+            f"{family_of(config).title} of {config.num_hidden_layers} layers, "
+            f"{config.hidden_size} wide",
+            f"train on it with --set backbone={directory}",
+        )
     if state is None or not is_published(state):
         raise ModelError(
-            f"{path}: is neither an ESM-2 of the package fair-esm nor a state of the published "
-            "PEFT-SP; networks of other programs cannot be imported"
+            f"{path}: is neither an ESM-2 of the package fair-esm, nor a state of the published "
+            f"PEFT-SP, nor a backbone with its {CONFIG} beside it; networks of other programs "
+            "cannot be imported"
         )
     found = read_published(path, state, backbone, ALPHA if alpha is None else alpha)
     if alpha is not None and not found.has_lora:
