@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from peft_sp.inference.run import RunInfo, RunOptions, predict_run
     from peft_sp.io.fasta import read_fasta
     from peft_sp.io.registry.lookup import Model
+    from peft_sp.io.writers.seqfeatures import to_seqfeatures
     from peft_sp.io.writers.tables import to_dataframe
 
 if TYPE_CHECKING:  # of what the functions below take and give
@@ -107,6 +108,7 @@ __all__ = [
     "read_fasta",
     "scan",
     "to_dataframe",
+    "to_seqfeatures",
     "train",
 ]
 
@@ -127,6 +129,7 @@ _HOMES = {
     "inference.analysis.scan": ("scan",),
     "io.fasta": ("read_fasta",),
     "io.registry.lookup": ("Model",),
+    "io.writers.seqfeatures": ("to_seqfeatures",),
     "io.writers.tables": ("to_dataframe",),
 }
 _HOME = {name: f"peft_sp.{home}" for home, names in _HOMES.items() for name in names}
