@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from peft_sp.inference.predictor import Predictor
     from peft_sp.inference.run import RunInfo, RunOptions, predict_run
     from peft_sp.io.fasta import read_fasta
+    from peft_sp.io.plotting.summary.logo import plot_logo
     from peft_sp.io.registry.lookup import Model
     from peft_sp.io.writers.seqfeatures import to_seqfeatures
     from peft_sp.io.writers.tables import to_dataframe
@@ -104,6 +105,7 @@ __all__ = [
     "crossvalidate",
     "load",
     "models",
+    "plot_logo",
     "predict_run",
     "read_fasta",
     "scan",
@@ -128,6 +130,7 @@ _HOMES = {
     "inference.run": ("RunInfo", "RunOptions", "predict_run"),
     "inference.analysis.scan": ("scan",),
     "io.fasta": ("read_fasta",),
+    "io.plotting.summary.logo": ("plot_logo",),
     "io.registry.lookup": ("Model",),
     "io.writers.seqfeatures": ("to_seqfeatures",),
     "io.writers.tables": ("to_dataframe",),

@@ -12,12 +12,13 @@ from peft_sp.biology.alphabet import AMINO_ACIDS
 from peft_sp.biology.grammar import WINDOW
 from peft_sp.io.plotting.summary.statistics import AFTER, BEFORE, REGIONS, Statistics
 
-_CHEMISTRY = {
+CHEMISTRY = {
     **dict.fromkeys("AVLIMFW", "greasy"),
     **dict.fromkeys("KRH", "plus"),
     **dict.fromkeys("DE", "minus"),
     **dict.fromkeys("GPCSTYNQ", "polar"),
 }
+"""The kind of each residue, by which a logo has its colours."""
 _CAP = 0.72
 """Height of a capital letter, as a fraction of the font's size, in the fonts of the style sheet."""
 FEWEST = 5
@@ -89,7 +90,7 @@ def logo(statistics: Statistics, type_name: str) -> str:
             letter = AMINO_ACIDS[number]
             scale = height / (20 * _CAP)
             parts.append(
-                f'<text class="{_CHEMISTRY[letter]}" textLength="{column - 2:g}" font-size="20" '
+                f'<text class="{CHEMISTRY[letter]}" textLength="{column - 2:g}" font-size="20" '
                 f'lengthAdjust="spacingAndGlyphs" transform="translate({x + 1:.1f} {y:.2f}) '
                 f'scale(1 {scale:.3f})">{letter}</text>'
             )
