@@ -21,7 +21,7 @@ NOTEBOOK = Path(__file__).resolve().parents[1] / "docs" / "notebook.ipynb"
 
 def executed(path: Path, seconds: int) -> Any:
     """A notebook with the output of all its cells, run where it lies; seconds: for each cell."""
-    notebook = nbformat.read(path, nbformat.NO_CONVERT)
+    notebook = nbformat.read(path, nbformat.NO_CONVERT)  # type: ignore[no-untyped-call]
     place = {"metadata": {"path": str(path.parent)}}
     client = nbclient.NotebookClient(
         notebook, timeout=seconds, kernel_name="python3", resources=place
@@ -41,7 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--backbone", default="esm2-8M", help="name, hub id or directory")
     os.environ["BACKBONE"] = parser.parse_args().backbone
-    nbformat.write(executed(NOTEBOOK, 3600), NOTEBOOK)
+    nbformat.write(executed(NOTEBOOK, 3600), NOTEBOOK)  # type: ignore[no-untyped-call]
 
 
 if __name__ == "__main__":

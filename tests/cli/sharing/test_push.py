@@ -62,7 +62,7 @@ def test_a_second_push_replaces_the_model_and_leaves_what_is_others(author, serv
     assert set(repository.branches) == {"main", "v2"}
 
 
-def test_a_dry_run_asks_nobody(author, server, model):
+def test_a_dry_run_publishes_nothing_and_needs_no_login(author, server, model):
     code, output, _ = author.run(
         "push", model, "lab/sp", "--licence", "MIT", "--dry-run", HF_TOKEN=""
     )

@@ -68,9 +68,9 @@ def push(
 ) -> None:
     """Publish a model on the Hugging Face hub.
 
-    In one commit: its settings, its weights, SHA256SUMS, and the card with metadata that the hub
-    shows. Nothing else of the directory, no checkpoint and no path of this machine. The backbone
-    stays where it is and is named by its id on the hub, after its weights there were compared.
+    In one commit: settings, weights, SHA256SUMS, and the card with the metadata that the hub shows.
+    Nothing else of the directory, and no path of this machine. A backbone is named by its id on
+    the hub, after its weights there were compared.
 
     Example: [bold]peft-sp push my-model OWNER/my-model --licence MIT[/bold]
     """

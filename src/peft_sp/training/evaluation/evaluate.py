@@ -6,6 +6,7 @@ import os
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from zipfile import BadZipFile
@@ -41,9 +42,9 @@ class Evaluation:
     lengths: NDArray[np.int64]
     cuts: NDArray[np.float32]
 
-    @property
+    @cached_property
     def scores(self) -> Scores:
-        """Scores of `outcomes`, with bootstrap intervals."""
+        """Scores of `outcomes`, with bootstrap intervals, which take seconds."""
         return score(self.outcomes, RESAMPLES)
 
     @staticmethod

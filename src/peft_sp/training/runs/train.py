@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +33,12 @@ class TrainedModel:
     recipe: Recipe
     held_out: HeldOut
 
-    @cached_property
+    @property
     def validation(self) -> Scores | None:
         """Figures on the validation partition, None without one."""
         return None if self.held_out.validation is None else self.held_out.validation.scores
 
-    @cached_property
+    @property
     def test(self) -> Scores | None:
         """Figures on the test partition, None without one."""
         return None if self.held_out.test is None else self.held_out.test.scores
