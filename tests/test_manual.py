@@ -41,6 +41,8 @@ NOT_RUN = {
     r"python packs/build|cp -r packs|peft-sp models my-model": "test_packs.py builds a pack",
     r"peft-sp pretrain|.*esm2-8M-windows": "tests/cli/training/test_pretrain.py runs it",
 }
+# Commands that take long, and are run on the first page that has them.
+ONCE = ("peft-sp crossval lora-8M", "peft-sp distill fast", "peft-sp tune lora-8M")
 # Pages of which nothing is run, and why.
 PAGES_NOT_RUN = {
     "docs/results/one-fold/README.md": "hours, on the real backbone and all data",
@@ -138,6 +140,8 @@ def test_every_block_runs(page, runner, request, monkeypatch):
     alone = page.relative_to(ROOT).as_posix() in PAGES_NOT_RUN
     if alone:
         runner.not_run = lambda line: True
+    elif page != PAGES[0]:
+        runner.not_run = lambda line: not_run(line) or line.startswith(ONCE)
     exec(PRELUDES.get(page.name, ""), runner.names)
     for block in blocks(page):
         only_shown = block.text.startswith((*NOT_PRINTED, *PYTHON_NOT_RUN))
@@ -156,6 +160,8 @@ def test_what_is_not_run_is_there():
     shell = [line for block in found if block.language == "sh" for line in lines(block.text)]
     for beginning in NOT_RUN:
         assert any(re.match(beginning, line) for line in shell), beginning
+    first = [line for block in blocks(PAGES[0]) for line in lines(block.text)]
+    assert all(any(line.startswith(one) for line in first) for one in ONCE)
     for beginning in (*NOT_PRINTED, *PYTHON_NOT_RUN):
         assert any(block.text.startswith(beginning) for block in found), beginning
     for page in PAGES_NOT_RUN:
