@@ -1,11 +1,11 @@
 """Commands and programs, each in a process of its own that has its imports already.
 
 Torch and what comes with it take seconds to import in each of a hundred commands, the rest half a
-second in each of hundreds. Here one process imports what training needs, one what predictions need
-and one the packages of others alone; they do nothing else, and fork for every command: its exit
-code, its output and what it leaves behind are those of a command that was started cold. What it
-shares with others of its kind is the seed of Python's hashes: `tests/cli/test_commands.py` compares
-forked commands with ones that were started cold.
+second in each of hundreds. Here one process imports what training needs, one what predictions need,
+one the hub's library with it, and one the packages of others alone; they do nothing else, and fork
+for every command: its exit code, its output and what it leaves behind are those of a command that
+was started cold. What it shares with others of its kind is the seed of Python's hashes:
+`tests/cli/test_commands.py` compares forked commands with ones that were started cold.
 """
 
 from __future__ import annotations
@@ -45,6 +45,12 @@ IMPORTED = {
         "peft_sp.network.imports.importing",
         *("peft_sp.training.runs.crossval", "peft_sp.training.export", "peft_sp.inference.run"),
         *("peft_sp.training.pretraining.run", "peft_sp.training.search.trials"),
+    ),
+    # Commands of `tests/support/hub_user.py`, which sets the library up anew.
+    "hub": (
+        *("peft_sp", "onnxruntime", "rich.table", "peft_sp.cli.commands", "peft_sp.inference.run"),
+        *("huggingface_hub.hf_api", "huggingface_hub.utils", "huggingface_hub.file_download"),
+        *("huggingface_hub.repocard", "peft_sp.inference.loading"),
     ),
     # For a copy of the package that a test has changed.
     "others": (

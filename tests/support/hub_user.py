@@ -21,7 +21,7 @@ class User:
     def __init__(self, home: Path, endpoint: str, token: str = "") -> None:
         self.home, self.endpoint, self.token = home, endpoint, token
 
-    def run(self, *arguments, before="pass", kind="", cwd=None, **environment):
+    def run(self, *arguments, before="pass", kind="hub", cwd=None, **environment):
         places = {
             "HF_ENDPOINT": self.endpoint,
             "HF_HOME": str(self.home / "hf"),
