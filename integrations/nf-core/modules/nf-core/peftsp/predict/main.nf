@@ -4,8 +4,8 @@ process PEFTSP_PREDICT {
 
     conda "${moduleDir}/environment.yml"
     container "${ workflow.containerEngine in ['singularity', 'apptainer'] && !task.ext.singularity_pull_docker_container ?
-        'https://depot.galaxyproject.org/singularity/peft-sp:0.1.0--pyhdfd78af_0':
-        'quay.io/biocontainers/peft-sp:0.1.0--pyhdfd78af_0' }"
+        'https://depot.galaxyproject.org/singularity/peft-sp:0.2.0--pyhdfd78af_0':
+        'quay.io/biocontainers/peft-sp:0.2.0--pyhdfd78af_0' }"
 
     input:
     tuple val(meta), path(fasta)
