@@ -25,8 +25,9 @@ demo: $(VENV)/.core  ## Predict a sample of a real proteome with the bundled mod
 test: $(VENV)/.dev  ## Run the tests, a file of them on each processor
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
-test-slow: $(VENV)/.dev  ## Run the tests that train real models (minutes)
-	$(BIN)/python -m pytest -m slow
+test-slow: $(VENV)/.dev  ## Run the tests that train real models, or need a large library (minutes)
+	$(BIN)/python -m pip install $(PIP_OPTIONS) --constraint constraints.txt --editable '.[quantized]'
+	$(BIN)/python -m pytest -m 'slow or quantized'
 
 lint: $(VENV)/.dev  ## Check style and types
 	$(BIN)/ruff check .

@@ -24,6 +24,7 @@ from tests.support.networks import perturb
 
 RESIDUES = torch.from_numpy(encode(["MKKTAIAIAVALAGFATVAQA", "MSTN", "MKRXBZUOW" * 7]))
 REAL = (RESIDUES != PAD).numpy()
+NEEDED = "needs the extra quantized"
 
 
 def settings_of(backbone, method=None, precision="nf4"):
@@ -31,8 +32,10 @@ def settings_of(backbone, method=None, precision="nf4"):
     return ModelSettings(backbone=backbone, tuning=tuning, backbone_precision=precision)
 
 
+@pytest.mark.quantized
 @pytest.mark.parametrize("kind", ["esm2", "prott5"])
 def test_a_model_on_it_is_trained_stored_and_exported(kind, tiny, tiny_backbone, tmp_path):
+    pytest.importorskip("bitsandbytes", reason=NEEDED)
     backbone = tiny_backbone if kind == "esm2" else tiny(kind)
     settings = settings_of(backbone)
     model = build_model(settings, Backbones()).eval()
@@ -61,7 +64,9 @@ def test_a_model_on_it_is_trained_stored_and_exported(kind, tiny, tiny_backbone,
     np.testing.assert_allclose(exported[REAL], expected[REAL], atol=1e-3)
 
 
+@pytest.mark.quantized
 def test_methods_that_it_has_not_are_refused(tiny_backbone):
+    pytest.importorskip("bitsandbytes", reason=NEEDED)
     build_model(settings_of(tiny_backbone, VeRA(rank=4)))
     with pytest.raises(RecipeError, match=r'method = "loha" is not had on a backbone in 4 bits'):
         build_model(settings_of(tiny_backbone, LoHa()))

@@ -125,10 +125,15 @@ def test_impossible_variants_are_refused(recipe, variants, problem):
         ("bitfit-8M", "protbert", []),
         ("lora-mlp-8M", "ankh", ["head.hidden=6", "optimisation.accumulation=2"]),
         ("lora-lstm-8M", "prott5", ["head.hidden=4"]),
-        ("qlora-650M", "esm2", ["tuning.layers=1", "optimisation.precision=float32"]),
+        pytest.param(
+            *("qlora-650M", "esm2", ["tuning.layers=1", "optimisation.precision=float32"]),
+            marks=pytest.mark.quantized,
+        ),
     ],
 )
 def test_recipes_train_on_each_family(name, kind, settings, labelled_file, tiny_backbone, tmp_path):
+    if name.startswith("qlora"):
+        pytest.importorskip("bitsandbytes", reason="needs the extra quantized")
     backbone = tiny_backbone if kind == "esm2" else encoders.write(kind, tmp_path / kind)
     own = [f"backbone={backbone}", f"data={labelled_file}", "optimisation.epochs=0.2"]
     trained = read_recipe(name, [*own, "name=tiny", "partitions.train=[1]", *settings])
