@@ -130,6 +130,8 @@ def test_all_that_names_the_version_names_the_same():
     assert citation["version"] == __version__
     headings = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert headings[:2] == ["Unreleased", __version__]
+    notebook = (ROOT / "docs" / "notebook.ipynb").read_text(encoding="utf-8")
+    assert set(re.findall(r"prediction:peft-sp:([\d.]+)", notebook)) == {__version__}
 
 
 def test_every_list_of_pythons_is_the_same():
