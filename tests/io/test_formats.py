@@ -13,6 +13,7 @@ from xopen import zstd as zstandard
 
 from peft_sp.errors import InputError
 from peft_sp.io.fasta import open_input, read_fasta
+from peft_sp.io.formats import check
 
 GOOD = ">a first\nMKTAY\n>b\nMKV\n"
 
@@ -180,6 +181,8 @@ def test_what_is_no_file(tmp_path):
             pass
         with pytest.raises(InputError, match=problem):
             list(read_fasta(path))
+    with pytest.raises(InputError, match=r"^standard input: is not read here; give a file$"):
+        check("-")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="another user's file needs another user")

@@ -210,7 +210,8 @@ def check(name: str, wanted: Wanted = FASTA) -> os.stat_result:
     try:
         status = Path(name).stat()
     except FileNotFoundError:
-        raise InputError("no such file", path=name) from None
+        problem = "is not read here; give a file" if name == "-" else "no such file"
+        raise InputError(problem, path=name) from None
     except (OSError, ValueError) as error:
         raise InputError(_unreadable(error), path=name) from None
     if stat.S_ISDIR(status.st_mode):

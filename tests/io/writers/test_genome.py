@@ -65,6 +65,13 @@ def test_a_gene_on_the_minus_strand_and_its_product(tmp_path):
     assert "product=outer membrane protease%2C omptin;" in rows[1][8]
 
 
+def test_control_characters_of_a_product_are_escaped(tmp_path):
+    genes = genes_of(plasmid(tmp_path)[0])
+    genes.coding[0].product = "red\x1b[31m\tend\x7f; 5%, α=β\n"
+    (line, *_) = written(genes, predicted("NP_995574.1", 20, "M" * 312)).splitlines()[2:]
+    assert ";product=red%1B[31m%09end%7F%3B 5%25%2C α%3Dβ%0A;" in line
+
+
 def test_nothing_is_written_of_other_proteins(tmp_path):
     genes = genes_of(spliced(tmp_path)[0])
     none = Prediction(Protein("cds1", PROTEIN), "NO_SP", by_type(1.0))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FILE = "genome.gff3"
 _KIND = {d.name: f"{d.title};type={d.name};pathway={d.mechanism}" for d in DECLARATIONS}
-_RESERVED = str.maketrans({c: f"%{ord(c):02X}" for c in "\t\n\r%;=&,"})
+_RESERVED = {code: f"%{code:02X}" for code in (*range(0x20), 0x7F, *b"%;=&,")}
 """What an attribute may not hold as it is."""
 
 
