@@ -71,7 +71,7 @@ def check(folder: Path, named: list[str], output: Path | None, quick: bool) -> l
         again, _ = build(folder / "again")
         if wheel.read_bytes() != again.read_bytes():
             raise ReleaseError(f"two builds of {wheel.name} differ")
-    run("twine", "check", "--strict", wheel, sdist)
+    run(sys.executable, "-m", "twine", "check", "--strict", wheel, sdist)
     look_into(wheel, sdist)
     pythons = [sys.executable] if quick else interpreters(named)
     rows = [
