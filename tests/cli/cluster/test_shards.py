@@ -39,5 +39,16 @@ def test_usage(ecoli, tmp_path):
     peft_sp("shards", "plan", ecoli, "-o", plan)
     code, _, errors = peft_sp("shards", "run", ecoli, "-o", tmp_path)
     assert code == 2 and "no plan of 'peft-sp shards plan'" in errors
+    assert peft_sp("shards", "run", plan, "-o", ecoli)[::2] == (
+        2,
+        f"peft-sp: {ecoli}/shard-000001: cannot be read (Not a directory)\n",
+    )
+    code, _, errors = peft_sp("shards", "plan", ecoli, "-o", tmp_path)
+    assert (code, errors) == (
+        2,
+        f"peft-sp: {tmp_path}: is there already; remove it, or name another\n",
+    )
+    code, _, errors = peft_sp("shards", "plan", ecoli, "-o", plan / "deep" / "plan.json")
+    assert code == 2 and "cannot be written (Not a directory)" in errors
     for command in ("plan", "run", "status", "verify", "merge"):
         assert f"peft-sp shards {command}" in peft_sp("shards", command, "--help")[1]

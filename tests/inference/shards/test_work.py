@@ -7,7 +7,7 @@ import pytest
 from peft_sp.errors import InputError, ModelError, OptionError, OutputError
 from peft_sp.inference.shards import work
 from peft_sp.inference.shards.work import finished, predict_shard, remove_unfinished
-from peft_sp.io.shards.manifest import ERRORS
+from peft_sp.io.shards.manifest import ERRORS, Manifest
 from peft_sp.io.shards.plan import Predicting, make_plan
 
 
@@ -85,3 +85,20 @@ def test_what_killed_workers_left_is_removed(results):
     (results / ".peft-sp-xyz" / "predictions.tsv").write_text("half")
     assert remove_unfinished(results) == 1
     assert len(list(results.iterdir())) == 4
+
+
+def test_a_worker_that_was_second_ends_well_even_if_its_folder_was_cleared(
+    plan, results, predictor, monkeypatch
+):
+    write, number = Manifest.write, plan.shards[0].number
+    kept, target = results.with_name("kept"), results / plan.shards[0].name
+    target.rename(kept)
+
+    def first_was_merged(manifest, folder):
+        kept.rename(target)
+        assert remove_unfinished(results) == 1
+        write(manifest, folder)
+
+    monkeypatch.setattr(Manifest, "write", first_was_merged)
+    assert predict_shard(plan, number, results, predictor).shard == number
+    assert [path.name for path in results.iterdir() if path.name.startswith(".")] == []

@@ -1,5 +1,7 @@
 """Files that are meant by folders, patterns and addresses."""
 
+import os
+
 import pytest
 
 from peft_sp.errors import InputError
@@ -33,6 +35,16 @@ def test_a_pattern_stands_for_the_files_that_fit(folder):
 def test_a_file_is_named_once(folder):
     with pytest.raises(InputError, match="given twice"):
         expanded([f"{folder}/b.faa", str(folder)])
+    (folder / "link.faa").symlink_to("b.faa")
+    for other in ("inner/../b.faa", "link.faa"):
+        with pytest.raises(InputError, match="given twice"):
+            expanded([f"{folder}/b.faa", f"{folder}/{other}"])
+
+
+def test_a_pipe_is_no_input(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="pipe, which cannot be read in parts; save it as a file"):
+        size(str(tmp_path / "pipe"))
 
 
 def test_an_address_is_read_as_a_file_is():

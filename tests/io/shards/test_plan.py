@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from dataclasses import asdict
 
 import pytest
 
@@ -67,7 +68,32 @@ def test_what_is_no_fasta_and_what_no_plan_can_have(tmp_path):
         plan.shard(2)
 
 
-@pytest.mark.parametrize("change", [{"format": 99}, {"shards": [[1, [5, 0, 1]]]}, {"inputs": [1]}])
+def test_empty_files_are_left_out_and_named(tmp_path):
+    (tmp_path / "none.faa").touch()
+    (tmp_path / "none.faa.gz").write_bytes(gzip.compress(b"\n \n"))
+    empty = [str(tmp_path / "none.faa"), str(tmp_path / "none.faa.gz")]
+    file = fasta(tmp_path / "some.faa", 10)
+    plan = make_plan([empty[0], file, empty[1]], PREDICTING)
+    assert plan.empty == tuple(empty) and [part.name for part in plan.inputs] == [file]
+    with pytest.raises(InputError, match=r"none.faa: the file has no records"):
+        make_plan(empty, PREDICTING)
+
+
+MADE_UP = [
+    {"format": 99},
+    {"shards": [[1, [5, 0, 1]]]},
+    {"shards": []},
+    {"inputs": [1]},
+    {"predicting": {**asdict(PREDICTING), "model": 7}},
+    {"predicting": {**asdict(PREDICTING), "threshold": "high"}},
+    {"predicting": {**asdict(PREDICTING), "formats": ["exe"]}},
+    {"predicting": {**asdict(PREDICTING), "formats": []}},
+    {"predicting": {**asdict(PREDICTING), "other": 1}},
+    {"predicting": [1]},
+]
+
+
+@pytest.mark.parametrize("change", MADE_UP, ids=str)
 def test_a_plan_that_somebody_made_up_is_refused(tmp_path, change):
     plan: Plan = make_plan([fasta(tmp_path / "a.faa", 10)], PREDICTING)
     file = tmp_path / "plan.json"

@@ -66,10 +66,14 @@ def plan(
     fingerprint = lookup.fingerprint(lookup.locate(found))
     name = model if found.source != "directory" else str(Path(model).absolute())
     own = make_plan(inputs, Predicting(name, fingerprint, str(choice), threshold, named), proteins)
-    if output.exists() and output.read_text() != own.text():
+    if output.exists() and not (output.is_file() and output.read_bytes() == own.text().encode()):
         raise OutputError(f"{output}: is there already; remove it, or name another")
     own.write(output)
-    console.say(f"{counted(len(own.shards), 'shard')} of about {own.proteins:,} proteins: {output}")
+    about = f"about {counted(own.proteins, 'protein')}"
+    console.say(f"{counted(len(own.shards), 'shard')} of {about}: {output}")
+    if own.empty:
+        some = ", ".join(own.empty[:3]) + (", ..." if len(own.empty) > 3 else "")
+        console.note(f"left out, since they are empty: {counted(len(own.empty), 'file')} ({some})")
     for file in own.uncut:
         console.note(f"{file}: cannot be cut while it is compressed, and is one large shard")
 
@@ -95,7 +99,6 @@ def run(
     own = read_plan(plan)
     numbers = shard or [one.number for one in own.shards]
     chunks = [own.shard(number) for number in numbers]
-    output.mkdir(parents=True, exist_ok=True)
     predictor = load(own.predicting.model, device=device.value, threads=threads, backbone=backbone)
     for one in chunks:
         with console.progress_bar() as progress:

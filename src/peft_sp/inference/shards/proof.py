@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +10,9 @@ from typing import Any, TextIO
 
 from peft_sp.errors import InputError, OutputError
 from peft_sp.inference.shards.work import finished
-from peft_sp.io.atomic import PARTIAL, staging
+from peft_sp.io.atomic import staging
 from peft_sp.io.shards.manifest import ERRORS, Manifest, checksums
-from peft_sp.io.shards.parts import PartReader
+from peft_sp.io.shards.parts import Part, PartReader
 from peft_sp.io.shards.plan import Plan, Shard
 from peft_sp.io.writers import gff3, parquet, tables
 
@@ -96,11 +96,15 @@ def verify(
     return problems
 
 
-def _gaps(plan: Plan) -> Iterator[tuple[Any, str]]:
+def _gaps(plan: Plan) -> Iterator[tuple[Part, str]]:
     """Files that the parts do not cover once, in order."""
+    own: defaultdict[str, list[Part]] = defaultdict(list)
+    for shard in plan.shards:
+        for part in shard.parts:
+            own[part.file].append(part)
     for whole in plan.inputs:
         position = 0
-        for part in (p for shard in plan.shards for p in shard.parts if p.file == whole.file):
+        for part in own[whole.file]:
             if part.start != position:
                 yield whole, f"the plan has a gap or an overlap at byte {position:,}"
             position = part.stop
@@ -270,8 +274,3 @@ _WRITE: dict[str, Callable[[Folders, Path], None]] = {
     "tsv": _merge_tsv,
     "gff3": _merge_gff3,
 }
-
-
-def left_behind(directory: Path) -> int:
-    """Folders of workers that are at work, or were killed."""
-    return sum(1 for _ in directory.glob(f"{PARTIAL}*"))

@@ -25,7 +25,7 @@ from peft_sp.inference.cache import CACHED, WindowCache
 from peft_sp.inference.predictor import Predictor
 from peft_sp.inference.recorded import Counts
 from peft_sp.inference.run_options import Progress
-from peft_sp.io.atomic import publish, staging, sync_directory
+from peft_sp.io.atomic import PARTIAL, publish, staging, sync_directory
 from peft_sp.io.cleaning import UnusableRecordError, clean
 from peft_sp.io.raw_fasta import located
 from peft_sp.io.shards.manifest import ERRORS, Manifest, ReadPart, checksums, read_manifest
@@ -60,18 +60,18 @@ def predict_shard(
         )
     if "parquet" in plan.predicting.formats:
         parquet.require()
-    with staging(target) as folder:
-        manifest = _Work(plan, shard, folder, predictor).run(progress)
-        manifest.write(folder)
-        try:
+    try:
+        with staging(target) as folder:
+            manifest = _Work(plan, shard, folder, predictor).run(progress)
+            manifest.write(folder)
             publish(folder, target)
-        except OSError:
-            if not target.exists():
-                raise
-        sync_directory(directory)
-    found = finished(plan, shard, directory)
-    assert found is not None
-    return found
+            sync_directory(directory)
+    except OutputError:
+        # Another worker may have been first, and its results even merged.
+        if (found := finished(plan, shard, directory)) is None:
+            raise
+        return found
+    return manifest
 
 
 def finished(plan: Plan, shard: Shard, directory: Path) -> Manifest | None:
@@ -82,7 +82,9 @@ def finished(plan: Plan, shard: Shard, directory: Path) -> Manifest | None:
     folder = directory / shard.name
     try:
         manifest = read_manifest(folder)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be read ({error.strerror})") from None
+    except ValueError as error:
         raise OutputError(f"{folder}: {error}; remove the folder to have it done anew") from None
     if manifest is None:
         if folder.exists():
@@ -95,7 +97,7 @@ def finished(plan: Plan, shard: Shard, directory: Path) -> Manifest | None:
 
 def remove_unfinished(directory: Path) -> int:
     """Remove what killed workers left, when no worker is at work; how many folders that were."""
-    left = [folder for folder in directory.glob(".peft-sp-*") if folder.is_dir()]
+    left = [folder for folder in directory.glob(f"{PARTIAL}*") if folder.is_dir()]
     for folder in left:
         shutil.rmtree(folder, ignore_errors=True)
     return len(left)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -48,8 +49,12 @@ def expanded(names: Iterable[str]) -> list[str]:
             found += own
         else:
             found.append(name)
-    if twice := next((name for name in found if found.count(name) > 1), None):
-        raise InputError("this file is given twice; give it once", path=twice)
+    seen: set[str] = set()
+    for name in found:
+        file = name if is_address(name) else os.path.realpath(name)
+        if file in seen:
+            raise InputError("this file is given twice; give it once", path=name)
+        seen.add(file)
     return found
 
 
@@ -83,7 +88,10 @@ def size(name: str) -> int:
             raise _unreadable(name, error) from None
     from peft_sp.io.formats import check
 
-    return check(name).st_size
+    status = check(name)
+    if not stat.S_ISREG(status.st_mode):
+        raise InputError("is a pipe, which cannot be read in parts; save it as a file", path=name)
+    return status.st_size
 
 
 def open_binary(name: str) -> BinaryIO:

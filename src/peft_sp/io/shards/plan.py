@@ -19,7 +19,7 @@ from typing import Any
 from xopen import xopen
 
 from peft_sp.errors import InputError, OptionError
-from peft_sp.io.atomic import write_text
+from peft_sp.io.atomic import publish, staging
 from peft_sp.io.formats import HEAD, compression_of, other_format
 from peft_sp.io.registry.strict_json import FieldError, JsonError, read_json
 from peft_sp.io.shards.addresses import expanded, is_address, open_binary, size
@@ -66,11 +66,12 @@ class Predicting:
 
 @dataclass(frozen=True)
 class Plan:
-    """Shards that hold each record of the inputs once; uncut: see `make_plan`."""
+    """Shards that hold each record of the inputs once; uncut, empty: see `make_plan`."""
 
     predicting: Predicting
     shards: tuple[Shard, ...]
     uncut: tuple[str, ...] = field(default=(), compare=False)
+    empty: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def proteins(self) -> int:
@@ -104,8 +105,10 @@ class Plan:
 
     def write(self, path: Path) -> None:
         """Write the file, which appears whole. Raises OutputError."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, self.text())
+        with staging(path) as folder:
+            file = folder / path.name
+            file.write_text(self.text(), encoding="utf-8")
+            publish(file, path)
 
     def shard(self, number: int) -> Shard:
         """Raises OptionError for a number that the plan does not have."""
@@ -118,8 +121,9 @@ def make_plan(sources: Sequence[str], predicting: Predicting, proteins: int = PR
     """Cut files, folders and addresses into shards of about so many proteins.
 
     Small files share a shard, in the order of the sources. A compressed file cannot be cut;
-    `uncut` names those of twice as many proteins and more. Raises InputError for what cannot be
-    read or is plainly no FASTA, and OptionError.
+    `uncut` names those of twice as many proteins and more. Files in which nothing stands, such as
+    those of genomes without genes, are left out; `empty` names them. Raises InputError for what
+    cannot be read or is plainly no FASTA, and where all files are empty, and OptionError.
     """
     if proteins < 1:
         raise OptionError(f"a shard has one protein at least, not {proteins}")
@@ -129,6 +133,7 @@ def make_plan(sources: Sequence[str], predicting: Predicting, proteins: int = PR
     shards: list[Shard] = []
     parts: list[Part] = []
     uncut: list[str] = []
+    empty: list[str] = []
     held = 0.0
 
     def end() -> None:
@@ -140,6 +145,9 @@ def make_plan(sources: Sequence[str], predicting: Predicting, proteins: int = PR
     for file in files:
         own = Path(file).absolute().as_posix() if not is_address(file) else file
         look = _look(own, file)
+        if look.count == 0:
+            empty.append(file)
+            continue
         if look.count > 2 * proteins and not look.cut:
             uncut.append(file)
         for part, count in _cut(Part(own, file, look.size, 0, look.size), look, proteins):
@@ -149,12 +157,17 @@ def make_plan(sources: Sequence[str], predicting: Predicting, proteins: int = PR
             parts.append(part)
             held += count
     end()
-    return Plan(predicting, tuple(shards), tuple(uncut))
+    if not shards:
+        raise InputError("the file has no records; give protein FASTA", path=empty[0])
+    return Plan(predicting, tuple(shards), tuple(uncut), tuple(empty))
 
 
 @dataclass(frozen=True)
 class _Look:
-    """What the beginning of a file tells: its size, about how many records, whether it is cut."""
+    """What the beginning of a file tells: its size, about how many records, whether it is cut.
+
+    Records: 0 where there is nothing in it.
+    """
 
     size: int
     count: float
@@ -177,6 +190,8 @@ def _look(path: str, name: str) -> _Look:
             share = 4.0  # of text to compressed text, about
     if problem := other_format(head[:HEAD]):
         raise InputError(problem, path=name)
+    if len(head) < _LOOK and not head.strip():
+        return _Look(total, 0, False)
     records = head.count(b"\n>") + head.startswith(b">")
     each = max(_FEW, len(head) / max(1, records))
     cut = compression is None and b"\n" in head and b"\x00" not in head
@@ -209,18 +224,32 @@ def plan_of(text: str) -> Plan:
 def _plan(content: Any) -> Plan:
     if content["format"] != _FORMAT:
         raise ValueError("it is of another version of this program; plan anew")
-    predicting = dict(content["predicting"])
-    predicting["formats"] = tuple(predicting["formats"])
+    if not content["shards"]:
+        raise ValueError("it has no shards")
     files = [_file(*one) for one in content["inputs"]]
     shards = tuple(
         Shard(number, tuple(_part(files, *part) for part in parts), _whole(count))
         for number, (count, *parts) in enumerate(content["shards"], 1)
     )
-    return Plan(Predicting(**predicting), shards)
+    return Plan(_predicting(**content["predicting"]), shards)
 
 
 LARGEST_PLAN = 1 << 28
 """Bytes of a plan that is read: 100,000 shards of ten parts take 100 MB."""
+
+
+def _predicting(
+    model: Any, fingerprint: Any, organism: Any, threshold: Any, formats: Any
+) -> Predicting:
+    if not all(isinstance(text, str) for text in (model, fingerprint, organism)):
+        raise TypeError("model, fingerprint and organism are texts")
+    if threshold is not None and (
+        not isinstance(threshold, int | float) or isinstance(threshold, bool)
+    ):
+        raise TypeError("the threshold is a number")
+    if not formats or not set(formats) <= set(FORMATS):
+        raise ValueError(f"formats are some of {', '.join(FORMATS)}")
+    return Predicting(model, fingerprint, organism, threshold, tuple(formats))
 
 
 def _file(name: Any, file: Any, size: Any) -> Part:
