@@ -12,11 +12,15 @@ from hatchling.metadata.plugin.interface import MetadataHookInterface
 REPOSITORY = "PEFT_SP_REPOSITORY"
 """The variable with the address of the repository that a release is built for, which the release
 workflow sets. Without it the metadata name no address, and links become their text."""
+_INSTALL = re.compile(r"(pip install '?)\.(?=[ \[])(.*?# )?(?:in a clone of this repository; )?")
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\((?!\w+:|#)([^)\s]+)\)")
 
 
 def readme(text: str, repository: str, version: str) -> str:
-    """README with links that lead to this version's files at a repository, "" for none."""
+    """README for who has no clone: installed by name, with links that lead to this version's files.
+
+    repository: where these are, "" for nowhere.
+    """
 
     def absolute(match: re.Match[str]) -> str:
         image, words, target = match.groups()
@@ -25,7 +29,7 @@ def readme(text: str, repository: str, version: str) -> str:
         kind = "raw" if image else "blob"
         return f"{image}[{words}]({repository}/{kind}/v{version}/{target})"
 
-    return _LINK.sub(absolute, text)
+    return _LINK.sub(absolute, _INSTALL.sub(r"\1peft-sp\2", text))
 
 
 def urls(repository: str, version: str) -> dict[str, str]:

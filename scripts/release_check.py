@@ -10,6 +10,7 @@ with an SBOM of what pip installs beside the wheel.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import shutil
@@ -246,6 +247,11 @@ def write_sbom(environment: Path, path: Path) -> None:
     run(programs / "python", "-m", "pip", "uninstall", "--quiet", "--yes", "pip", "setuptools")
     tool = (sys.executable, "-m", "cyclonedx_py", "environment", programs / "python")
     run(*tool, "--pyproject", ROOT / "pyproject.toml", "--output-reproducible", "-o", path)
+    bill = json.loads(path.read_text("utf-8"))
+    # pyproject.toml leaves the version to a file of the package.
+    version = path.name.removeprefix("peft_sp-").removesuffix(".cdx.json")
+    bill["metadata"]["component"] |= {"version": version, "purl": f"pkg:pypi/peft-sp@{version}"}
+    path.write_text(json.dumps(bill, indent=2) + "\n", "utf-8")
 
 
 def table(rows: list[Row]) -> str:

@@ -51,7 +51,9 @@ def test_the_wheel_installs_alone_and_does_what_readme_shows(released):
     assert row.megabytes["predict"] < row.megabytes["serve"] < 250
     bill = json.loads((folder / f"peft_sp-{__version__}.cdx.json").read_text())
     assert bill["bomFormat"] == "CycloneDX"
-    assert bill["metadata"]["component"]["name"] == "peft-sp"
+    released_one = bill["metadata"]["component"]
+    assert released_one["purl"] == f"pkg:pypi/{released_one['name']}@{__version__}"
+    assert (released_one["name"], released_one["version"]) == ("peft-sp", __version__)
     names = {part["name"] for part in bill["components"]}
     assert {"onnxruntime", "numpy", "fastapi"} <= names and not names & {"torch", "pip"}
     table = release_check.table([row]).splitlines()
@@ -64,6 +66,7 @@ def test_indexes_show_readme_without_links_that_lead_nowhere(released):
     with zipfile.ZipFile(wheel) as archive:
         metadata = archive.read(f"peft_sp-{__version__}.dist-info/METADATA").decode()
     assert "| class | proteins |" in metadata
+    assert "\npip install peft-sp  " in metadata and "pip install ." not in metadata
     assert not re.findall(r"\]\((?!\w+:|#)", metadata)
 
 
@@ -106,6 +109,10 @@ def test_links_of_readme_lead_to_the_version_at_its_repository():
         "[here](#here) [w](https://a.b/c)"
     )
     assert readme(text, "", "1.2.3") == "guide  [here](#here) [w](https://a.b/c)"
+    text = "pip install .     # in a clone of this repository; Python 3\npip install '.[web]' ./a\n"
+    assert readme(text, there, "1.2.3") == (
+        "pip install peft-sp     # Python 3\npip install 'peft-sp[web]' ./a\n"
+    )
     assert urls(there, "1.2.3")["Changelog"] == f"{there}/blob/v1.2.3/CHANGELOG.md"
     release = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text())
     (step,) = [s for s in release["jobs"]["build"]["steps"] if REPOSITORY in s.get("env", {})]
