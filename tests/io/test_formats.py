@@ -7,6 +7,7 @@ import lzma
 import os
 import tarfile
 import zipfile
+from pathlib import Path
 
 import pytest
 from xopen import zstd as zstandard
@@ -176,6 +177,7 @@ def test_what_is_no_file(tmp_path):
         (loop, "cannot be read"),
         (tmp_path / ("x" * 300), "cannot be read"),
         (tmp_path / "none" / "in.faa", "no such file"),
+        (Path("MKKTAIAIAVALAGFATVAQA"), "no such file; this seems to be a sequence: give the name"),
     ]:
         with pytest.raises(InputError, match=problem), open_input([path]):
             pass

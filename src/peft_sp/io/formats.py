@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import io
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -205,12 +206,18 @@ def _lone_return(name: str, wanted: Wanted, opener: Opener | None = None) -> int
     return 0
 
 
+_SEQUENCE = re.compile(r"[A-Z]{15,}\*?")
+"""What is given in place of a file's name by those who mean the protein itself."""
+
+
 def check(name: str, wanted: Wanted = FASTA) -> os.stat_result:
     """What the system knows of a file. Raises InputError where it is none that can be read."""
     try:
         status = Path(name).stat()
     except FileNotFoundError:
         problem = "is not read here; give a file" if name == "-" else "no such file"
+        if _SEQUENCE.fullmatch(name) and wanted is FASTA:
+            problem += "; this seems to be a sequence: give the name of a FASTA file that holds it"
         raise InputError(problem, path=name) from None
     except (OSError, ValueError) as error:
         raise InputError(_unreadable(error), path=name) from None

@@ -70,7 +70,7 @@ def test_what_is_no_fasta_and_what_no_plan_can_have(tmp_path):
 
 def test_empty_files_are_left_out_and_named(tmp_path):
     (tmp_path / "none.faa").touch()
-    (tmp_path / "none.faa.gz").write_bytes(gzip.compress(b"\n \n"))
+    (tmp_path / "none.faa.gz").write_bytes(gzip.compress(b"\n \n# none\n"))
     empty = [str(tmp_path / "none.faa"), str(tmp_path / "none.faa.gz")]
     file = fasta(tmp_path / "some.faa", 10)
     plan = make_plan([empty[0], file, empty[1]], PREDICTING)

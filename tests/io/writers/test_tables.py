@@ -10,7 +10,7 @@ import pytest
 import peft_sp
 from peft_sp.biology.grammar import TYPES
 from peft_sp.biology.prediction import CleavageSite, Prediction, Protein, Region
-from peft_sp.errors import PeftSpError
+from peft_sp.errors import OptionError, PeftSpError
 from peft_sp.io.writers.tables import COLUMNS, TableWriter, to_dataframe
 from tests.support.predictions import by_type
 
@@ -136,5 +136,5 @@ def test_pandas_comes_first_and_then_what_is_there(monkeypatch):
     monkeypatch.setitem(sys.modules, "polars", None)
     with pytest.raises(PeftSpError, match="needs pandas or polars: pip install pandas"):
         to_dataframe([])
-    with pytest.raises(ValueError, match="not 'numpy'"):
+    with pytest.raises(OptionError, match="not 'numpy'"):
         to_dataframe([], "numpy")

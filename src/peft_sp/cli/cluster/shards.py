@@ -73,7 +73,7 @@ def plan(
     console.say(f"{counted(len(own.shards), 'shard')} of {about}: {output}")
     if own.empty:
         some = ", ".join(own.empty[:3]) + (", ..." if len(own.empty) > 3 else "")
-        console.note(f"left out, since they are empty: {counted(len(own.empty), 'file')} ({some})")
+        console.note(f"left out, without any record: {counted(len(own.empty), 'file')} ({some})")
     for file in own.uncut:
         console.note(f"{file}: cannot be cut while it is compressed, and is one large shard")
 

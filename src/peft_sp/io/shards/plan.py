@@ -121,7 +121,7 @@ def make_plan(sources: Sequence[str], predicting: Predicting, proteins: int = PR
     """Cut files, folders and addresses into shards of about so many proteins.
 
     Small files share a shard, in the order of the sources. A compressed file cannot be cut;
-    `uncut` names those of twice as many proteins and more. Files in which nothing stands, such as
+    `uncut` names those of twice as many proteins and more. Files without any record, such as
     those of genomes without genes, are left out; `empty` names them. Raises InputError for what
     cannot be read or is plainly no FASTA, and where all files are empty, and OptionError.
     """
@@ -190,7 +190,8 @@ def _look(path: str, name: str) -> _Look:
             share = 4.0  # of text to compressed text, about
     if problem := other_format(head[:HEAD]):
         raise InputError(problem, path=name)
-    if len(head) < _LOOK and not head.strip():
+    lines = (line.strip()[:1] for line in head.split(b"\n"))
+    if len(head) < _LOOK and all(first in (b"", b"#", b";") for first in lines):
         return _Look(total, 0, False)
     records = head.count(b"\n>") + head.startswith(b">")
     each = max(_FEW, len(head) / max(1, records))

@@ -14,7 +14,7 @@ from typing import Any, Literal, TextIO
 
 from peft_sp.biology.grammar import TYPES
 from peft_sp.biology.prediction import REGIONS, Prediction
-from peft_sp.errors import PeftSpError
+from peft_sp.errors import OptionError, PeftSpError
 
 FILE = "predictions.tsv"
 
@@ -164,7 +164,7 @@ def _value(field: Field, prediction: Prediction) -> Any:
 def _library(wanted: str | None) -> tuple[str, Any]:
     names = ("pandas", "polars")
     if wanted not in (None, *names):
-        raise ValueError(f"a data frame is of 'pandas' or 'polars', not {wanted!r}")
+        raise OptionError(f"a data frame is of 'pandas' or 'polars', not {wanted!r}")
     for name in names if wanted is None else (wanted,):
         try:
             return name, importlib.import_module(name)
