@@ -56,7 +56,7 @@ process ADD_NAME {
 
 workflow {
     proteomes = channel.fromPath(params.input, checkIfExists: true)
-        .map { file -> tuple([id: file.simpleName], file) }
+        .map { file -> tuple([id: file.name.replaceFirst(/\.(fasta|faa|fa)(\.gz)?$/, '')], file) }
 
     PEFTSP_PREDICT(proteomes, params.organism)
     ADD_NAME(PEFTSP_PREDICT.out.tsv)
