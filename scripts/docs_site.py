@@ -91,6 +91,8 @@ def commands_page() -> str:
     parts = ["# Commands\n\nWhat `peft-sp COMMAND --help` says, on one page.\n"]
     for name, command in group.commands.items():
         parts += [f"## peft-sp {name}\n", *command_section(command)]
+        for own, part in getattr(command, "commands", {}).items():
+            parts += [f"### peft-sp {name} {own}\n", *command_section(part)]
     return "\n".join(parts)
 
 

@@ -71,6 +71,10 @@ def test_every_public_name_and_every_command_is_described(site):
     for command in app.registered_commands:
         name = command.name or command.callback.__name__
         assert f'id="peft-sp-{name}"' in commands, name
+    for group in app.registered_groups:
+        for command in group.typer_instance.registered_commands:
+            name = command.name or command.callback.__name__
+            assert f'id="peft-sp-{group.name}-{name}"' in commands, name
     assert "<code>--threshold</code>" in commands
 
 
