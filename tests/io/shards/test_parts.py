@@ -66,6 +66,15 @@ def test_a_part_inside_a_long_record_is_empty_and_the_checksum_tells_the_bytes(t
     assert changed.checksum != first.checksum
 
 
+def test_a_mistake_behind_a_cut_says_from_where_its_lines_are_counted(tmp_path):
+    file = tmp_path / "a.faa"
+    file.write_bytes(b">a\nMK\n>b\nMKA\rMK\n")
+    first, last = map(PartReader, cut(file, [5]))
+    assert len(list(first.records())) == 1
+    with pytest.raises(InputError, match=r"a.faa, line 2: .* \(lines are counted from byte 5 on\)"):
+        list(last.records())
+
+
 def test_a_compressed_file_is_one_part(tmp_path):
     import gzip
 

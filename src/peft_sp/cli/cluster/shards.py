@@ -104,7 +104,7 @@ def run(
         with console.progress_bar() as progress:
             done = predict_shard(own, one.number, output, predictor, progress)
         console.say(
-            f"{one.name}: {done.records:,} records, {done.results:,} results, "
+            f"{one.name}: {counted(done.records, 'record')}, {counted(done.results, 'result')}, "
             f"{counted(done.errors, 'error')}, {done.seconds:.1f} s"
         )
 
@@ -158,7 +158,7 @@ def merge(
     with console.progress_bar() as progress:
         count = proof.merge(own, output, target, progress)
     left = remove_unfinished(output)
-    console.say(f"{count:,} results: {target}")
+    console.say(f"{counted(count, 'result')}: {target}")
     if left:
         console.note(f"{counted(left, 'folder')} of workers that were stopped removed")
 
@@ -168,7 +168,7 @@ def _report(found: proof.Status) -> None:
     counts, all_shards = found.counts, len(found.plan.shards)
     console.say(
         f"{len(found.done):,} of {counted(all_shards, 'shard')} done: "
-        f"{counts['records']:,} records, {counts['results']:,} results, "
+        f"{counted(counts['records'], 'record')}, {counted(counts['results'], 'result')}, "
         f"{counted(counts['errors'], 'error')}"
     )
     kinds = ", ".join(f"{name} {count:,}" for name, count in found.types.most_common())

@@ -67,8 +67,20 @@ class PartReader:
             )
         with _Range(part) as stream:
             empty = not len(stream)
-        if part.whole or not empty:
+        if empty and not part.whole:
+            return
+        try:
             yield from read_raw(part.name, opener=lambda: _Range(part, self.add))
+        except InputError as error:
+            if not part.start or error.line is None:
+                raise
+            # Where the lines before it were not read, their number is not known.
+            raise InputError(
+                f"{error.problem} (lines are counted from byte {part.start:,} on)",
+                path=error.path,
+                line=error.line,
+                record=error.record,
+            ) from None
 
     def add(self, content: memoryview) -> None:
         """Some bytes were read."""
