@@ -9,6 +9,8 @@ HEAVY = {
     *("torch", "transformers", "peft", "accelerate", "safetensors", "pydantic", "sklearn"),
     *("scipy", "optuna", "onnx", "ray", "matplotlib", "huggingface_hub", "httpx", "fastapi"),
     *("uvicorn", "pandas", "polars", "pyarrow", "Bio"),
+    # Of our own, what a command alone needs that predicts in shards.
+    *("peft_sp.inference.shards", "peft_sp.io.shards.plan"),
 }
 
 

@@ -54,6 +54,8 @@ def test_all_mistakes_are_reported_at_once(tmp_path):
     [
         (["student.width=8"], "and not both"),
         (["optimisation.warmup_fraction=1.5"], "optimisation.warmup_fraction"),
+        (["optimisation.epochs=inf"], "optimisation.epochs: Input should be a finite number"),
+        (["tuning.alpha=1e400"], "tuning.alpha: Input should be a finite number"),
         (["partitions.train=[0, 1]", "partitions.test=1"], "must be different partitions"),
         (["partitions.test=3"], "there is no 3"),
         (["nonsense"], "--set takes key=value"),

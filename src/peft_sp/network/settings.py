@@ -25,7 +25,7 @@ from peft_sp.network.tuning import METHODS, Method, Tuning
 class Settings(BaseModel):
     """Base of every group of options: unknown ones are errors, values are fixed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod

@@ -107,6 +107,10 @@ def test_what_is_left_out_has_the_default_of_that_script():
         ("--lr fast", "invalid float value: 'fast'"),
         ("--data 'x", "cannot be read as a command line"),
         ("--lr 0", "are above 0"),
+        (
+            "--freeze_backbone --prompt_len 3 --prompt_method SoftPromptTopmost",
+            "needs --num_end_prompt_layers",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_said_with_all_other_mistakes(command, problem):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,11 +12,12 @@ from peft_sp.cli.models import chosen
 from peft_sp.cli.terminal import console, options
 from peft_sp.errors import OutputError
 from peft_sp.inference.loading import load
-from peft_sp.inference.shards import proof
-from peft_sp.inference.shards.work import predict_shard, remove_unfinished
 from peft_sp.io.registry import lookup
-from peft_sp.io.shards.plan import FORMATS, PROTEINS, Predicting, make_plan, read_plan
+from peft_sp.io.shards import FORMATS, PROTEINS
 from peft_sp.wording import counted
+
+if TYPE_CHECKING:
+    from peft_sp.inference.shards.proof import Status
 
 _shards = typer.Typer(
     help="Predict inputs of any size in shards, on many machines, and prove that nothing is lost.",
@@ -60,6 +61,8 @@ def plan(
 
     Example: [bold]peft-sp shards plan proteins/ -o plan.json[/bold]
     """
+    from peft_sp.io.shards.plan import Predicting, make_plan
+
     choice = parse_choice(organism)
     found = chosen(model)
     named = tuple(dict.fromkeys(name.strip() for name in formats.split(",")))
@@ -96,6 +99,9 @@ def run(
 
     Example: [bold]peft-sp shards run plan.json --shard 3 -o results[/bold]
     """
+    from peft_sp.inference.shards.work import predict_shard
+    from peft_sp.io.shards.plan import read_plan
+
     own = read_plan(plan)
     numbers = shard or [one.number for one in own.shards]
     chunks = [own.shard(number) for number in numbers]
@@ -115,6 +121,9 @@ def status(plan: PlanFile, output: Results) -> None:
 
     Example: [bold]peft-sp shards status plan.json -o results[/bold]
     """
+    from peft_sp.inference.shards import proof
+    from peft_sp.io.shards.plan import read_plan
+
     _report(proof.status(read_plan(plan), output))
 
 
@@ -130,6 +139,9 @@ def verify(
 
     Example: [bold]peft-sp shards verify plan.json -o results[/bold]
     """
+    from peft_sp.inference.shards import proof
+    from peft_sp.io.shards.plan import read_plan
+
     own = read_plan(plan)
     with console.progress_bar() as progress:
         problems = proof.verify(own, output, inputs, progress)
@@ -154,6 +166,10 @@ def merge(
 
     Example: [bold]peft-sp shards merge plan.json -o results --to predictions.tsv[/bold]
     """
+    from peft_sp.inference.shards import proof
+    from peft_sp.inference.shards.work import remove_unfinished
+    from peft_sp.io.shards.plan import read_plan
+
     own = read_plan(plan)
     with console.progress_bar() as progress:
         count = proof.merge(own, output, target, progress)
@@ -163,7 +179,7 @@ def merge(
         console.note(f"{counted(left, 'folder')} of workers that were stopped removed")
 
 
-def _report(found: proof.Status) -> None:
+def _report(found: Status) -> None:
     """What is done, on standard output."""
     counts, all_shards = found.counts, len(found.plan.shards)
     console.say(

@@ -165,7 +165,7 @@ def _tuning(
             parts["lora"] = {"layers": counted, "rank": rank, "alpha": alpha, "dropout": 0.1}
     if (layers := own["num_end_adapter_layers"]) > 0:
         parts["adapter"] = {"layers": _layers("num_end_adapter_layers", layers, depth, notes)}
-    parts |= _prompt(own, problems, notes)
+    parts |= _prompt(own, depth, problems, notes)
     if "lora" in parts:
         notes.append("with LoRA head and CRF are not trained there, nor here: head.frozen = true")
         if len(parts) > 1:
@@ -181,7 +181,7 @@ def _tuning(
 
 
 def _prompt(
-    own: Mapping[str, Any], problems: list[str], notes: list[str]
+    own: Mapping[str, Any], depth: int, problems: list[str], notes: list[str]
 ) -> dict[str, dict[str, Any]]:
     """The options of [tuning.prompt], if prompts are trained."""
     position = own["prompt_method"].removeprefix("SoftPrompt").lower()
@@ -191,7 +191,9 @@ def _prompt(
     elif own["prompt_len"] > 0 and position != "noprompt":
         prompt = {"length": own["prompt_len"], "position": position}
         if position == "topmost":
-            prompt["layers"] = own["num_end_prompt_layers"]
+            if (layers := own["num_end_prompt_layers"]) < 1:
+                problems.append("--prompt_method SoftPromptTopmost needs --num_end_prompt_layers")
+            prompt["layers"] = _layers("num_end_prompt_layers", layers, depth, notes)
         if own["res_mlp_bottleneck_size"] > 0:
             prompt["mlp"] = own["res_mlp_bottleneck_size"]
             notes.append("--res_mlp_bottleneck_size: one network for all layers here, no LayerNorm")

@@ -22,12 +22,10 @@ from peft_sp.errors import InputError, OptionError
 from peft_sp.io.atomic import publish, staging
 from peft_sp.io.formats import HEAD, compression_of, other_format
 from peft_sp.io.registry.strict_json import FieldError, JsonError, read_json
+from peft_sp.io.shards import FORMATS, PROTEINS
 from peft_sp.io.shards.addresses import expanded, is_address, open_binary, size
 from peft_sp.io.shards.parts import Part
 
-PROTEINS = 1_000_000
-"""Proteins of a shard, about."""
-FORMATS = ("parquet", "tsv", "gff3")
 _FORMAT = 1
 """Of the file; a plan of another one is refused."""
 _LOOK = 1 << 20

@@ -23,7 +23,7 @@ class Method(BaseModel):
     quantized: it goes with projections that are stored in 4 bits.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     trained: ClassVar[Trained] = "part"
     quantized: ClassVar[bool] = True
 
