@@ -230,7 +230,7 @@ def _describe(
     text = card.read_text(encoding="utf-8").rstrip() if card.is_file() else f"# {source.name}"
     for title, body in (
         ("Use", use_text(beside(target), None)),
-        ("Licence", licence_text(written.licence)),
+        ("Licence", licence_text(written.licence, written.made.data_sha256)),
         ("Exported", _section(written, exported.networks, result)),
     ):
         text = with_section(text, title, body)

@@ -22,6 +22,8 @@ from peft_sp.training.evaluation.model_card import (
     use_text,
     with_section,
 )
+from peft_sp.training.evaluation.published import SIGNALP6_DATA, SIGNALP6_LICENCE
+from tests.support.paths import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -103,8 +105,16 @@ def test_proteins_are_counted_by_class_in_each_set():
 
 
 def test_a_licence_is_named_or_asked_for():
-    assert licence_text("CC-BY-4.0") == "Licence: CC-BY-4.0."
-    assert '`--set licence="..."`' in licence_text("")
+    assert licence_text("CC-BY-4.0", "abc") == "Licence: CC-BY-4.0."
+    assert '`--set licence="..."`' in licence_text("", "abc")
+    of_known_data = licence_text("MIT", SIGNALP6_DATA)
+    assert of_known_data.startswith("Licence: MIT. The labels are those of SignalP 6.0's")
+    assert "CC BY-NC-ND 4.0 as a whole" in of_known_data
+
+
+def test_the_shipped_models_say_what_is_known_of_the_data():
+    for folder in ("src/peft_sp/models/fast", "packs/esm2-8m/src/peft_sp_esm2_8m"):
+        assert SIGNALP6_LICENCE in (ROOT / folder / "README.md").read_text()
 
 
 def test_a_model_on_a_backbone_says_what_it_needs():

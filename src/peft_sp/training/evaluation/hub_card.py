@@ -59,7 +59,7 @@ def hub_card(text: str, publication: Publication, datasets: Sequence[str] = ()) 
         # A model's word alone has none fetched but those that this program knows.
         use += f" Give it by `--backbone {backbone}`."
     text = with_section(text, "Use", use)
-    text = with_section(text, "Licence", licence_text(config.licence))
+    text = with_section(text, "Licence", licence_text(config.licence, config.made.data_sha256))
     return f"---\n{metadata(publication, datasets)}\n---\n\n{text}"
 
 

@@ -23,7 +23,7 @@ from peft_sp.io.registry.accuracy import (
 )
 from peft_sp.io.registry.model_config import Made, Teacher
 from peft_sp.training.evaluation.markdown import markdown_table
-from peft_sp.training.evaluation.published import is_comparable
+from peft_sp.training.evaluation.published import SIGNALP6_DATA, SIGNALP6_LICENCE, is_comparable
 from peft_sp.wording import counted
 
 
@@ -197,10 +197,14 @@ def beside(directory: Path) -> str:
     return f"./{directory.resolve().name}"
 
 
-def licence_text(licence: str) -> str:
-    """The licence of a model; without one, what its author has to do."""
+def licence_text(licence: str, data_sha256: str) -> str:
+    """The licence of a model; without one, what its author has to do.
+
+    data_sha256: of the labelled data, of whose licence is said what is known.
+    """
+    of_data = f" {SIGNALP6_LICENCE}" if data_sha256 == SIGNALP6_DATA else ""
     if licence:
-        return f"Licence: {licence}."
+        return f"Licence: {licence}.{of_data}"
     return (
         "Licence: not stated, so that nobody else may use the model. Its author names one here and "
         'in `config.json`, or trains it with `--set licence="..."`.'

@@ -16,6 +16,12 @@ SIGNALP6_DATA = "d0e286e96165fad5d86f0b7dfadd9eaf084b0f3668a796062851b2988b1b394
 """SHA-256 of the labelled proteins that the figures here are of, SignalP 6.0's training set as it
 is published (`train_set.fasta`). Of no other data is anything said that is known of these."""
 
+SIGNALP6_LICENCE = (
+    "The labels are those of SignalP 6.0's training set. The repository that they come from is "
+    "under CC BY-NC-ND 4.0 as a whole, and names no licence of the data; the published PEFT-SP "
+    "redistributes them under MIT."
+)
+"""What a model says that learned from this data; `docs/labelled-data.md` has more."""
 SIGNALP6_NAME = "SignalP 6.0's training set, Teufel et al. 2022"
 
 

@@ -92,5 +92,5 @@ def run_card(
         sections.append(("Test", body + table(held_out.test.scores.figures)))
     if measured is not None:
         sections.append(("Accuracy", cross_validated(measured)))
-    sections.append(("Licence", licence_text(recipe.licence)))
+    sections.append(("Licence", licence_text(recipe.licence, inputs.data_sha256)))
     return card(recipe.name, recipe.description, sections)
