@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+NOT_STATED = "not stated"
+"""What stands for a licence that a model does not name."""
+
 
 def counted(count: int, noun: str, plural: str = "") -> str:
     """A number with its noun, as "1 protein" and "1,200 proteins". plural: where it takes no s."""

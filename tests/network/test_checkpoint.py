@@ -96,6 +96,24 @@ def test_a_broken_directory_is_refused(damage, tmp_path):
         load_checkpoint(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("before", "behind", "said"),
+    [
+        ('"kind": "linear"', '"kind": "own"', "head.kind 'own' is none of linear, mlp, lstm, and"),
+        ('"method": "lora"', '"method": "own"', "tuning method 'own' is not known here, and no"),
+    ],
+)
+def test_what_a_package_offered_that_is_not_installed_is_named(
+    before, behind, said, tiny_backbone, tmp_path
+):
+    settings = ModelSettings(backbone=tiny_backbone, tuning=LoRA())
+    save_checkpoint(tmp_path, build_model(settings), settings, ModelConfig())
+    config = tmp_path / "config.json"
+    config.write_text(config.read_text().replace(before, behind))
+    with pytest.raises(ModelError, match=f"cannot be used .*{said}"):
+        load_checkpoint(tmp_path, tiny_backbone)
+
+
 def test_an_adapter_that_is_not_whole_is_refused(tiny_backbone, tmp_path):
     settings = ModelSettings(backbone=tiny_backbone, tuning=LoRA())
     save_checkpoint(tmp_path, build_model(settings), settings, ModelConfig())
@@ -136,7 +154,7 @@ def test_settings_of_another_size_than_the_weights_take_no_memory(size, tmp_path
     config = json.loads((tmp_path / "config.json").read_text())
     config["settings"]["student"].update(size)
     (tmp_path / "config.json").write_text(json.dumps(config))
-    with pytest.raises(ModelError, match=r"not a whole model \(") as caught:
+    with pytest.raises(ModelError, match=r"(not a whole model|cannot be used) \(") as caught:
         load_checkpoint(tmp_path)
     assert "\n" not in str(caught.value)
 

@@ -23,7 +23,7 @@ from peft_sp.io.registry.accuracy import (
 )
 from peft_sp.io.registry.checksums import MANIFEST
 from peft_sp.io.registry.lookup import Model
-from peft_sp.wording import counted, printable
+from peft_sp.wording import NOT_STATED, counted, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -113,7 +113,7 @@ def _wide(models: list[Model]) -> Any:
             printable(model.name),
             _source(model),
             _size(model),
-            printable(model.config.licence or "not stated"),
+            printable(model.config.licence or NOT_STATED),
             as_text(accuracy.figures.mean_mcc2 if accuracy else None),
             as_text(accuracy.figures.eukaryotic_mcc2 if accuracy else None),
             printable(accuracy.measured if accuracy else "not measured"),
@@ -184,7 +184,7 @@ def _facts(model: Model, has_manifest: bool) -> Iterator[tuple[str, str]]:
     yield "directory", str(model.directory)
     files = "checksums match SHA256SUMS" if has_manifest else "no SHA256SUMS to compare with"
     yield "files", f"{_size(model)}, {'exported' if model.is_exported else 'tensors'}; {files}"
-    yield "licence", config.licence or "not stated"
+    yield "licence", config.licence or NOT_STATED
     if (backbone := config.backbone) is not None:
         yield "backbone", f"{backbone.name} (SHA-256 of its weights {backbone.sha256[:12]}...)"
     made = config.made

@@ -128,10 +128,24 @@ def load_checkpoint(
         elif model.parameter_groups()[0]:
             state.update(_read(path / _encoder_file(settings), own))
         model.load_trainable_state(state)
-    except (KeyError, OSError, RuntimeError, SafetensorError, ValidationError) as error:
+    except ValidationError as error:
+        raise ModelError(f"{path}: cannot be used ({_first_problem(error)})") from None
+    except (KeyError, OSError, RuntimeError, SafetensorError) as error:
         reason = first_line(error)
         raise ModelError(f"{path}: not a whole model ({reason})") from None
     return model.eval()
+
+
+def _first_problem(error: ValidationError) -> str:
+    """What is wrong with a model's settings, such as a method of a package that is missing."""
+    first = error.errors()[0]
+    if first["type"] == "union_tag_invalid":
+        return (
+            f"its tuning method '{first['ctx']['tag']}' is not known here, and no installed "
+            "package offers it"
+        )
+    place = ".".join(map(str, ("settings", *first["loc"])))
+    return f"{place}: {first['msg'].removeprefix('Value error, ')}"
 
 
 def _built(settings: ModelSettings, backbones: Backbones | None, remedy: str) -> SignalPeptideModel:

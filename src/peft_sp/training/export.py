@@ -34,6 +34,7 @@ from peft_sp.training.evaluation.model_card import (
 )
 from peft_sp.training.fitting.history import CURVES, HISTORY
 from peft_sp.version import __version__
+from peft_sp.wording import NOT_STATED
 
 MCC2_LIMIT = 0.002
 """Largest change of a mean MCC2 that an exported model may show."""
@@ -276,7 +277,7 @@ def inherited_licence(config: ModelConfig) -> str:
     if config.backbone is None:
         return config.licence
     name = Path(config.backbone.name).name
-    own = config.licence or "not stated"
+    own = config.licence or NOT_STATED
     return f"{own}, and that of the backbone {name}, whose weights are inside"
 
 

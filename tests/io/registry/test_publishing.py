@@ -77,8 +77,9 @@ def test_paths_of_a_machine_are_seen_in_a_card(model, line, path):
     assert f"names {path} of this machine" in str(caught.value)
 
 
-def test_without_a_licence_nothing_is_published(model):
-    replace(model.config, licence="").write(model.directory)
+@pytest.mark.parametrize("licence", ["", "not stated, and that of the backbone b"])
+def test_without_a_licence_nothing_is_published(licence, model):
+    replace(model.config, licence=licence).write(model.directory)
     with pytest.raises(ModelError, match="no licence is named"):
         publishing.prepared(lookup.find(model.directory), "lab/sp")
 

@@ -29,6 +29,7 @@ from peft_sp.io.registry.checksums import (
 from peft_sp.io.registry.lookup import Model
 from peft_sp.io.registry.model_config import ModelConfig
 from peft_sp.io.registry.strict_json import read_json
+from peft_sp.wording import NOT_STATED
 
 MAIN = "main"
 """The branch that an id without a revision stands for."""
@@ -100,7 +101,7 @@ def prepared(
 
 def require_licence(model: Model, licence: str = "") -> str:
     """The licence by which a model is published. Raises ModelError where there is none."""
-    if not (licence or model.config.licence):
+    if not licence and model.config.licence.partition(",")[0] in ("", NOT_STATED):
         raise ModelError(
             f"{model.directory}: no licence is named, so that nobody might use it; name it by "
             "--licence, as in --licence MIT"
