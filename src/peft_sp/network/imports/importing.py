@@ -21,6 +21,7 @@ from peft_sp.network.imports.published import PublishedModel, is_published, read
 from peft_sp.network.imports.torch_file import read_torch_file, tensors_in
 from peft_sp.network.tuning import Tuning
 from peft_sp.version import __version__
+from peft_sp.wording import counted
 
 ALPHA = 8.0
 """Of LoRA in the published runs."""
@@ -137,6 +138,10 @@ def _described(tuning: Tuning | None) -> str:
         _NAMES[str(getattr(own, "method", ""))]
         + (f" of rank {own.rank}" if hasattr(own, "rank") else "")
         + (f" of {own.length} vectors ({own.position})" if hasattr(own, "length") else "")
-        + (f" in {own.layers} layers" if isinstance(getattr(own, "layers", None), int) else "")
+        + (
+            f" in {counted(own.layers, 'layer')}"
+            if isinstance(getattr(own, "layers", None), int)
+            else ""
+        )
         for own in parts.values()
     )
