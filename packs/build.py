@@ -151,7 +151,8 @@ def fill_card(model: lookup.Model, pack: Path, folder: Path, name: str, licence:
     own = body.strip() if title.startswith("# ") else own
     # The model's card knows only what it was made from.
     own = own.replace(f"Licence: {model.config.licence}.", f"Licence: {licence}.")
-    for section, body in (("Use", use_text(name, None)), ("Licence", licence_text(licence))):
+    about = licence_text(licence, model.config.made.data_sha256)
+    for section, body in (("Use", use_text(name, None)), ("Licence", about)):
         if f"\n## {section}\n" in own:
             own = with_section(own, section, body).strip()
     before, rest = text.split(START, 1)
