@@ -193,10 +193,20 @@ def test_each_method_has_a_recipe_for_each_size():
 LATER = tuple(f"{method}-{size}" for method in METHODS[1:4] for size in SIZES[1:-1])
 
 
-@pytest.mark.parametrize("name", [name for name in shipped() if name not in LATER])
+def built():
+    """Names of recipes; those in 4 bits with the mark of what they need."""
+    for name in shipped():
+        if name not in LATER:
+            marks = [pytest.mark.quantized] if name.startswith("qlora") else []
+            yield pytest.param(name, marks=marks)
+
+
+@pytest.mark.parametrize("name", built())
 def test_it_builds_on_a_backbone_of_its_depth(name, tiny_backbone_of):
     recipe = read_recipe(name)
     assert recipe.name == name
+    if recipe.backbone_precision == "nf4":
+        pytest.importorskip("bitsandbytes", reason="needs the extra quantized")
     if recipe.backbone is not None:
         assert recipe.backbone in NAMES.values()
         assert name.upper().endswith(recipe.backbone.split("_")[2])
