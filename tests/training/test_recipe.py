@@ -201,7 +201,7 @@ def built():
             yield pytest.param(name, marks=marks)
 
 
-@pytest.mark.parametrize("name", built())
+@pytest.mark.parametrize("name", list(built()))
 def test_it_builds_on_a_backbone_of_its_depth(name, tiny_backbone_of):
     recipe = read_recipe(name)
     assert recipe.name == name
