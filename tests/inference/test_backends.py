@@ -18,7 +18,7 @@ from peft_sp.inference.backends import (
 from peft_sp.inference.decoding.crf_scores import Temperatures
 from peft_sp.io.registry.graph_check import WINDOWS_PER_CALL
 from peft_sp.io.registry.lookup import bundled
-from peft_sp.network.model import build_model
+from peft_sp.network.model import SignalPeptideModel, build_model
 from peft_sp.network.settings import ModelSettings, StudentSettings
 from tests.support.graphs import network
 
@@ -101,6 +101,25 @@ def test_under_bfloat16_emissions_are_nearly_those_in_float32(model):
     whole = TorchBackend(model).emissions(residues)
     assert half.dtype == np.float32
     np.testing.assert_allclose(half[residues != PAD], whole[residues != PAD], atol=0.05)
+
+
+def test_a_batch_for_which_memory_is_short_is_halved(model):
+    """As often as it takes; a single window that does not fit is an error of one line."""
+    residues, given = encode(SEQUENCES), []
+    expected = TorchBackend(model).emissions(residues)
+
+    def forward(codes):
+        given.append(len(codes))
+        if len(codes) > most:
+            raise torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 2 GiB.")
+        return SignalPeptideModel.forward(model, codes)
+
+    model.forward, most = forward, 2
+    np.testing.assert_allclose(TorchBackend(model).emissions(residues), expected, atol=1e-6)
+    assert given == [5, 2, 3, 1, 2]
+    most = 0
+    with pytest.raises(ModelError, match=r"fails at 5 windows \(CUDA out of memory\. Tried"):
+        TorchBackend(model).emissions(residues)
 
 
 def test_a_network_that_fails_at_what_it_is_given_is_one_line(tmp_path, capfd):

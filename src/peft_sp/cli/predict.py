@@ -6,6 +6,7 @@ import typer
 
 from peft_sp.biology.organism import Organism
 from peft_sp.cli.terminal import console, options, streams
+from peft_sp.inference.hardware import devices
 from peft_sp.inference.run import RunOptions, predict_run, predict_stream
 from peft_sp.io.registry import lookup
 
@@ -24,7 +25,7 @@ def predict(
     model: options.Model = lookup.DEFAULT,
     threads: options.Threads = None,
     batch_size: options.BatchSize = None,
-    device: options.TorchDevice = options.Device.auto,
+    device: options.Device = devices.AUTO,
     precision: options.TorchPrecision = options.Precision.float32,
     backbone: options.Backbone = None,
     skip_invalid: options.SkipInvalid = False,

@@ -1,11 +1,11 @@
-"""Emissions of encoded windows, from ONNX Runtime or from a torch model."""
+"""Emissions of encoded windows, from ONNX Runtime or from a torch model, on processors or a GPU."""
 
 from __future__ import annotations
 
 import importlib
 import operator
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex
@@ -16,15 +16,28 @@ from numpy.typing import NDArray
 from peft_sp.biology.alphabet import PAD
 from peft_sp.errors import ModelError, OptionError
 from peft_sp.inference.decoding.crf_scores import UNCALIBRATED, CrfScores, Temperatures
-from peft_sp.inference.processors import available_processors
+from peft_sp.inference.hardware.devices import CPU, Device
+from peft_sp.inference.hardware.processors import available_processors
+from peft_sp.inference.hardware.streams import own_stream
 from peft_sp.io.registry import graph_check
 from peft_sp.io.registry.graph_check import WINDOWS_PER_CALL
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from peft_sp.network.model import SignalPeptideModel
+
+Network = Callable[[NDArray[np.uint8]], Any]
+"""Residues (B, L) codes, padded -> emissions (B, L, S)."""
 
 DEFAULT_BATCH_SIZE = 128
 """Windows a batch of an exported network whose settings do not say: what suits a student."""
+TORCH_BATCH_SIZE = 64
+"""Windows a batch of a model on torch, on processors."""
+GPU_BATCH_SIZE = 1024
+"""Windows a batch on a GPU, which a smaller one leaves idle; halved where its memory is short."""
+GPU_CONCURRENCY = 2
+"""Batches at once on a GPU: one is prepared while the other is computed."""
 
 
 class Backend(Protocol):
@@ -33,7 +46,8 @@ class Backend(Protocol):
     scores: of its CRF, with the temperatures of its probabilities; batch_size: windows a
     call that suit it; concurrency: calls that are worth making at once, from as many threads.
     One that also has `runtime` names what computes, with its version, as the last bits of the
-    emissions may depend on it.
+    emissions may depend on it. One that has `tensors` gives the emissions as a tensor on its
+    `gpu`, for a decoder there (`network_of`).
     """
 
     @property
@@ -49,12 +63,13 @@ class Backend(Protocol):
 
 
 class OnnxBackend:
-    """A network exported to ONNX, run by ONNX Runtime on the CPU.
+    """A network exported to ONNX, run by ONNX Runtime.
 
-    One thread a batch and several batches at once: recurrent layers take 70 small steps, and
-    threads that share a step wait for each other more than they work.
+    On processors one thread a batch and several batches at once: recurrent layers take 70 small
+    steps, and threads that share a step wait for each other more than they work.
 
-    batch_size: windows a batch that suit the network. temperatures: see `CrfScores`.
+    batch_size: windows a batch that suit the network there. temperatures: see `CrfScores`. device:
+    see `devices`; raises ModelError where the network cannot run on it.
     """
 
     def __init__(
@@ -63,30 +78,40 @@ class OnnxBackend:
         threads: int | None = None,
         batch_size: int | None = None,
         temperatures: Temperatures = UNCALIBRATED,
+        device: Device = CPU,
     ) -> None:
         library: Any = importlib.import_module("onnxruntime")
 
         self.batch_size = batch_size or DEFAULT_BATCH_SIZE
+        self._windows_per_call = WINDOWS_PER_CALL
         options = library.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4  # its errors are raised as well, and said in one line
         self.concurrency = threads or available_processors()
         self._path = Path(path)
         content = graph_check.require(self._path)  # which is run, whatever becomes of the file
+        providers = device.of_onnx_runtime(
+            library.get_available_providers(), graph_check.INTEGER_PRODUCT in content, self._path
+        )
         with self._one_line("not a model of this program"):
             self._session = library.InferenceSession(
-                content, options, providers=["CPUExecutionProvider"]
+                content, options, providers=providers, enable_fallback=0
             )
+        used = device.used(self._session.get_providers(), self._path)
         scores = self._run(["transitions", "starts", "ends", "emissions"], _every_residue())
         transitions, starts, ends, _ = scores
         self.scores = CrfScores(transitions, starts, ends, temperatures)
         self.runtime = f"onnxruntime {library.__version__}"
+        if used != "cpu":
+            self.runtime += f" on {used}"
+            self.batch_size = self._windows_per_call = GPU_BATCH_SIZE
+            self.concurrency = GPU_CONCURRENCY
 
     def emissions(self, residues: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Residues (B, L) codes, padded -> emissions (B, L, S)."""
         parts: list[NDArray[np.float32]] = [
-            self._run(["emissions"], residues[start : start + WINDOWS_PER_CALL])[0]
-            for start in range(0, len(residues), WINDOWS_PER_CALL)
+            self._run(["emissions"], residues[start : start + self._windows_per_call])[0]
+            for start in range(0, len(residues), self._windows_per_call)
         ]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
@@ -106,13 +131,12 @@ class OnnxBackend:
 
 
 class TorchBackend:
-    """A model in PyTorch, in float32 or under bfloat16 autocast.
+    """A model in PyTorch: in float32, with products in TF32, or under bfloat16 autocast.
 
-    device: where it is moved to; None leaves it where it is. temperatures: see `CrfScores`.
+    On a GPU, what goes there is copied from pinned memory in a stream of the calling thread, so
+    that two threads copy, compute and decode at once. device: where it is moved to; None leaves it
+    where it is. temperatures: see `CrfScores`.
     """
-
-    batch_size = 64
-    concurrency = 1
 
     def __init__(
         self,
@@ -126,9 +150,14 @@ class TorchBackend:
         self._torch = torch
         self._model = model if device is None else model.to(device)
         self._device = next(model.head.parameters()).device
-        self._bf16 = precision == "bfloat16"
-        threads = f", {torch.get_num_threads()} threads" if self._device.type == "cpu" else ""
-        self.runtime = f"torch {torch.__version__} in {precision} on {self._device.type}{threads}"
+        self._half = precision == "bfloat16"
+        on_gpu = self._device.type == "cuda"
+        self.gpu = str(self._device) if on_gpu else None
+        self.batch_size = GPU_BATCH_SIZE if on_gpu else TORCH_BATCH_SIZE
+        self.concurrency = GPU_CONCURRENCY if on_gpu else 1
+        where = torch.cuda.get_device_name(self._device) if on_gpu else self._device.type
+        threads = f", {torch.get_num_threads()} threads" if where == "cpu" else ""
+        self.runtime = f"torch {torch.__version__} in {precision} on {where}{threads}"
         crf = model.crf
         transitions, starts, ends = (
             p.detach().cpu().numpy().copy() for p in (crf.transitions, crf.starts, crf.ends)
@@ -137,22 +166,49 @@ class TorchBackend:
 
     def emissions(self, residues: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Residues (B, L) codes, padded -> emissions (B, L, S)."""
+        found: NDArray[np.float32] = self.tensors(residues).cpu().numpy()
+        return found
+
+    def tensors(self, residues: NDArray[np.uint8]) -> Tensor:
+        """Emissions (B, L, S) float32 where they were computed, and whole when this returns.
+
+        A batch for which the memory is too short is halved.
+        """
         torch, model = self._torch, self._model
         training = model.training
-        model.eval()
+        if training:
+            model.eval()
         try:
-            with (
-                torch.inference_mode(),
-                torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._bf16),
-            ):
-                output = model(torch.from_numpy(residues).to(self._device))
-            emissions: NDArray[np.float32] = output.emissions.float().cpu().numpy()
-            return emissions
-        except RuntimeError as error:  # such as too little memory of a GPU
+            with torch.inference_mode(), own_stream(self.gpu):
+                return self._halved(torch.from_numpy(residues))
+        except RuntimeError as error:
             reason = " ".join(str(error).split())
             raise ModelError(f"the network fails at {len(residues)} windows ({reason})") from None
         finally:
-            model.train(training)
+            if training:
+                model.train()
+
+    def _halved(self, residues: Tensor) -> Tensor:
+        torch = self._torch
+        half = len(residues) // 2
+        try:
+            return self._computed(residues)
+        except torch.OutOfMemoryError:
+            if not half:
+                raise
+        # Outside of the handler, which would hold what the failed try has allocated.
+        parts = [self._halved(part) for part in (residues[:half], residues[half:])]
+        together: Tensor = torch.cat(parts)
+        return together
+
+    def _computed(self, residues: Tensor) -> Tensor:
+        torch, kind = self._torch, self._device.type
+        if kind == "cuda":
+            residues = residues.pin_memory().to(self._device, non_blocking=True)
+        with torch.autocast(kind, dtype=torch.bfloat16, enabled=self._half):
+            output = self._model(residues.to(self._device))
+        emissions: Tensor = output.emissions.float()
+        return emissions
 
 
 class EnsembleBackend:
@@ -168,6 +224,8 @@ class EnsembleBackend:
         self.members = members
         self.batch_size = min(member.batch_size for member in members)
         self.concurrency = min(member.concurrency for member in members)
+        gpus = {network_of(member)[1] for member in members}
+        self.gpu = gpus.pop() if len(gpus) == 1 else None
         self.runtime = "; ".join(dict.fromkeys(map(runtime, members)))
         scores = [member.scores for member in members]
         self.scores = CrfScores(
@@ -179,10 +237,31 @@ class EnsembleBackend:
 
     def emissions(self, residues: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Residues (B, L) codes, padded -> emissions (B, L, S)."""
-        total = self.members[0].emissions(residues)
-        for member in self.members[1:]:
-            total = total + member.emissions(residues)
-        return total / np.float32(len(self.members))
+        mean: NDArray[np.float32] = _mean([own.emissions for own in self.members], residues)
+        return mean
+
+    def tensors(self, residues: NDArray[np.uint8]) -> Tensor:
+        """The same as a tensor on the GPU of all members."""
+        with own_stream(self.gpu):
+            mean: Tensor = _mean([network_of(own)[0] for own in self.members], residues)
+        return mean
+
+
+def network_of(backend: Backend) -> tuple[Network, str | None]:
+    """What gives a decoder a backend's emissions, and the GPU on which they are left.
+
+    None for those that give them in NumPy.
+    """
+    gpu: str | None = getattr(backend, "gpu", None)
+    whole: Any = backend
+    return (backend.emissions if gpu is None else whole.tensors), gpu
+
+
+def _mean(networks: list[Network], residues: NDArray[np.uint8]) -> Any:
+    total = networks[0](residues)
+    for network in networks[1:]:
+        total = total + network(residues)
+    return total / len(networks)
 
 
 def runtime(backend: Backend) -> str:

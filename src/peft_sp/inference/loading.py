@@ -17,8 +17,9 @@ from peft_sp.inference.backends import (
     positive_integer,
 )
 from peft_sp.inference.decoding.crf_scores import UNCALIBRATED, Temperatures
-from peft_sp.inference.predictor import CHUNK, Predictor
-from peft_sp.inference.processors import limit_torch
+from peft_sp.inference.hardware.devices import Device, parse_device
+from peft_sp.inference.hardware.processors import limit_torch
+from peft_sp.inference.predictor import Predictor
 from peft_sp.io.registry import lookup
 from peft_sp.io.registry.model_config import ModelConfig
 
@@ -32,20 +33,21 @@ def load(
     device: str = "auto",
     threads: int | None = None,
     backbone: str | None = None,
-    precision: Literal["float32", "bfloat16"] = "float32",
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32",
     temperature: float | None = None,
-    chunk: int = CHUNK,
+    chunk: int | None = None,
     published_decoding: bool = False,
 ) -> Predictor:
     """A predictor from a model's name, directory or hub id.
 
     Exported models run on ONNX Runtime without torch; others need `peft-sp[train]` and their
     backbone, which `backbone` (name, hub id or directory) may point to. threads: of the
-    processor, None for all. device: "auto", "cpu" or "cuda"; precision: what is computed in; both
-    for models on torch; exported ones run on the CPU in float32 and take neither. temperature: by
+    processor, None for all. device: "auto", "cpu", "cuda", "cuda:N",
+    "tensorrt" or "tensorrt:N" (`hardware.devices`). precision: what a model on torch computes in;
+    "tf32" rounds factors on a GPU and sets that for torch as a whole; exported ones take
+    none. temperature: by
     which the log probabilities of types are divided, those of sites not, None for the model's own
-    temperatures. chunk, published_decoding: see
-    `Predictor`.
+    temperatures. chunk, published_decoding: see `Predictor`.
 
     Raises ModelError where the model cannot be found, read or run so, MissingExtraError, and
     OptionError where `threads` or `chunk` is no positive whole number, or `temperature` no
@@ -53,6 +55,7 @@ def load(
     """
     positive_integer("threads", threads)
     positive_integer("chunk", chunk)
+    place = parse_device(device)
     if temperature is not None and not 0 < temperature < math.inf:
         raise OptionError(f"temperature is {temperature!r}; give a number above 0, or None")
     directory = lookup.locate(model)
@@ -60,7 +63,7 @@ def load(
     if backbone is not None and config.backbone is None:
         raise ModelError(f"model '{model}' has no backbone; leave out --backbone")
     temperatures = own_temperatures(config) if temperature is None else Temperatures(temperature)
-    setup = _Setup(device, threads, backbone, precision)
+    setup = _Setup(place, threads, backbone, precision)
     backend = _backend(directory, config, setup, temperatures)
     return Predictor(
         *(backend, config, chunk, str(model), directory), published_decoding=published_decoding
@@ -79,7 +82,7 @@ def own_temperatures(config: ModelConfig) -> Temperatures:
 class _Setup:
     """How a model is to run; `backbones` are those that its networks have read so far."""
 
-    device: str
+    device: Device
     threads: int | None
     backbone: str | None
     precision: str
@@ -95,8 +98,6 @@ def _backend(
         return EnsembleBackend([_backend(part, own, setup) for part, own in parts], temperatures)
     if not exported.is_file():
         return _torch_backend(directory, setup, temperatures)
-    if setup.device not in ("auto", "cpu"):
-        raise ModelError(f"model '{directory}' is exported for the CPU; leave out --device")
     if setup.precision != "float32":
         raise ModelError(
             f"model '{directory}' is exported and computes in float32; leave out --precision"
@@ -105,7 +106,7 @@ def _backend(
         raise ModelError(
             f"model '{directory}' is exported, its backbone included; leave out --backbone"
         )
-    return OnnxBackend(exported, setup.threads, config.batch_size, temperatures)
+    return OnnxBackend(exported, setup.threads, config.batch_size, temperatures, setup.device)
 
 
 def _torch_backend(directory: Path, setup: _Setup, temperatures: Temperatures) -> TorchBackend:
@@ -116,12 +117,10 @@ def _torch_backend(directory: Path, setup: _Setup, temperatures: Temperatures) -
         from peft_sp.network.checkpoint import load_checkpoint
     except ImportError as error:
         raise MissingExtraError(f"{directory}", "train", error.name) from None
-    device = setup.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    elif device == "cuda" and not torch.cuda.is_available():
-        raise ModelError("this machine has no CUDA device; use --device cpu")
+    device = setup.device.of_torch()
     limit_torch(setup.threads)
+    torch.set_float32_matmul_precision("high" if setup.precision == "tf32" else "highest")
+    torch.backends.cudnn.allow_tf32 = setup.precision == "tf32"
     setup.backbones = setup.backbones or Backbones()
     model = load_checkpoint(directory, setup.backbone, setup.backbones)
     return TorchBackend(model, device, setup.precision, temperatures)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ from peft_sp.biology.prediction import (
 )
 from peft_sp.errors import ModelError, OptionError
 from peft_sp.inference import records
-from peft_sp.inference.backends import Backend, positive_integer
+from peft_sp.inference.backends import Backend, network_of, positive_integer
 from peft_sp.inference.cache import Key, Result, WindowCache
 from peft_sp.inference.decoding.decoder import Decoded
 from peft_sp.inference.decoding.published import decoder_of
@@ -43,6 +43,8 @@ from peft_sp.io.registry.model_config import ModelConfig
 
 CHUNK = 2048
 """Proteins that are predicted together: enough to fill batches of one length."""
+BATCHES = 4
+"""Batches that a chunk holds at least, so that the network runs beside the decoder."""
 CHUNK_LETTERS = 50_000_000
 """Letters of proteins that are in memory together, about: a chunk with more of them ends early."""
 ALTERNATIVE = 0.05
@@ -68,17 +70,18 @@ Compute = Callable[[list[Key], ThreadPoolExecutor, Container[Key]], Iterator[dic
 class Predictor:
     """A trained network, ready to predict; `config` is its `config.json`.
 
-    chunk: proteins that are predicted together. name: what messages call the model. directory:
-    of the model's files, None where it was not loaded from one. published_decoding: by the decision
-    rule of the published PEFT-SP, for models that were imported from it. Raises ModelError for
-    others, and where nothing can be predicted from the scores of its CRF.
+    chunk: proteins that are predicted together, None for what suits the backend. name: what
+    messages call the model. directory: of the model's files, None where it was not loaded from one.
+    published_decoding: by the decision rule of the published PEFT-SP, for models that were imported
+    from it. Raises ModelError for others, and where nothing can be predicted from the scores of its
+    CRF.
     """
 
     def __init__(
         self,
         backend: Backend,
         config: ModelConfig | None = None,
-        chunk: int = CHUNK,
+        chunk: int | None = None,
         name: str = "",
         directory: Path | None = None,
         *,
@@ -87,7 +90,7 @@ class Predictor:
         self.backend = backend
         self.directory = directory
         self.config = config or ModelConfig()
-        self.chunk = chunk
+        self.chunk = chunk or max(CHUNK, BATCHES * backend.batch_size)
         self.name = name or self.config.name
         self.published_decoding = published_decoding
         if published_decoding and self.config.imported is None:
@@ -98,7 +101,8 @@ class Predictor:
         scores, rules = backend.scores, grammar()
         read = (scores.transitions, rules.transitions), (scores.starts, rules.starts)
         self._require_finite(*(of[allowed] for of, allowed in (*read, (scores.ends, rules.ends))))
-        self.decoder = decoder_of(scores, published_decoding)
+        self._network, gpu = network_of(backend)
+        self.decoder = decoder_of(scores, published_decoding, gpu)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -208,11 +212,11 @@ class Predictor:
         windows = [window for window, _ in keys]
         every = batches(windows, batch_size or self.backend.batch_size)
         queue = (batch for batch in every if keys[batch.rows[0]] not in computed)
-        ahead: deque[tuple[Batch, Future[NDArray[np.float32]]]] = deque()
+        ahead: deque[tuple[Batch, Future[Any]]] = deque()
         types = {organism: np.isin(TYPES, organism.types) for organism in Organism}
 
         def submit(batch: Batch) -> None:
-            ahead.append((batch, workers.submit(self.backend.emissions, batch.residues)))
+            ahead.append((batch, workers.submit(self._network, batch.residues)))
 
         for batch in islice(queue, self.backend.concurrency):
             submit(batch)
@@ -234,7 +238,7 @@ class Predictor:
             self._require_finite(decoded.type_probabilities, decoded.site_probabilities)
             yield dict(zip(own, _results(decoded, batch.lengths), strict=True))
 
-    def _require_finite(self, *arrays: NDArray[np.floating]) -> None:
+    def _require_finite(self, *arrays: Any) -> None:
         """Raise ModelError unless all scores are numbers from which probabilities follow."""
         for array in arrays:
             # False for NaN, which the smallest and the largest value become if any value is one.

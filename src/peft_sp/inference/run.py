@@ -22,9 +22,9 @@ from peft_sp.biology.prediction import Prediction, Protein
 from peft_sp.errors import OptionError
 from peft_sp.inference.backends import runtime
 from peft_sp.inference.cache import WindowCache
+from peft_sp.inference.hardware.processors import available_processors
 from peft_sp.inference.loading import load
 from peft_sp.inference.predictor import Predictor
-from peft_sp.inference.processors import available_processors
 from peft_sp.inference.recorded import UNDECIDED, Counts, Recorded
 from peft_sp.inference.run_options import (
     PLOTS,

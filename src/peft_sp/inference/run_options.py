@@ -11,7 +11,7 @@ from peft_sp.biology.organism import Organism, OrganismChoice, parse_choice
 from peft_sp.errors import OptionError
 from peft_sp.inference.backends import positive_integer
 from peft_sp.inference.cache import CACHED
-from peft_sp.inference.predictor import CHUNK, Predictor, require_threshold
+from peft_sp.inference.predictor import Predictor, require_threshold
 from peft_sp.io.plotting import plotter
 from peft_sp.io.registry import lookup
 from peft_sp.io.results.run_directory import INTERVAL, SHARE, Resume
@@ -104,7 +104,7 @@ class RunOptions:
     model: str | os.PathLike[str] | lookup.Model | Predictor = lookup.DEFAULT
     organism: OrganismChoice | str = Organism.OTHER
     device: str = "auto"
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
     threads: int | None = None
     batch_size: int | None = None
     backbone: str | None = None
@@ -118,7 +118,7 @@ class RunOptions:
     published_decoding: bool = False
     genes: Genes | None = None
     layout: Layout = PREDICT
-    chunk: int = CHUNK
+    chunk: int | None = None
     cached_windows: int = CACHED
     journal_interval: float = INTERVAL
     journal_share: float = SHARE

@@ -30,7 +30,8 @@ from peft_sp.biology.prediction import (
     parts,
 )
 from peft_sp.inference.backends import DEFAULT_BATCH_SIZE
-from peft_sp.inference.decoding.decoder import RANKED, RESCALING_INTERVAL
+from peft_sp.inference.decoding.decoder import RANKED
+from peft_sp.inference.decoding.recursions import RESCALING_INTERVAL
 from peft_sp.inference.loading import own_temperatures
 from peft_sp.inference.predictor import ALTERNATIVE, LARGEST_SCORE
 from peft_sp.inference.run_options import PREDICT

@@ -11,7 +11,7 @@ from dataclasses import replace
 from types import TracebackType
 
 from peft_sp.errors import OutputError
-from peft_sp.inference.processors import available_processors
+from peft_sp.inference.hardware.processors import available_processors
 from peft_sp.io.atomic import locked
 from peft_sp.io.child import Child
 from peft_sp.service.jobs import JobStore

@@ -8,6 +8,7 @@ import typer
 
 from peft_sp.biology.organism import Organism
 from peft_sp.cli.terminal import console, options
+from peft_sp.inference.hardware import devices
 from peft_sp.io.registry import lookup
 from peft_sp.wording import counted
 
@@ -59,7 +60,7 @@ def annotate(
     model: options.Model = lookup.DEFAULT,
     threads: options.Threads = None,
     batch_size: options.BatchSize = None,
-    device: options.TorchDevice = options.Device.auto,
+    device: options.Device = devices.AUTO,
     precision: options.TorchPrecision = options.Precision.float32,
     backbone: options.Backbone = None,
     skip_invalid: SkipInvalid = False,

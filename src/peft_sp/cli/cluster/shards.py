@@ -11,6 +11,7 @@ from peft_sp.biology.organism import Organism, parse_choice
 from peft_sp.cli.models import chosen
 from peft_sp.cli.terminal import console, options
 from peft_sp.errors import OutputError
+from peft_sp.inference.hardware import devices
 from peft_sp.inference.loading import load
 from peft_sp.io.registry import lookup
 from peft_sp.io.shards import FORMATS, PROTEINS
@@ -89,7 +90,7 @@ def run(
         list[int] | None, typer.Option(min=1, help="Number of a shard, from 1; may be repeated.")
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Of a worker.")] = 1,
-    device: options.TorchDevice = options.Device.auto,
+    device: options.Device = devices.AUTO,
     backbone: options.Backbone = None,
 ) -> None:
     """Predict shards of a plan: those that are named, or all that are missing.
@@ -105,7 +106,7 @@ def run(
     own = read_plan(plan)
     numbers = shard or [one.number for one in own.shards]
     chunks = [own.shard(number) for number in numbers]
-    predictor = load(own.predicting.model, device=device.value, threads=threads, backbone=backbone)
+    predictor = load(own.predicting.model, device=device, threads=threads, backbone=backbone)
     for one in chunks:
         with console.progress_bar() as progress:
             done = predict_shard(own, one.number, output, predictor, progress)

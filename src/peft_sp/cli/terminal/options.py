@@ -10,6 +10,7 @@ import typer
 
 from peft_sp.biology.organism import NAMES, parse_choice
 from peft_sp.cli.models import chosen
+from peft_sp.inference.hardware import devices
 from peft_sp.inference.run import RunOptions
 from peft_sp.io.plotting import plotter
 
@@ -29,15 +30,8 @@ class Precision(StrEnum):
     """What a torch model computes in."""
 
     float32 = "float32"
+    tf32 = "tf32"
     bfloat16 = "bfloat16"
-
-
-class Device(StrEnum):
-    """Where a torch model runs."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
 
 
 FastaFiles = Annotated[
@@ -61,10 +55,16 @@ Threads = Annotated[
 BatchSize = Annotated[
     int | None, typer.Option(min=1, help="Windows a batch; default: what suits the model.")
 ]
-TorchDevice = Annotated[Device, typer.Option(help="For models on torch.")]
+Device = Annotated[
+    str,
+    typer.Option(
+        metavar="|".join(devices.FORMS),
+        help="Where the network runs; auto: on a GPU, where there is one that can run it.",
+    ),
+]
 TorchPrecision = Annotated[
     Precision,
-    typer.Option(help="For models on torch; bfloat16 is faster where the processor has it."),
+    typer.Option(help="For models on torch; tf32 and bfloat16 are faster on a GPU that has them."),
 ]
 Backbone = Annotated[
     str | None,
@@ -113,7 +113,7 @@ def run_options(
     *,
     model: str,
     organism: str,
-    device: Device,
+    device: str,
     precision: Precision,
     threads: int | None,
     batch_size: int | None,
@@ -131,12 +131,13 @@ def run_options(
 
     Pictures come with the page. Raises OptionError, and MissingExtraError without matplotlib.
     """
+    devices.parse_device(device)
     kind = None if plots is Plots.none else plots.value
     if kind:
         plotter.require(kind)
     given = RunOptions(
         organism=parse_choice(organism),
-        device=device.value,
+        device=device,
         precision=precision.value,
         threads=threads,
         batch_size=batch_size,

@@ -48,7 +48,7 @@ def pretrain(
     --set 'windows.unlabelled=["swissprot.fasta.gz"]' -o esm2-8M-windows[/bold]
     """
     try:
-        from peft_sp.inference.processors import limit_torch
+        from peft_sp.inference.hardware.processors import limit_torch
         from peft_sp.training.pretraining.recipe import read_pretraining_recipe
         from peft_sp.training.pretraining.run import pretrain as run
     except ImportError as error:

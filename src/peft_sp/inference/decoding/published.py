@@ -8,27 +8,40 @@ whatever the type: type and site of a window may disagree.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from peft_sp.biology.grammar import TYPES, Grammar, grammar
 from peft_sp.biology.published import penalised, published_grammar
 from peft_sp.inference.decoding.crf_scores import CrfScores
-from peft_sp.inference.decoding.decoder import Decoded, Decoder, Ints, RankedSites
+from peft_sp.inference.decoding.decoder import Decoded, Decoder, RankedSites
+from peft_sp.inference.decoding.recursions import Ints
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
-def decoder_of(scores: CrfScores, published: bool = False) -> Decoder | PublishedDecoder:
-    """What decodes by the rule of this program, or by the published one."""
-    return PublishedDecoder(scores) if published else Decoder(grammar(), scores)
+def decoder_of(
+    scores: CrfScores, published: bool = False, device: str | None = None
+) -> Decoder | PublishedDecoder:
+    """What decodes by the rule of this program, or by the published one.
+
+    device: see `Decoder`.
+    """
+    if published:
+        return PublishedDecoder(scores, device)
+    return Decoder(grammar(), scores, device=device)
 
 
 class PublishedDecoder:
     """Decodes emissions as the published PEFT-SP does; temperatures are not read.
 
-    Shapes as in `decoding`.
+    Shapes as in `decoder`, and device.
     """
 
-    def __init__(self, scores: CrfScores) -> None:
+    def __init__(self, scores: CrfScores, device: str | None = None) -> None:
         rules = published_grammar()
         size = rules.size
         everything = Grammar(  # as one type, to which every path belongs
@@ -40,7 +53,9 @@ class PublishedDecoder:
             cuts=rules.cuts,
         )
         self._crf = Decoder(
-            everything, CrfScores(*penalised(scores.transitions, scores.starts, scores.ends))
+            everything,
+            CrfScores(*penalised(scores.transitions, scores.starts, scores.ends)),
+            device=device,
         )
         # shape: (states, types)
         self._membership = (rules.type_of_state[:, None] == np.arange(len(TYPES))).astype(float)
@@ -50,7 +65,7 @@ class PublishedDecoder:
 
     def decode(
         self,
-        emissions: NDArray[np.floating],
+        emissions: NDArray[np.floating] | Tensor,
         lengths: Ints,
         allowed_types: NDArray[np.bool_] | None = None,
         marginals: bool = False,

@@ -39,6 +39,8 @@ from peft_sp.io.registry.regular import read_regular
 WINDOWS_PER_CALL = 32
 """Windows that ONNX Runtime computes together: more do not fit the processor's cache. A batch may
 hold more, which spares the decoder calls."""
+INTEGER_PRODUCT = b"MatMulIntegerToFloat"
+"""The operator of products in int8, as a file names it."""
 OPSET = 17
 """The version of ONNX's operators in exported networks, the first with LayerNormalization; read by
 every ONNX Runtime that the package allows."""

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from transformers import Trainer, TrainingArguments
 
 from peft_sp.inference.backends import TorchBackend
-from peft_sp.inference.processors import limit_torch
+from peft_sp.inference.hardware.processors import limit_torch
 from peft_sp.io.labelled import LabelledProtein
 from peft_sp.io.registry.accuracy import SUMMARY_METRICS
 from peft_sp.network.activation_cache import cache_untouched_layers

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from peft_sp.inference.processors import available_processors, limit_torch
+from peft_sp.inference.hardware.processors import available_processors, limit_torch
 
 CGROUP = "sys/fs/cgroup"
 
