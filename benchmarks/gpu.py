@@ -56,7 +56,6 @@ class Row:
     numpy_decoder: float
     whole: float
     decoding_share: float
-    together: float
     compared: int
     agreement: dict[str, float]
 
@@ -167,9 +166,7 @@ def worker(
 
 
 def together(model: str, options: Options, precision: str) -> float:
-    """Proteins a second of all processes; NaN where that was not asked for, or one failed."""
-    if options.processes < 2:
-        return float("nan")
+    """Proteins a second of all processes; NaN where one failed."""
     context = multiprocessing.get_context("spawn")
     ready, result = context.Barrier(options.processes), context.Queue()
     own = [
@@ -236,9 +233,8 @@ def measure(model: str, options: Options, pairs: Pairs) -> list[Row]:
         decoder = decoder_rates(predictor, windows, options)
         plain = numpy_rate(predictor, windows, options.seconds)
         whole, share = whole_rate(predictor, pairs)
-        shared = together(model, options, precision) if precision == options.shared else np.nan
         row = Row(
-            *(predictor.config.name, precision, network, decoder, plain, whole, share, shared),
+            *(predictor.config.name, precision, network, decoder, plain, whole, share),
             *(len(compared), agrees),
         )
         rows.append(row)
@@ -250,10 +246,9 @@ def line(row: Row) -> str:
     """A row of the table."""
     network = " / ".join(f"{one:,.0f}" for one in row.network.values())
     decoder = " / ".join(f"{one:,.0f}" for one in row.decoder.values())
-    several = "–" if np.isnan(row.together) else f"{row.together:,.0f}"
     cells = (
         *(row.model, row.precision, network, decoder, f"{row.numpy_decoder:,.0f}"),
-        *(f"{row.whole:,.0f}", f"{row.decoding_share:.0%}", several),
+        *(f"{row.whole:,.0f}", f"{row.decoding_share:.0%}"),
         *(f"{row.agreement[kind]:.3%}" for kind in ("types", "sites")),
         *(f"{row.agreement[f'{kind}_difference']:.1e}" for kind in ("type", "site")),
     )
@@ -291,15 +286,27 @@ def main() -> None:
     )
     print(
         "| model | precision | network | decoder | decoder in NumPy | whole | of it decoding | "
-        "processes together | equal types | equal sites | types differ by | sites differ by |"
+        "equal types | equal sites | types differ by | sites differ by |"
     )
-    print("|---|---|" + "--:|" * 10)
+    print("|---|---|" + "--:|" * 9)
     pairs = proteins(options.fasta, options.proteins)
-    rows = []
+    rows, shared = [], {}
     for model in options.model or ["fast"]:
         rows += measure(model, options, pairs)
+    for model in (options.model or ["fast"]) if options.processes > 1 else []:
+        found = shared[model] = together(model, options, options.shared)
+        print(
+            f"\n{model}: {found:,.0f} proteins/s of "
+            f"{options.processes} processes that share the device, in {options.shared}",
+            flush=True,
+        )
     if options.json:
-        figures = {"device": name, "torch": torch.__version__, "rows": [asdict(r) for r in rows]}
+        figures = {
+            "device": name,
+            "torch": torch.__version__,
+            "rows": [asdict(row) for row in rows],
+            "shared": {"processes": options.processes, "rates": shared},
+        }
         options.json.write_text(json.dumps(figures, indent=1) + "\n")
 
 
