@@ -46,8 +46,8 @@ class Backend(Protocol):
     scores: of its CRF, with the temperatures of its probabilities; batch_size: windows a
     call that suit it; concurrency: calls that are worth making at once, from as many threads.
     One that also has `runtime` names what computes, with its version, as the last bits of the
-    emissions may depend on it. One that has `tensors` gives the emissions as a tensor on its
-    `gpu`, for a decoder there (`network_of`).
+    emissions may depend on it. One whose `gpu` is not None has `tensors`, whose emissions are
+    for a decoder on that GPU (`network_of`).
     """
 
     @property
@@ -102,9 +102,12 @@ class OnnxBackend:
         transitions, starts, ends, _ = scores
         self.scores = CrfScores(transitions, starts, ends, temperatures)
         self.runtime = f"onnxruntime {library.__version__}"
+        self.gpu: str | None = None
         if used != "cpu":
-            self.runtime += f" on {used}"
-            self.batch_size = self._windows_per_call = GPU_BATCH_SIZE
+            self.gpu = device.decoder()
+            self.runtime += f" on {used}, decoded {'there' if self.gpu else 'in NumPy'}"
+            self._windows_per_call = GPU_BATCH_SIZE
+            self.batch_size = GPU_BATCH_SIZE if self.gpu else DEFAULT_BATCH_SIZE
             self.concurrency = GPU_CONCURRENCY
 
     def emissions(self, residues: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -114,6 +117,10 @@ class OnnxBackend:
             for start in range(0, len(residues), self._windows_per_call)
         ]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def tensors(self, residues: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The same: ONNX Runtime copies its results, and a decoder on a GPU copies them there."""
+        return self.emissions(residues)
 
     def _run(self, outputs: list[str], residues: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         with self._one_line("the network fails at what it is given"):
@@ -248,10 +255,7 @@ class EnsembleBackend:
 
 
 def network_of(backend: Backend) -> tuple[Network, str | None]:
-    """What gives a decoder a backend's emissions, and the GPU on which they are left.
-
-    None for those that give them in NumPy.
-    """
+    """What gives a decoder a backend's emissions, and the GPU that decodes them; None for NumPy."""
     gpu: str | None = getattr(backend, "gpu", None)
     whole: Any = backend
     return (backend.emissions if gpu is None else whole.tensors), gpu

@@ -64,6 +64,14 @@ def test_a_gpu_that_onnx_runtime_could_not_use_is_no_silent_processor():
         Device("tensorrt").used(EVERY[1:], FILE)
 
 
+def test_an_exported_model_on_a_gpu_is_decoded_there_where_torch_can(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert Device("cuda").decoder() is None
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert Device("cuda", 1).decoder() == "cuda:1" and Device("cuda", 2).decoder() is None
+
+
 def test_models_on_torch_take_the_first_gpu_or_that_of_the_number(monkeypatch):
     assert CPU.of_torch() == "cpu"
     with pytest.raises(ModelError, match="TensorRT runs exported models"):

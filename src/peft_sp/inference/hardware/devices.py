@@ -1,15 +1,16 @@
 """Where a network runs: what `--device` means, here alone.
 
 - auto: a model on torch runs on the first GPU that torch finds, an exported one on the first GPU
-  where ONNX Runtime has CUDA and the file is in float32; everything else on processors.
+  where ONNX Runtime has CUDA, if it computes in float32; everything else on processors.
 - cpu: on processors.
-- cuda, cuda:N: on that GPU. A file in int8, for which GPUs have no kernels, is refused.
+- cuda, cuda:N: on that GPU. Products in int8, for which GPUs have no kernels, are refused.
 - tensorrt, tensorrt:N: an exported model on that GPU through TensorRT, which first takes minutes to
   build what it runs, so that it is never chosen by itself.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -94,6 +95,18 @@ class Device:
                 "--device cpu, or look for what CUDA's libraries lack"
             )
         return found
+
+    def decoder(self) -> str | None:
+        """Torch's name of the GPU on which an exported model runs; None without torch for it.
+
+        There the decoder is to run, too: in NumPy it would hold the network up.
+        """
+        if importlib.util.find_spec("torch") is None:
+            return None
+        import torch
+
+        found = torch.cuda.is_available() and self.number < torch.cuda.device_count()
+        return f"cuda:{self.number}" if found else None
 
 
 CPU = Device("cpu")
