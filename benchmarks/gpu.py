@@ -7,6 +7,9 @@ that share the GPU, and how far the predictions are from those of the processor 
     python benchmarks/gpu.py [--model NAME|DIR ...] [--backbone DIR] [--fasta FILE ...]
         [--proteins 40000] [--compared 2000] [--seconds 1] [--processes 8] [--json FILE]
 
+`--sizes 650M 3B` adds backbones of other sizes, with random weights in bfloat16: their rate depends
+on the size alone.
+
 Without a GPU it says so and measures nothing; `--device cpu` tries it out on processors.
 """
 
@@ -38,6 +41,16 @@ from peft_sp.io.raw_fasta import read_raw
 from peft_sp.io.registry.model_config import ModelConfig
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "ecoli_300.faa"
+SIZES = {
+    "8M": (6, 320),
+    "35M": (12, 480),
+    "150M": (30, 640),
+    "650M": (33, 1280),
+    "3B": (36, 2560),
+    "15B": (48, 5120),
+}
+"""Layers and width of ESM-2."""
+SIZED_BATCH = 512
 PRECISIONS = ("float32", "tf32", "bfloat16")
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"
 Options = argparse.Namespace
@@ -242,6 +255,33 @@ def measure(model: str, options: Options, pairs: Pairs) -> list[Row]:
     return rows
 
 
+def backbone_rate(size: str, options: Options) -> float:
+    """Windows a second of ESM-2 of a size with random weights, in bfloat16."""
+    import torch
+    from transformers import EsmConfig, EsmModel
+
+    layers, width = SIZES[size]
+    heads = 40 if size in ("3B", "15B") else 20
+    settings: dict[str, Any] = {
+        **{"vocab_size": 33, "mask_token_id": 32, "pad_token_id": 1, "token_dropout": True},
+        **{"num_hidden_layers": layers, "hidden_size": width, "intermediate_size": 4 * width},
+        **{"num_attention_heads": heads, "position_embedding_type": "rotary"},
+    }
+    make: Any = EsmModel
+    torch.set_default_dtype(torch.bfloat16)
+    with torch.device(options.device):
+        network = make(EsmConfig(**settings), add_pooling_layer=False).eval()
+        tokens = torch.randint(4, 24, (SIZED_BATCH, WINDOW + 2))
+    torch.set_default_dtype(torch.float32)
+
+    def one() -> int:
+        with torch.inference_mode():
+            network(tokens).last_hidden_state.sum().item()
+        return len(tokens)
+
+    return rate(one, options.seconds)
+
+
 def line(row: Row) -> str:
     """A row of the table."""
     network = " / ".join(f"{one:,.0f}" for one in row.network.values())
@@ -257,7 +297,7 @@ def line(row: Row) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--model", action="append", help="name or directory of a model on torch")
+    parser.add_argument("--model", nargs="*", default=["fast"], help="models, as predict has them")
     parser.add_argument("--backbone", help="directory of the models' backbone")
     parser.add_argument("--fasta", type=Path, nargs="+", default=[EXAMPLE])
     parser.add_argument("--proteins", type=int, default=40_000)
@@ -266,6 +306,7 @@ def main() -> None:
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[256, 1024, 4096])
     parser.add_argument("--precisions", nargs="+", default=PRECISIONS, choices=PRECISIONS)
     parser.add_argument("--processes", type=int, default=1, help="that share the GPU")
+    parser.add_argument("--sizes", nargs="+", default=[], choices=SIZES, help="of ESM-2")
     parser.add_argument("--shared", default="float32", help="precision of these")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--device", default="cuda")
@@ -291,20 +332,25 @@ def main() -> None:
     print("|---|---|" + "--:|" * 9)
     pairs = proteins(options.fasta, options.proteins)
     rows, shared = [], {}
-    for model in options.model or ["fast"]:
+    for model in options.model:
         rows += measure(model, options, pairs)
-    for model in (options.model or ["fast"]) if options.processes > 1 else []:
+    for model in options.model if options.processes > 1 else []:
         found = shared[model] = together(model, options, options.shared)
         print(
             f"\n{model}: {found:,.0f} proteins/s of "
             f"{options.processes} processes that share the device, in {options.shared}",
             flush=True,
         )
+    sized = {}
+    for size in options.sizes:
+        sized[size] = backbone_rate(size, options)
+        print(f"\nESM-2 {size}, bfloat16: {sized[size]:,.0f} windows/s", flush=True)
     if options.json:
         figures = {
             "device": name,
             "torch": torch.__version__,
             "rows": [asdict(row) for row in rows],
+            "sizes": sized,
             "shared": {"processes": options.processes, "rates": shared},
         }
         options.json.write_text(json.dumps(figures, indent=1) + "\n")
