@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex
+from typing import TYPE_CHECKING, Any, Literal, Protocol, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from peft_sp.network.model import SignalPeptideModel
+
+Precision = Literal["float32", "tf32", "bfloat16"]
+"""What a model on torch computes in."""
 
 Network = Callable[[NDArray[np.uint8]], Any]
 """Residues (B, L) codes, padded -> emissions (B, L, S)."""

@@ -6,13 +6,14 @@ import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, get_args
 
 from peft_sp.errors import MissingExtraError, ModelError, OptionError
 from peft_sp.inference.backends import (
     Backend,
     EnsembleBackend,
     OnnxBackend,
+    Precision,
     TorchBackend,
     positive_integer,
 )
@@ -33,7 +34,7 @@ def load(
     device: str = "auto",
     threads: int | None = None,
     backbone: str | None = None,
-    precision: Literal["float32", "tf32", "bfloat16"] = "float32",
+    precision: Precision = "float32",
     temperature: float | None = None,
     chunk: int | None = None,
     published_decoding: bool = False,
@@ -50,12 +51,15 @@ def load(
     temperatures. chunk, published_decoding: see `Predictor`.
 
     Raises ModelError where the model cannot be found, read or run so, MissingExtraError, and
-    OptionError where `threads` or `chunk` is no positive whole number, or `temperature` no
-    positive number.
+    OptionError where `threads` or `chunk` is no positive whole number, `temperature` no
+    positive number, or there is no such device or precision.
     """
     positive_integer("threads", threads)
     positive_integer("chunk", chunk)
     place = parse_device(device)
+    if precision not in get_args(Precision):
+        choices = ", ".join(get_args(Precision))
+        raise OptionError(f"precision is {precision!r}; give one of {choices}")
     if temperature is not None and not 0 < temperature < math.inf:
         raise OptionError(f"temperature is {temperature!r}; give a number above 0, or None")
     directory = lookup.locate(model)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from peft_sp.biology.organism import Organism, OrganismChoice, parse_choice
 from peft_sp.errors import OptionError
-from peft_sp.inference.backends import positive_integer
+from peft_sp.inference.backends import Precision, positive_integer
 from peft_sp.inference.cache import CACHED
 from peft_sp.inference.predictor import Predictor, require_threshold
 from peft_sp.io.plotting import plotter
@@ -104,7 +104,7 @@ class RunOptions:
     model: str | os.PathLike[str] | lookup.Model | Predictor = lookup.DEFAULT
     organism: OrganismChoice | str = Organism.OTHER
     device: str = "auto"
-    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
+    precision: Precision = "float32"
     threads: int | None = None
     batch_size: int | None = None
     backbone: str | None = None
