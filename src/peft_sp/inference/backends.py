@@ -157,6 +157,8 @@ class TorchBackend:
     ) -> None:
         import torch
 
+        from peft_sp.network.encoders.sharding import whole
+
         self._torch = torch
         self._model = model if device is None else model.to(device)
         self._device = next(model.head.parameters()).device
@@ -170,7 +172,8 @@ class TorchBackend:
         self.runtime = f"torch {torch.__version__} in {precision} on {where}{threads}"
         crf = model.crf
         transitions, starts, ends = (
-            p.detach().cpu().numpy().copy() for p in (crf.transitions, crf.starts, crf.ends)
+            p.detach().cpu().numpy().copy()
+            for p in map(whole, (crf.transitions, crf.starts, crf.ends))
         )
         self.scores = CrfScores(transitions, starts, ends, temperatures)
 

@@ -12,6 +12,7 @@ from peft_sp.biology.alphabet import PAD
 from peft_sp.biology.grammar import grammar
 from peft_sp.errors import RecipeError
 from peft_sp.network.crf import ConstrainedCRF
+from peft_sp.network.encoders.sharding import sliced
 from peft_sp.network.heads.emissions import build_head
 from peft_sp.network.settings import HeadSettings, ModelSettings
 
@@ -94,7 +95,8 @@ class SignalPeptideModel(nn.Module):
         expected = set(self.trainable_state())
         if expected != set(state):
             raise KeyError(f"tensors that do not match: {sorted(expected ^ set(state))[:4]}")
-        self.load_state_dict(state, strict=False)
+        own = self.state_dict()
+        self.load_state_dict({k: sliced(t, own[k]) for k, t in state.items()}, strict=False)
 
 
 def build_model(settings: ModelSettings, backbones: Backbones | None = None) -> SignalPeptideModel:

@@ -100,7 +100,7 @@ def _train(
     report_to: Sequence[str] | None,
 ) -> None:
     try:
-        from peft_sp.training.fitting.checkpoints import is_first_process
+        from peft_sp.training.fitting.processes import is_first_process
         from peft_sp.training.runs import train as training
     except ImportError as error:
         raise MissingExtraError("training", "train", error.name) from None

@@ -58,6 +58,10 @@ class DistilledWindows(Dataset[Batch]):
         return self.__getitems__([index])
 
     def __getitems__(self, indices: list[int]) -> Batch:
+        return self.batch(indices)
+
+    def batch(self, indices: list[int], generator: torch.Generator | None = None) -> Batch:
+        """A batch of some rows; generator: of what is varied, None for torch's global one."""
         size = grammar().size
         residues = self.transfer_set.residues[indices]
         allowed = self.transfer_set.allowed[indices]
@@ -67,10 +71,10 @@ class DistilledWindows(Dataset[Batch]):
         distilled = torch.ones(len(indices))
         if self.varied is not None and self.fresh_fraction:
             labelled = torch.tensor(indices) < self.transfer_set.parts[0]
-            drawn = torch.rand(len(indices)) < self.fresh_fraction
+            drawn = torch.rand(len(indices), generator=generator) < self.fresh_fraction
             fresh = torch.nonzero(labelled & drawn).squeeze(1)
             if len(fresh):
-                own = self.varied.batch([indices[row] for row in fresh.tolist()])
+                own = self.varied.batch([indices[row] for row in fresh.tolist()], generator)
                 residues[fresh] = full_width(own["residues"], PAD)
                 allowed[fresh] = full_width(own["allowed"], False)
                 distilled[fresh] = 0.0

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from transformers import TrainerCallback
 
+from peft_sp.network.encoders.sharding import sliced
 from peft_sp.network.model import SignalPeptideModel
 
 
@@ -39,16 +40,13 @@ class MovingAverage:
 
     def state(self) -> dict[str, Tensor]:
         """What a checkpoint keeps."""
-        return {
-            **{k: v.contiguous() for k, v in self.tensors.items()},
-            "steps": torch.tensor(self.steps),
-        }
+        return {**self.tensors, "steps": torch.tensor(self.steps)}
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Go on from a checkpoint."""
         self.steps = int(state["steps"])
         for name, tensor in self.tensors.items():
-            tensor.copy_(state[name])
+            tensor.copy_(sliced(state[name], tensor))
 
 
 class Averaging(TrainerCallback):

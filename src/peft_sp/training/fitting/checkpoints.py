@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +12,7 @@ from typing import Any
 
 from peft_sp.errors import OutputError
 from peft_sp.io.atomic import PARTIAL, locked, write_text
+from peft_sp.training.fitting.processes import is_first_process
 from peft_sp.training.recipe import Recipe
 
 COMPLETION_MARKER = "trainer_state.json"
@@ -62,11 +62,6 @@ def _entries(directory: Path) -> list[Path]:
 def _is_own(path: Path) -> bool:
     """Whether a run leaves something of this name beside its checkpoints."""
     return not path.is_symlink() and any(fnmatchcase(path.name, own) for own in _OWN)
-
-
-def is_first_process() -> bool:
-    """Whether this process speaks and writes for all of a distributed run (torchrun's `RANK`)."""
-    return int(os.environ.get("RANK", "0")) == 0
 
 
 def refuse_other_run(directory: Path, recipe: Recipe, data_sha256: str) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,39 +13,43 @@ from typing import Any
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
-from transformers import Trainer, TrainingArguments
+from torch import Tensor
 
 from peft_sp.inference.backends import TorchBackend
 from peft_sp.inference.hardware.processors import limit_torch
 from peft_sp.io.labelled import LabelledProtein
 from peft_sp.io.registry.accuracy import SUMMARY_METRICS
-from peft_sp.network.activation_cache import cache_untouched_layers
 from peft_sp.network.backbone import Backbone
-from peft_sp.network.model import SignalPeptideModel, build_model, seed_everything
-from peft_sp.training.dataset import BalancedSampler, Batch, LabelledWindows, as_is
-from peft_sp.training.distillation.dataset import DistilledWindows, distilled_windows
+from peft_sp.network.encoders.sharding import gather, whole
+from peft_sp.network.model import SignalPeptideModel, seed_everything
+from peft_sp.training.dataset import BalancedSampler, Batch
 from peft_sp.training.evaluation.evaluate import Evaluation, evaluate
 from peft_sp.training.evaluation.metrics import Outcomes, score
+from peft_sp.training.fitting.arguments import checkpoint_gradients, training_arguments
 from peft_sp.training.fitting.averaging import Averaging, MovingAverage
-from peft_sp.training.fitting.checkpoints import (
-    claimed,
-    is_first_process,
-    last_checkpoint,
-    refuse_other_run,
-)
+from peft_sp.training.fitting.batches import Batches, Windows, mean_of_step
+from peft_sp.training.fitting.checkpoints import claimed, last_checkpoint, refuse_other_run
 from peft_sp.training.fitting.decay import decay_groups
 from peft_sp.training.fitting.history import History
-from peft_sp.training.fitting.precision import refuse_precision, trains_on_processor
-from peft_sp.training.fitting.progress import Phase, Progress, Report, Reporting, Watched
+from peft_sp.training.fitting.precision import refuse_precision
+from peft_sp.training.fitting.preparation import network_and_windows
+from peft_sp.training.fitting.processes import (
+    decided_by_first,
+    is_first_process,
+    join,
+    meet,
+    process_count,
+    process_number,
+)
+from peft_sp.training.fitting.progress import Progress, Reporting, Watched
 from peft_sp.training.fitting.provenance import device_name
 from peft_sp.training.fitting.region_loss import region_term
+from peft_sp.training.fitting.sharded import ShardedTrainer
 from peft_sp.training.fitting.trackers import Trackers
 from peft_sp.training.inputs import Split
-from peft_sp.training.options import Optimisation
 from peft_sp.training.recipe import Recipe
 
 OPTIMISERS = {"adamw": torch.optim.AdamW, "adamax": torch.optim.Adamax}
-Windows = LabelledWindows | DistilledWindows
 
 
 @dataclass(frozen=True)
@@ -95,16 +98,11 @@ def train(
     OutputError where `directory` belongs to another recipe or is in use.
     """
     _set_libraries_up()
+    join()
     progress = progress if is_first_process() else None
     refuse_precision(recipe.name, "optimisation.precision", recipe.optimisation.precision)
     refuse_other_run(Path(directory), recipe, split.inputs.labelled_sha256)
-    seed_everything(recipe.seed)
-    model = build_model(recipe, split.inputs.backbones)
-    windows = _windows(recipe, split, activation_cache or directory, progress)
-    cached = recipe.optimisation.cache_activations and not any(recipe.optimisation.augmentation)
-    if activation_cache is not None and cached and isinstance(model.encoder, Backbone):
-        counted = _counted("frozen layers", progress)
-        cache_untouched_layers(model, split.residues.numpy(), activation_cache, progress=counted)
+    model, windows = network_and_windows(recipe, split, Path(directory), activation_cache, progress)
     # It seeds all generators anew, so that training is the same whatever was computed before.
     trainer = SignalPeptideTrainer(
         model,
@@ -116,7 +114,8 @@ def train(
         trackers=trackers,
     )
     with claimed(Path(directory), recipe, split.inputs.labelled_sha256):
-        trainer.train(resume_from_checkpoint=last_checkpoint(Path(directory)))
+        checkpoint = decided_by_first(lambda: last_checkpoint(Path(directory)))
+        trainer.train(resume_from_checkpoint=checkpoint)
     if trackers is not None:
         trackers.finish()
     model = trainer.fitted()
@@ -124,6 +123,8 @@ def train(
         evaluate(Watched(TorchBackend(model), len(held), progress), held) if held else None
         for held in (split.validation, split.test)
     )
+    gather(model, model.trainable_state().keys())
+    meet()  # the first process removes the checkpoints
     return Trained(
         validation,
         test,
@@ -144,34 +145,7 @@ def _set_libraries_up() -> None:
     logging.getLogger("accelerate").setLevel(logging.ERROR)
 
 
-def _counted(phase: Phase, progress: Progress | None) -> Callable[[int, int], None]:
-    """What a count of done and all windows is reported by."""
-
-    def report(done: int, total: int) -> None:
-        if progress is not None:
-            progress(Report(phase, done, total))
-
-    return report
-
-
-def _windows(
-    recipe: Recipe, split: Split, directory: str | os.PathLike[str], progress: Progress | None
-) -> Windows:
-    """Labelled windows, or a student's with its teachers' answers, stored in `directory`."""
-    labelled = LabelledWindows(split.train_table, *recipe.optimisation.augmentation)
-    if recipe.distillation is None:
-        return labelled
-    return distilled_windows(
-        labelled,
-        split,
-        recipe.distillation,
-        recipe.seed,
-        directory,
-        progress=_counted("teachers", progress),
-    )
-
-
-class SignalPeptideTrainer(Trainer):
+class SignalPeptideTrainer(ShardedTrainer):
     """`transformers.Trainer` on our windows; the epoch is chosen by `Scores.selection`.
 
     validation: the proteins that it is chosen by; without any the last epoch is taken.
@@ -195,39 +169,27 @@ class SignalPeptideTrainer(Trainer):
         # Of the labels' loss beside the teachers', None without teachers.
         distillation = recipe.distillation
         self.label_weight = None if distillation is None else distillation.label_weight
-        whole = options.batch_size * options.accumulation
-        steps = options.epochs * math.ceil(len(windows) / whole)
-        args = TrainingArguments(
-            **_fitting(options),
-            output_dir=os.fspath(directory),
-            use_cpu=trains_on_processor(),
+        args = training_arguments(
+            options,
+            directory,
             seed=recipe.seed,
-            eval_strategy="epoch" if validation else "no",
-            save_strategy="epoch",
-            save_total_limit=2,
-            load_best_model_at_end=bool(validation),
-            metric_for_best_model="selection" if validation else None,
-            greater_is_better=True,
-            # Of a short run each step is worth a point of the learning curve.
-            logging_steps=max(1, min(20, int(steps) // 100)),
-            report_to=[],
-            run_name=None if trackers is None else trackers.run,
-            disable_tqdm=True,
-            remove_unused_columns=False,
-            dataloader_pin_memory=False,
-            label_names=[],
+            windows=len(windows),
+            chooses=bool(validation),
+            run=None if trackers is None else trackers.run,
         )
-        _refuse_what_is_around(args)
         super().__init__(
             model=model,
             args=args,
-            data_collator=as_is,  # type: ignore[arg-type]  # gets a batch, not a list
             train_dataset=windows,
             eval_dataset=validation or None,  # `evaluate` reads it
         )
+        # Ours is the mean of the whole step already.
+        self.model_accepts_loss_kwargs = True
+        if number := process_number():  # each drops other units
+            seed_everything(recipe.seed + number * 1_000_003)
         self.remove_callback(transformers.PrinterCallback)
         if options.gradient_checkpointing and isinstance(model.encoder, Backbone):
-            _checkpoint_gradients(model.encoder)
+            checkpoint_gradients(model.encoder)
         self.average = MovingAverage(model, options.ema_decay) if options.ema_decay else None
         if self.average is not None:
             self.add_callback(Averaging(self.average))
@@ -289,8 +251,13 @@ class SignalPeptideTrainer(Trainer):
             # Where teachers have no answer, the labels take its place.
             weight = self.label_weight * distilled + (1 - distilled)
             loss = weight * loss + distilled * cross_entropy
-        loss = loss.mean()
+        loss = mean_of_step(loss, inputs, num_items_in_batch, process_count())
         return (loss, output) if return_outputs else loss
+
+    def get_batch_samples(self, *args: Any) -> tuple[list[Batch], Tensor]:
+        """The batches of a step, and how many windows are in them, in all processes."""
+        batches, _ = super().get_batch_samples(*args)
+        return batches, sum(batch["total"] for batch in batches)
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """The optimiser, with a learning rate for the encoder and one for head and CRF."""
@@ -307,15 +274,14 @@ class SignalPeptideTrainer(Trainer):
             self.optimizer = OPTIMISERS[options.optimiser](groups)
         return self.optimizer
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> BalancedSampler:
-        dataset = self.train_dataset
-        assert isinstance(dataset, Windows)
-        return BalancedSampler(
-            dataset.classes,
-            self.options.class_balance,
-            self.seed,
-            self.options.rare_class_size,
+    def get_train_dataloader(self) -> Batches:
+        """The batches, of which each process has its share."""
+        windows, options = self.train_dataset, self.options
+        assert isinstance(windows, Windows)
+        sampler = BalancedSampler(
+            windows.classes, options.class_balance, self.seed, options.rare_class_size
         )
+        return Batches(windows, sampler, options.batch_size)
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Scores on the validation proteins, as the trainer logs them."""
@@ -338,11 +304,20 @@ class SignalPeptideTrainer(Trainer):
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         """Only what training changes: a backbone is never copied into a checkpoint."""
         checkpoint = Path(output_dir or self.args.output_dir or ".")
-        checkpoint.mkdir(parents=True, exist_ok=True)
-        state = self.network.trainable_state()
-        save_file({k: v.contiguous() for k, v in state.items()}, checkpoint / "model.safetensors")
+        states = {"model": whole(self.network.trainable_state())}
         if self.average is not None:
-            save_file(self.average.state(), checkpoint / "average.safetensors")
+            states["average"] = whole(self.average.state())
+        if not is_first_process():
+            return
+        checkpoint.mkdir(parents=True, exist_ok=True)
+        for name, state in states.items():
+            own = {key: tensor.contiguous() for key, tensor in state.items()}
+            save_file(own, checkpoint / f"{name}.safetensors")
+
+    def _save_rng_state(self, output_dir: str) -> None:
+        """Each process has its own; a checkpoint is whole when all are there."""
+        super()._save_rng_state(output_dir)
+        meet()
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         checkpoint = Path(resume_from_checkpoint)
@@ -358,36 +333,3 @@ class SignalPeptideTrainer(Trainer):
         state = load_file(best / f"{name}.safetensors")
         state.pop("steps", None)
         self.network.load_trainable_state(state)
-
-
-def _refuse_what_is_around(args: TrainingArguments) -> None:
-    """Take back what the library adds to a run for what it finds: devices, variables, packages."""
-    # Several devices are used by one process each (torchrun), never by one over all.
-    args._n_gpu = min(args.n_gpu, 1)
-    # The recipe decides, not ACCELERATE_MIXED_PRECISION.
-    args.mixed_precision = "bf16" if args.bf16 else "fp16" if args.fp16 else "no"
-    # Nothing is told of a run but what was asked for.
-    args.report_to = []
-
-
-def _checkpoint_gradients(backbone: Backbone) -> None:
-    network = backbone.network
-    new = getattr(network, "activation_checkpointing_enable", None)  # its name from 5.20 on
-    (new or network.gradient_checkpointing_enable)({"use_reentrant": False})
-
-
-def _fitting(options: Optimisation) -> dict[str, Any]:
-    """How the library names our options."""
-    constant = options.schedule == "constant"
-    return {
-        "num_train_epochs": options.epochs,
-        "per_device_train_batch_size": options.batch_size,
-        "learning_rate": options.learning_rate,
-        "weight_decay": options.weight_decay,
-        "max_grad_norm": options.max_grad_norm,
-        "warmup_steps": options.warmup_fraction,
-        "lr_scheduler_type": "constant_with_warmup" if constant else options.schedule,
-        "gradient_accumulation_steps": options.accumulation,
-        "bf16": options.precision == "bfloat16",
-        "fp16": options.precision == "float16",
-    }

@@ -43,6 +43,7 @@ from peft_sp.training.evaluation.temperatures import fit_calibration
 from peft_sp.training.fitting.checkpoints import discard, refuse_foreign_checkpoints
 from peft_sp.training.fitting.history import CURVES
 from peft_sp.training.fitting.precision import refuse_precision
+from peft_sp.training.fitting.processes import refuse_idle_processes
 from peft_sp.training.fitting.progress import Progress
 from peft_sp.training.fitting.provenance import commit
 from peft_sp.training.fitting.repeat import command
@@ -123,6 +124,7 @@ def check_start(recipe: Recipe, directory: str | os.PathLike[str]) -> None:
     """
     directory = Path(directory)
     refuse_precision(recipe.name, "optimisation.precision", recipe.optimisation.precision)
+    refuse_idle_processes(recipe.name, recipe.optimisation.batch_size)
     if (directory / CONFIG).exists():
         discard(directory / CHECKPOINTS)
         raise OutputError(f"{directory} already holds a model; give another directory or remove it")
@@ -314,7 +316,7 @@ def _circumstances(recipe: Recipe, trained: Trained | Sequence[Made]) -> dict[st
     return {
         "command": command(recipe, world),
         "world_size": world,
-        "global_batch_size": world * options.batch_size * options.accumulation,
+        "global_batch_size": options.batch_size * options.accumulation,
         "device": ", ".join(dict.fromkeys(devices)),
         "duration": round(sum(durations), 1),
         "commit": commit(),

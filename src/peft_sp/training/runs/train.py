@@ -11,8 +11,8 @@ from typing import Any
 from peft_sp.io.registry.accuracy import summary
 from peft_sp.io.registry.recipe_files import toml_value
 from peft_sp.training.evaluation.metrics import Scores
-from peft_sp.training.fitting.checkpoints import is_first_process
 from peft_sp.training.fitting.history import History
+from peft_sp.training.fitting.processes import is_first_process
 from peft_sp.training.fitting.progress import Progress
 from peft_sp.training.fitting.trainer import HeldOut, Trained
 from peft_sp.training.inputs import TrainingInputs, read_inputs
