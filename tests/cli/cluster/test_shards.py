@@ -37,6 +37,12 @@ def test_from_a_plan_to_one_table(ecoli, tmp_path):
 def test_usage(ecoli, tmp_path):
     plan = tmp_path / "plan.json"
     peft_sp("shards", "plan", ecoli, "-o", plan)
+    code, _, errors = peft_sp("shards", "run", plan, "-o", tmp_path, "--workers", "2")
+    assert code == 2 and "give --cluster, too" in errors
+    code, _, errors = peft_sp(
+        *("shards", "run", plan, "-o", tmp_path, "--cluster", "local", "--shard", "1"),
+    )
+    assert code == 2 and "leave out --shard" in errors
     code, _, errors = peft_sp("shards", "run", ecoli, "-o", tmp_path)
     assert code == 2 and "no plan of 'peft-sp shards plan'" in errors
     assert peft_sp("shards", "run", plan, "-o", ecoli)[::2] == (

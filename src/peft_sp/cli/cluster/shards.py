@@ -14,11 +14,13 @@ from peft_sp.errors import OutputError
 from peft_sp.inference.hardware import devices
 from peft_sp.inference.loading import load
 from peft_sp.io.registry import lookup
-from peft_sp.io.shards import FORMATS, PROTEINS
+from peft_sp.io.shards import FORMATS, LOCAL, PROTEINS
 from peft_sp.wording import counted
 
 if TYPE_CHECKING:
+    from peft_sp.inference.shards.cluster import Workers
     from peft_sp.inference.shards.proof import Status
+    from peft_sp.io.shards.plan import Plan
 
 _shards = typer.Typer(
     help="Predict inputs of any size in shards, on many machines, and prove that nothing is lost.",
@@ -89,7 +91,15 @@ def run(
     shard: Annotated[
         list[int] | None, typer.Option(min=1, help="Number of a shard, from 1; may be repeated.")
     ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(metavar=f"{LOCAL}|ADDRESS", help="Do all that is missing, on a Ray cluster."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Of the cluster; default: as many as it has room for.")
+    ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Of a worker.")] = 1,
+    gpus: Annotated[float, typer.Option(min=0, help="Of a worker on a cluster.")] = 0,
     device: options.Device = devices.AUTO,
     backbone: options.Backbone = None,
 ) -> None:
@@ -104,6 +114,17 @@ def run(
     from peft_sp.io.shards.plan import read_plan
 
     own = read_plan(plan)
+    if cluster is not None:
+        if shard:
+            raise typer.BadParameter("--cluster does all shards; leave out --shard")
+        from peft_sp.inference.shards.cluster import Workers
+
+        _run_on_cluster(
+            own, output, cluster, Workers(workers, threads, gpus, device, backbone)
+        )
+        return
+    if workers is not None or gpus:
+        raise typer.BadParameter("--workers and --gpus are of a cluster; give --cluster, too")
     numbers = shard or [one.number for one in own.shards]
     chunks = [own.shard(number) for number in numbers]
     predictor = load(own.predicting.model, device=device, threads=threads, backbone=backbone)
@@ -113,6 +134,18 @@ def run(
         console.say(
             f"{one.name}: {counted(done.records, 'record')}, {counted(done.results, 'result')}, "
             f"{counted(done.errors, 'error')}, {done.seconds:.1f} s"
+        )
+
+
+def _run_on_cluster(plan: Plan, output: Path, address: str, workers: Workers) -> None:
+    from peft_sp.inference.shards.cluster import predict_on_cluster
+
+    with console.progress_bar() as progress:
+        found = predict_on_cluster(plan, output, address, workers, progress, notice=console.note)
+    _report(found)
+    if left := len(found.problems) + len(found.missing):
+        raise OutputError(
+            f"{output}: {counted(left, 'shard')} could not be done; the same command tries again"
         )
 
 
