@@ -80,6 +80,10 @@ class InputError(PeftSpError):
         super().__init__(": ".join([*([", ".join(where)] if where else []), problem]))
 
 
+class UnreadableError(InputError):
+    """Input whose bytes cannot be had now; another try may read them."""
+
+
 class ChangedInputError(InputError):
     """Input that is no longer what it was: nothing that was made of it can be used."""
 

@@ -1,5 +1,9 @@
 """A plan of four shards, and results of them."""
 
+import shutil
+import tempfile
+from pathlib import Path
+
 import pytest
 
 import peft_sp
@@ -45,6 +49,12 @@ def whole(tmp_path_factory, plan, predictor):
 @pytest.fixture
 def results(whole, tmp_path):
     """The same, to be damaged."""
-    import shutil
-
     return shutil.copytree(whole, tmp_path / "results")
+
+
+@pytest.fixture(scope="module")
+def short_folder():
+    """A temporary folder in whose name those of sockets have room."""
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)

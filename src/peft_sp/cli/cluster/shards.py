@@ -18,7 +18,7 @@ from peft_sp.io.shards import FORMATS, LOCAL, PROTEINS
 from peft_sp.wording import counted
 
 if TYPE_CHECKING:
-    from peft_sp.inference.shards.cluster import Workers
+    from peft_sp.inference.shards.driver import Workers
     from peft_sp.inference.shards.proof import Status
     from peft_sp.io.shards.plan import Plan
 
@@ -117,7 +117,7 @@ def run(
     if cluster is not None:
         if shard:
             raise typer.BadParameter("--cluster does all shards; leave out --shard")
-        from peft_sp.inference.shards.cluster import Workers
+        from peft_sp.inference.shards.driver import Workers
 
         _run_on_cluster(
             own, output, cluster, Workers(workers, threads, gpus, device, backbone)
@@ -138,7 +138,7 @@ def run(
 
 
 def _run_on_cluster(plan: Plan, output: Path, address: str, workers: Workers) -> None:
-    from peft_sp.inference.shards.cluster import predict_on_cluster
+    from peft_sp.inference.shards.driver import predict_on_cluster
 
     with console.progress_bar() as progress:
         found = predict_on_cluster(plan, output, address, workers, progress, notice=console.note)

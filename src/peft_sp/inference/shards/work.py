@@ -53,11 +53,7 @@ def predict_shard(
     target = directory / shard.name
     if (done := finished(plan, shard, directory)) is not None:
         return done
-    if predictor.fingerprint != plan.predicting.fingerprint:
-        raise ModelError(
-            f"model '{predictor.name}' is not the one that the plan was made with: its files have "
-            "another hash; take that one, or plan anew"
-        )
+    require_model(plan, predictor)
     if "parquet" in plan.predicting.formats:
         parquet.require()
     try:
@@ -72,6 +68,15 @@ def predict_shard(
             raise
         return found
     return manifest
+
+
+def require_model(plan: Plan, predictor: Predictor) -> None:
+    """Raise ModelError for another model than the plan's."""
+    if predictor.fingerprint != plan.predicting.fingerprint:
+        raise ModelError(
+            f"model '{predictor.name}' is not the one that the plan was made with: its files have "
+            "another hash; take that one, or plan anew"
+        )
 
 
 def finished(plan: Plan, shard: Shard, directory: Path) -> Manifest | None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from peft_sp.errors import InputError, MissingExtraError
+from peft_sp.errors import InputError, MissingExtraError, UnreadableError
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _PATTERN = re.compile(r"[*?\[]")
@@ -105,7 +105,7 @@ def open_binary(name: str) -> BinaryIO:
     try:
         return open(name, "rb")
     except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror})", path=name) from None
+        raise UnreadableError(f"cannot be read ({error.strerror})", path=name) from None
 
 
 def _system(name: str) -> tuple[Any, str]:
@@ -125,4 +125,4 @@ def _unreadable(name: str, error: Exception) -> InputError:
     """Each kind of address has errors of its own."""
     if isinstance(error, FileNotFoundError):
         return InputError("no such file", path=name)
-    return InputError(f"cannot be read ({str(error) or type(error).__name__})", path=name)
+    return UnreadableError(f"cannot be read ({str(error) or type(error).__name__})", path=name)

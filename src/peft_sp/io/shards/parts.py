@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, BinaryIO
 
-from peft_sp.errors import ChangedInputError, InputError
+from peft_sp.errors import ChangedInputError, InputError, UnreadableError
 from peft_sp.io.raw_fasta import Raw, read_raw
 from peft_sp.io.shards.addresses import open_binary, size
 
@@ -141,4 +141,4 @@ class _Range(io.RawIOBase):
         try:
             return self._file.read(count)
         except Exception as error:  # those of addresses are of many kinds
-            raise InputError(f"cannot be read ({error})", path=self._name) from None
+            raise UnreadableError(f"cannot be read ({error})", path=self._name) from None

@@ -1,0 +1,217 @@
+"""Shards on a Ray cluster of this machine: whatever is killed, the table is that of one run."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import peft_sp
+from peft_sp.errors import ModelError, OptionError
+from peft_sp.inference.shards.driver import Workers, predict_on_cluster
+from peft_sp.inference.shards.proof import merge, status, verify
+from peft_sp.io.shards import LOCAL
+from peft_sp.io.shards.plan import Predicting, make_plan, read_plan
+from tests.support.processes import runs, wait_for
+from tests.support.ray_cluster import Cluster, Driver, descendants_of, quick_start, workers_of
+
+pytest.importorskip("ray", reason="needs the extra cluster")
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds workers in /proc"),
+]
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory, short_folder):
+    """Of two processors; the last test kills it."""
+    own = Cluster(tmp_path_factory.mktemp("c"), short_folder)
+    yield own
+    own.kill()
+
+
+@pytest.fixture
+def here(cluster, monkeypatch):
+    """The cluster's address, for a driver in this process."""
+    for name, value in cluster.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.syspath_prepend(cluster.environment["PYTHONPATH"].split(os.pathsep)[0])
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")  # what would be set stays set
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    return cluster.address
+
+
+@pytest.fixture(scope="module")
+def proteins(tmp_path_factory, ecoli):
+    """Some thousand different proteins: those of an example, changed at two residues each."""
+    chance, path = random.Random(3), tmp_path_factory.mktemp("p") / "proteins.faa"
+    records = [record.split("\n", 1) for record in ecoli.read_text().split(">")[1:]]
+    with path.open("w") as file:
+        for copy in range(20):
+            for header, lines in records:
+                residues = list(lines.replace("\n", ""))
+                for _ in range(2):
+                    at = chance.randrange(1, min(60, len(residues)))
+                    residues[at] = chance.choice("AVLKRS")
+                name, _, rest = header.partition(" ")
+                file.write(f">{name}-{copy} {rest}\n{''.join(residues)}\n")
+    return [str(path)]
+
+
+def planned(inputs, proteins_a_shard, path):
+    """A plan in a file."""
+    predicting = Predicting("fast", peft_sp.load("fast").fingerprint, "other")
+    plan = make_plan(inputs, predicting, proteins_a_shard)
+    plan.write(path)
+    return plan
+
+
+def of_one_run(inputs, folder):
+    """The table that one run gives."""
+    peft_sp.predict_run(inputs, folder)
+    return (folder / "predictions.tsv").read_bytes()
+
+
+def merged(plan, out, target):
+    """The table of proven results."""
+    assert verify(plan, out) == []
+    merge(plan, out, target)
+    return target.read_bytes()
+
+
+class Disturbed:
+    """A run in which a worker and then the driver is killed, three times each."""
+
+    def __init__(self, plan: Path, out: Path, address: str, environment: dict[str, str]) -> None:
+        self.plan, self.out, self.address = read_plan(plan), out, address
+        self.file, self.environment, self.chance = plan, environment, random.Random(1)
+        self.killed = {"workers": 0, "drivers": 0}
+
+    def run(self, above: int | None) -> str:
+        """above: the process whose descendants workers are, None for the driver's; its errors."""
+        for _ in range(3):
+            driver = Driver(self.file, self.out, self.address, self.environment)
+            self.wait(driver)
+            if workers := workers_of(above or driver.process.pid):
+                with suppress(ProcessLookupError):
+                    os.kill(self.chance.choice(workers), signal.SIGKILL)
+                    self.killed["workers"] += 1
+            self.wait(driver)
+            assert driver.runs, "it was done before it could be killed"
+            parts = set() if above else descendants_of(driver.process.pid)
+            driver.kill()
+            self.killed["drivers"] += 1
+            wait_for(lambda parts=parts: not any(map(runs, parts)))
+        driver = Driver(self.file, self.out, self.address, self.environment)
+        code, output, errors = driver.end()
+        assert code == 0, errors
+        number = len(self.plan.shards)
+        assert f"{number} of {number} shards done" in output
+        return errors
+
+    def wait(self, driver: Driver) -> None:
+        """Until one shard more is done, or two, and a little longer."""
+        goal = len(status(self.plan, self.out).done) + self.chance.randint(1, 2)
+        wait_for(lambda: len(status(self.plan, self.out).done) >= goal or not driver.runs, 120)
+        time.sleep(self.chance.random() * 0.1)
+
+
+def test_workers_and_drivers_are_killed_and_the_table_is_that_of_one_run(
+    proteins, cluster, tmp_path
+):
+    plan = planned(proteins, 100, tmp_path / "plan.json")
+    disturbed = Disturbed(
+        tmp_path / "plan.json", tmp_path / "out", cluster.address, cluster.environment
+    )
+    assert disturbed.run(cluster.process.pid) == ""
+    assert disturbed.killed == {"workers": 3, "drivers": 3}
+    one = of_one_run(proteins, tmp_path / "one")
+    assert merged(plan, tmp_path / "out", tmp_path / "merged.tsv") == one
+
+
+@pytest.mark.slow
+def test_the_same_with_whole_proteomes_on_clusters_that_are_started_and_killed(
+    shared, tmp_path, short_folder
+):
+    inputs = sorted(map(str, (shared / "data" / "proteomes").glob("*.faa")))
+    assert len(inputs) == 13
+    plan = planned(inputs, 1000, tmp_path / "plan.json")
+    own = {"TMPDIR": str(short_folder), "HOME": str(tmp_path)}
+    environment = {**quick_start(tmp_path), **own}
+    disturbed = Disturbed(tmp_path / "plan.json", tmp_path / "out", LOCAL, environment)
+    assert disturbed.run(None) == ""
+    assert disturbed.killed == {"workers": 3, "drivers": 3}
+    assert list(short_folder.glob("*")) == [], "nor what killed drivers left"
+    assert not (tmp_path / ".ray").exists(), "a password in the home folder"
+    one = of_one_run(inputs, tmp_path / "one")
+    assert merged(plan, tmp_path / "out", tmp_path / "merged.tsv") == one
+
+
+def test_a_worker_that_hangs_is_overtaken(proteins, cluster, tmp_path):
+    planned(proteins, 600, tmp_path / "plan.json")
+    plan, out = read_plan(tmp_path / "plan.json"), tmp_path / "out"
+    driver = Driver(tmp_path / "plan.json", out, cluster.address, cluster.environment)
+    wait_for(lambda: status(plan, out).done or not driver.runs, 120)
+    stopped = workers_of(cluster.process.pid)[0]
+    os.kill(stopped, signal.SIGSTOP)
+    code, output, errors = driver.end()
+    assert (code, errors) == (0, "") and f"{len(plan.shards)} of " in output
+    assert verify(plan, out) == []
+    wait_for(lambda: not runs(stopped))
+
+
+def test_an_input_at_fault_is_named_and_not_tried_again(plan, inputs, here, tmp_path):
+    gone, bad = tmp_path / "gone.faa", tmp_path / "bad.faa"
+    gone.write_text(Path(inputs[0]).read_text())
+    bad.write_text(">a\nMKV\n" + ">b\n\0\n")
+    own = make_plan([inputs[0], str(gone)], plan.predicting, 20)
+    gone.unlink()
+    elsewhere = replace(own.shards[0].parts[0], file="nowhere://a.faa", name="nowhere://a.faa")
+    own = replace(own, shards=(replace(own.shards[0], parts=(elsewhere,)), *own.shards[1:]))
+    told: list[str] = []
+    steps: list[tuple[int, int]] = []
+    found = predict_on_cluster(
+        own,
+        tmp_path / "out",
+        here,
+        Workers(2),
+        lambda *step: steps.append(step),
+        notice=told.append,
+    )
+    missing = {s.number for s in own.shards if any("gone" in part.name for part in s.parts)}
+    assert set(found.problems) == {1, *missing} and not found.missing and found.done
+    assert all(f"{gone}: no such file" in found.problems[number] for number in missing)
+    assert sum("gone" in line for line in told) == len(missing), "each once"
+    unreadable = [line for line in told if "nowhere" in line]
+    assert [line.split(":")[0] for line in unreadable] == [
+        f"shard 1, try {n} of 3" for n in (1, 2, 3)
+    ]
+    done = sum(own.shards[number - 1].proteins for number in found.done)
+    assert steps[0] == (0, own.proteins) and steps[-1] == (done, own.proteins)
+
+
+def test_a_model_that_no_worker_can_load_ends_the_run_with_one_line(plan, here, tmp_path):
+    own = replace(plan, predicting=replace(plan.predicting, model=str(tmp_path / "gone")))
+    told: list[str] = []
+    with pytest.raises(ModelError, match="gone"):
+        predict_on_cluster(own, tmp_path / "out", here, Workers(2), notice=told.append)
+    assert len(told) == 1 and told[0].startswith("a worker is left out: ")
+    other = replace(plan, predicting=replace(plan.predicting, fingerprint="0" * 16))
+    with pytest.raises(ModelError, match="is not the one that the plan was made with"):
+        predict_on_cluster(other, tmp_path / "out", here, Workers(1))
+
+
+def test_a_cluster_without_room_is_one_line(plan, here, tmp_path):
+    with pytest.raises(OptionError, match="has room for a worker of 64 threads"):
+        predict_on_cluster(plan, tmp_path, here, Workers(threads=64))
+
+
+def test_what_is_done_needs_no_cluster(plan, whole):
+    found = predict_on_cluster(plan, whole, "127.0.0.1:1", Workers())
+    assert len(found.done) == 4
