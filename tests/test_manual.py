@@ -35,6 +35,7 @@ NOT_RUN = {
     r"python -m http.server|peft-sp serve": "does not end; tests/cli/test_serve.py starts it",
     r"hf auth login|peft-sp push|peft-sp pull": "needs an account; test_sharing.py has a hub",
     r"torchrun": "needs GPUs",
+    r"peft-sp shards run .*--cluster": "tests/inference/shards/test_driver.py has a cluster",
     r"peft-sp .*--device cuda|pip uninstall": "needs a GPU",
     r"peft-sp predict .*--model OWNER/": "needs the hub; tests/io/registry/test_hub.py has one",
     r"peft-sp import |.*published-150M": "needs gigabytes; test_imports.py has small ones",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -73,11 +72,11 @@ class Cluster:
         """Numbers of the processes that predict shards."""
         return workers_of(self.process.pid)
 
-    def kill(self) -> None:
-        """As the kernel would, without any chance to tidy up."""
+    def end(self) -> None:
+        """As a command ends; then none of its processes is left."""
         parts = descendants_of(self.process.pid)
-        self.process.kill()
-        self.process.communicate()
+        self.process.communicate(timeout=60)
+        assert self.process.returncode == 0
         wait_for(lambda: not any(map(runs, parts)))
 
 
@@ -89,10 +88,12 @@ def workers_of(number: int) -> list[int]:
 class Driver:
     """`peft-sp shards run --cluster`, in a process of its own."""
 
-    def __init__(self, plan: Path, out: Path, cluster: str, environment: dict[str, str]) -> None:
+    def __init__(
+        self, plan: Path, out: Path, cluster: str, environment: dict[str, str], *more: str
+    ) -> None:
         words: list[Any] = ["shards", "run", plan, "-o", out, "--cluster", cluster]
         self.process = subprocess.Popen(
-            [*PEFT_SP, *map(str, words), "--workers", "2"],
+            [*PEFT_SP, *map(str, words), *(more or ("--workers", "2"))],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -105,8 +106,8 @@ class Driver:
         return self.process.poll() is None
 
     def kill(self) -> None:
-        """With all workers at work."""
-        self.process.send_signal(signal.SIGKILL)
+        """As the kernel would, with all workers at work."""
+        self.process.kill()
         self.process.communicate()
 
     def end(self, seconds: float = 300) -> tuple[int, str, str]:

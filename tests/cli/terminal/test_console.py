@@ -11,6 +11,7 @@ from peft_sp.cli.terminal.console import (
     of_another_organism,
     printable,
     progress_bar,
+    progress_lines,
     report,
     say,
     screen,
@@ -82,6 +83,18 @@ def test_the_option_that_helps_where_headers_name_another_organism(capsys):
 def test_no_bar_where_there_is_no_terminal():
     with progress_bar() as progress:
         assert progress is None
+
+
+def test_a_log_gets_a_line_a_minute_with_the_rate_and_the_time_left(monkeypatch, capsys):
+    now = 1000.0
+    monkeypatch.setattr("peft_sp.cli.terminal.console.time.monotonic", lambda: now)
+    show = progress_lines()
+    show(5_000_000, 100_000_000)  # of an earlier run
+    for now in (1030.0, 1075.0, 1100.0):
+        show(5_000_000 + round((now - 1000) * 4000), 100_000_000)
+    assert capsys.readouterr().err == (
+        "peft-sp: 5,300,000 of about 100,000,000 proteins, 4,000/s, 6:34:35 left\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -40,10 +40,10 @@ def test_an_address_where_nobody_listens_is_one_line_at_once():
 
 
 def test_words_that_are_no_address_are_one_line():
-    assert refused("nonsense") == (
-        "the cluster 'nonsense' cannot be reached (Invalid address format: nonsense)"
-    )
-    assert "99999' cannot be reached (" in refused("localhost:99999")
+    for words in ("nonsense", "localhost:99999", "", ":1"):
+        assert refused(words) == (
+            f"a cluster is 'local', 'auto', HOST:PORT or ray://HOST:PORT, not '{words}'"
+        )
 
 
 def test_folders_of_killed_runs_are_removed_and_those_in_use_are_not(short_folder, monkeypatch):
@@ -94,4 +94,4 @@ def test_a_cluster_that_asks_for_a_token_and_gets_none_is_one_line(tmp_path_fact
         message = refused(head.address)
         assert "cannot be reached" in message and "set RAY_AUTH_MODE=token and" in message
     finally:
-        head.kill()
+        head.end()

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 import peft_sp
-from peft_sp.errors import ModelError, OptionError
 from peft_sp.inference.shards.driver import Workers, predict_on_cluster
 from peft_sp.inference.shards.proof import merge, status, verify
 from peft_sp.io.shards import LOCAL
@@ -30,21 +29,11 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory, short_folder):
-    """Of two processors; the last test kills it."""
+    """Of two processors; nothing is left of it."""
     own = Cluster(tmp_path_factory.mktemp("c"), short_folder)
     yield own
-    own.kill()
-
-
-@pytest.fixture
-def here(cluster, monkeypatch):
-    """The cluster's address, for a driver in this process."""
-    for name, value in cluster.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.syspath_prepend(cluster.environment["PYTHONPATH"].split(os.pathsep)[0])
-    monkeypatch.setenv("RAY_AUTH_MODE", "token")  # what would be set stays set
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    return cluster.address
+    own.end()
+    assert list(short_folder.glob("*")) == []
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +81,7 @@ class Disturbed:
         self.plan, self.out, self.address = read_plan(plan), out, address
         self.file, self.environment, self.chance = plan, environment, random.Random(1)
         self.killed = {"workers": 0, "drivers": 0}
+        self.parts: set[int] = set()
 
     def run(self, above: int | None) -> str:
         """above: the process whose descendants workers are, None for the driver's; its errors."""
@@ -104,10 +94,9 @@ class Disturbed:
                     self.killed["workers"] += 1
             self.wait(driver)
             assert driver.runs, "it was done before it could be killed"
-            parts = set() if above else descendants_of(driver.process.pid)
+            self.parts |= set() if above else descendants_of(driver.process.pid)
             driver.kill()
             self.killed["drivers"] += 1
-            wait_for(lambda parts=parts: not any(map(runs, parts)))
         driver = Driver(self.file, self.out, self.address, self.environment)
         code, output, errors = driver.end()
         assert code == 0, errors
@@ -147,7 +136,9 @@ def test_the_same_with_whole_proteomes_on_clusters_that_are_started_and_killed(
     disturbed = Disturbed(tmp_path / "plan.json", tmp_path / "out", LOCAL, environment)
     assert disturbed.run(None) == ""
     assert disturbed.killed == {"workers": 3, "drivers": 3}
-    assert list(short_folder.glob("*")) == [], "nor what killed drivers left"
+    # Two of Ray's own processes look for the dead cluster for a minute.
+    wait_for(lambda: not any(map(runs, disturbed.parts)), 180)
+    assert list(short_folder.glob("*")) == [], "what killed drivers left"
     assert not (tmp_path / ".ray").exists(), "a password in the home folder"
     one = of_one_run(inputs, tmp_path / "one")
     assert merged(plan, tmp_path / "out", tmp_path / "merged.tsv") == one
@@ -166,50 +157,50 @@ def test_a_worker_that_hangs_is_overtaken(proteins, cluster, tmp_path):
     wait_for(lambda: not runs(stopped))
 
 
-def test_an_input_at_fault_is_named_and_not_tried_again(plan, inputs, here, tmp_path):
-    gone, bad = tmp_path / "gone.faa", tmp_path / "bad.faa"
+@pytest.fixture
+def refused(cluster, tmp_path):
+    """What the command says of a plan that it cannot do."""
+
+    def run(plan, *more):
+        plan.write(tmp_path / "plan.json")
+        more = more or ("--workers", "2")
+        driver = Driver(
+            tmp_path / "plan.json", tmp_path / "out", cluster.address, cluster.environment, *more
+        )
+        code, _, errors = driver.end()
+        assert code == 2
+        return errors.splitlines()
+
+    return run
+
+
+def test_an_input_at_fault_is_named_and_not_tried_again(plan, inputs, refused, tmp_path):
+    gone = tmp_path / "gone.faa"
     gone.write_text(Path(inputs[0]).read_text())
-    bad.write_text(">a\nMKV\n" + ">b\n\0\n")
     own = make_plan([inputs[0], str(gone)], plan.predicting, 20)
     gone.unlink()
-    elsewhere = replace(own.shards[0].parts[0], file="nowhere://a.faa", name="nowhere://a.faa")
-    own = replace(own, shards=(replace(own.shards[0], parts=(elsewhere,)), *own.shards[1:]))
-    told: list[str] = []
-    steps: list[tuple[int, int]] = []
-    found = predict_on_cluster(
-        own,
-        tmp_path / "out",
-        here,
-        Workers(2),
-        lambda *step: steps.append(step),
-        notice=told.append,
-    )
-    missing = {s.number for s in own.shards if any("gone" in part.name for part in s.parts)}
-    assert set(found.problems) == {1, *missing} and not found.missing and found.done
-    assert all(f"{gone}: no such file" in found.problems[number] for number in missing)
-    assert sum("gone" in line for line in told) == len(missing), "each once"
-    unreadable = [line for line in told if "nowhere" in line]
-    assert [line.split(":")[0] for line in unreadable] == [
-        f"shard 1, try {n} of 3" for n in (1, 2, 3)
-    ]
-    done = sum(own.shards[number - 1].proteins for number in found.done)
-    assert steps[0] == (0, own.proteins) and steps[-1] == (done, own.proteins)
+    part = replace(own.shards[0].parts[0], file="nowhere://a", name="nowhere://a")
+    part = replace(part, start=0, stop=part.size)
+    own = replace(own, shards=(replace(own.shards[0], parts=(part,)), *own.shards[1:]))
+    missing = [s.number for s in own.shards if any("gone" in p.name for p in s.parts)]
+    lines = refused(own)
+    found = status(own, tmp_path / "out")
+    assert found.missing == [1, *missing] and len(found.done) == len(own.shards) - 1 - len(missing)
+    for number in missing:
+        of_it = f"peft-sp: shard {number}: {gone}: no such file"
+        assert sum(line.startswith(of_it) for line in lines) == 1
+    tries = [line.partition(": nowhere")[0] for line in lines if "nowhere://a: cannot" in line]
+    assert [f"peft-sp: shard 1, try {n} of 3" for n in (1, 2, 3)] == tries[:3]
+    left = 1 + len(missing)
+    assert lines[-1].endswith(f"{left} shards could not be done; the same command tries again")
 
 
-def test_a_model_that_no_worker_can_load_ends_the_run_with_one_line(plan, here, tmp_path):
-    own = replace(plan, predicting=replace(plan.predicting, model=str(tmp_path / "gone")))
-    told: list[str] = []
-    with pytest.raises(ModelError, match="gone"):
-        predict_on_cluster(own, tmp_path / "out", here, Workers(2), notice=told.append)
-    assert len(told) == 1 and told[0].startswith("a worker is left out: ")
-    other = replace(plan, predicting=replace(plan.predicting, fingerprint="0" * 16))
-    with pytest.raises(ModelError, match="is not the one that the plan was made with"):
-        predict_on_cluster(other, tmp_path / "out", here, Workers(1))
-
-
-def test_a_cluster_without_room_is_one_line(plan, here, tmp_path):
-    with pytest.raises(OptionError, match="has room for a worker of 64 threads"):
-        predict_on_cluster(plan, tmp_path, here, Workers(threads=64))
+def test_a_model_that_no_worker_can_load_ends_the_run(plan, refused, tmp_path):
+    gone = replace(plan.predicting, model=str(tmp_path / "gone"))
+    first, last = refused(replace(plan, predicting=gone))
+    assert first.startswith("peft-sp: a worker is left out: ") and "gone" in last
+    (last,) = refused(plan, "--threads", "64")
+    assert last == "peft-sp: no machine of the cluster has room for a worker of 64 threads"
 
 
 def test_what_is_done_needs_no_cluster(plan, whole):

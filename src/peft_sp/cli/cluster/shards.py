@@ -119,9 +119,7 @@ def run(
             raise typer.BadParameter("--cluster does all shards; leave out --shard")
         from peft_sp.inference.shards.driver import Workers
 
-        _run_on_cluster(
-            own, output, cluster, Workers(workers, threads, gpus, device, backbone)
-        )
+        _run_on_cluster(own, output, cluster, Workers(workers, threads, gpus, device, backbone))
         return
     if workers is not None or gpus:
         raise typer.BadParameter("--workers and --gpus are of a cluster; give --cluster, too")
@@ -140,7 +138,8 @@ def run(
 def _run_on_cluster(plan: Plan, output: Path, address: str, workers: Workers) -> None:
     from peft_sp.inference.shards.driver import predict_on_cluster
 
-    with console.progress_bar() as progress:
+    with console.progress_bar() as bar:
+        progress = bar or console.progress_lines()
         found = predict_on_cluster(plan, output, address, workers, progress, notice=console.note)
     _report(found)
     if left := len(found.problems) + len(found.missing):

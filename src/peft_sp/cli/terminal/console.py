@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,22 @@ def screen() -> Console:
     return Console(markup=False, highlight=False, emoji=False)
 
 
+class _Pace:
+    """The rate of a run and the time that is left, as texts."""
+
+    def __init__(self) -> None:
+        self._first: tuple[int, float] | None = None
+
+    def of(self, done: int, total: int) -> tuple[str, str]:
+        """Both; empty until something is done."""
+        # The rate is of what this run has done; an earlier one may have done some before.
+        self._first = self._first or (done, time.monotonic())
+        rate = (done - self._first[0]) / max(time.monotonic() - self._first[1], 1e-3)
+        if rate <= 0:
+            return "", ""
+        return f"{rate:,.0f}/s", f"{timedelta(seconds=round((total - done) / rate))}"
+
+
 @contextmanager
 def progress_bar() -> Iterator[Progress | None]:
     """A progress bar on standard error where that is a terminal; None elsewhere."""
@@ -62,22 +79,31 @@ def progress_bar() -> Iterator[Progress | None]:
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeRemainingColumn as TimeLeft
 
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeLeft())
+    texts = (TextColumn("{task.fields[rate]}"), TextColumn("{task.fields[left]}"))
+    columns = (BarColumn(), MofNCompleteColumn(), *texts)
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None, rate="")
-        first: tuple[int, float] | None = None
+        task, pace = bar.add_task("", total=None, rate="", left=""), _Pace()
 
         def show(done: int, total: int) -> None:
-            nonlocal first
-            # The rate is of what this run has done; an earlier one may have done some before.
-            first = first or (done, time.monotonic())
-            rate = (done - first[0]) / max(time.monotonic() - first[1], 1e-3)
-            shown = f"{rate:,.0f}/s" if done > first[0] else ""
-            bar.update(task, completed=done, total=total, rate=shown)
+            rate, left = pace.of(done, total)
+            bar.update(task, completed=done, total=total, rate=rate, left=left)
 
         yield show
+
+
+def progress_lines(every: float = 60) -> Progress:
+    """Progress of a run of hours for its log: a line on standard error, so many seconds apart."""
+    pace, last = _Pace(), time.monotonic()
+
+    def show(done: int, total: int) -> None:
+        nonlocal last
+        rate, left = pace.of(done, total)
+        if rate and time.monotonic() >= last + every:
+            last = time.monotonic()
+            note(f"{done:,} of about {counted(total, 'protein')}, {rate}, {left} left")
+
+    return show
 
 
 def report(run: RunInfo) -> None:

@@ -98,17 +98,20 @@ def _unreachable(address: str, error: Exception) -> str:
 
 
 def _knock(address: str) -> None:
-    """Raise OptionError where nobody listens at an address that has a port."""
+    """Raise OptionError for what is no address, and where nobody listens at one."""
+    if address == "auto":
+        return
     host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not (host and port.isascii() and port.isdecimal()):
-        return  # "auto", or what Ray will refuse
+    if not (host and port.isascii() and port.isdecimal() and int(port) < 1 << 16):
+        raise OptionError(
+            f"a cluster is '{LOCAL}', 'auto', HOST:PORT or ray://HOST:PORT, not '{address}'"
+        )
     try:
         socket.create_connection((host.strip("[]"), int(port)), _WAIT).close()
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+    except OSError as error:
         raise OptionError(
-            f"the cluster '{address}' cannot be reached ({reason}); give the address that "
-            "'ray start --head' shows"
+            f"the cluster '{address}' cannot be reached ({error.strerror or error}); give the "
+            "address that 'ray start --head' shows"
         ) from None
 
 

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from peft_sp.errors import OptionError, OutputError, PeftSpError, UnreadableError
+from peft_sp.inference.hardware import devices
+from peft_sp.inference.hardware.processors import available_processors
 from peft_sp.inference.loading import load
 from peft_sp.inference.predictor import Predictor
-from peft_sp.inference.processors import available_processors
 from peft_sp.inference.run_options import Progress
 from peft_sp.inference.shards.cluster import connected
 from peft_sp.inference.shards.proof import Status, status
@@ -42,7 +43,7 @@ class Workers:
     count: int | None = None
     threads: int = 1
     gpus: float = 0
-    device: str = "auto"
+    device: str = devices.AUTO
     backbone: str | None = None
 
 
@@ -73,9 +74,7 @@ def predict_on_cluster(
     found = status(plan, directory)
     if not found.missing:
         return found
-    own = Path(workers.backbone).absolute() if workers.backbone else None
-    if own is not None and own.exists():
-        workers = replace(workers, backbone=str(own))
+    workers = _elsewhere(workers)
     processors = (workers.count or 0) * workers.threads or available_processors()
     with connected(address, processors) as ray:
         count = _room(ray, workers, address)
@@ -87,6 +86,17 @@ def predict_on_cluster(
             found.missing.remove(shard)
             found.problems[shard] = problem
     return found
+
+
+def _elsewhere(workers: Workers) -> Workers:
+    """What is meant by the options here, as other machines understand it."""
+    own = Path(workers.backbone).absolute() if workers.backbone else None
+    return replace(
+        workers,
+        backbone=str(own) if own is not None and own.exists() else workers.backbone,
+        # A GPU that was not asked for may be another's.
+        device="cpu" if workers.device == devices.AUTO and not workers.gpus else workers.device,
+    )
 
 
 def _ignore(*_: Any) -> None:
