@@ -221,8 +221,10 @@ def check_by_reading(line: str) -> None:
     """What is not run is there, and has the options that the line gives it."""
     words = shlex.split(line.split(" > ", maxsplit=1)[0])
     if words[0] == "peft-sp":
-        command = COMMANDS.commands[words[1]]
-        context = command.make_context(words[1], words[2:], resilient_parsing=True)
+        command, words = COMMANDS.commands[words[1]], words[1:]
+        while hasattr(command, "commands"):  # as in `peft-sp shards run`
+            command, words = command.commands[words[1]], words[1:]
+        context = command.make_context(words[0], words[1:], resilient_parsing=True)
         assert not context.args and not getattr(context, "_protected_args", ()), line
     elif words[0] == "make":
         makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
