@@ -35,6 +35,7 @@ lint: $(VENV)/.dev  ## Check style and types
 	$(BIN)/mypy
 
 lint-integrations: $(VENV)/.core  ## Lint and try what integrations/ has for other programs, by their linters
+	$(BIN)/python -m pip install $(PIP_OPTIONS) --constraint constraints.txt --editable '.[shards]'
 	PATH="$(abspath $(BIN)):$$PATH" integrations/lint.sh
 
 format: $(VENV)/.dev  ## Put the code into its style

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Lint every integration by its own linter, each in an environment of its own, and run those that run
-# without a workflow engine's server: integrations/lint.sh [bioconda|nfcore|nextflow|galaxy|snakemake]...
+# on one machine: integrations/lint.sh [bioconda|nfcore|nextflow|galaxy|snakemake|slurm|hyperqueue|kubernetes]...
 # `peft-sp` must be on PATH. Environments are kept in .cache/integrations (2 GB).
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -85,8 +85,11 @@ for path in sys.argv[1:]:
     (cd "$WORK" && nextflow -q run "$HERE/nextflow" --input "$ROOT/examples/*.faa" --outdir "$WORK/results")
     test "$(head -n 1 "$WORK/results/types.tsv")" = "$(printf 'proteome\ttype\tproteins')"
     echo "nextflow: the example ran"
+    (cd "$WORK" && nextflow -q run "$HERE/shards/main.nf" --input "$ROOT/examples/ecoli_300.faa" --shard 150 --outdir "$WORK/shards")
+    test -s "$WORK/shards/predictions.parquet"
+    echo "nextflow: the shards ran"
   else
-    echo "nextflow: Nextflow is not installed, the example was not run"
+    echo "nextflow: Nextflow is not installed, the examples were not run"
   fi
 }
 
@@ -111,14 +114,106 @@ snakemake_wrapper() {
   peft-sp predict proteins.faa --organism auto --output expected >/dev/null
   cmp results/proteins.tsv expected/predictions.tsv
   echo "snakemake: the rule ran, and gives the table of the command"
+  "$bin/snakefmt" --check "$HERE/shards/Snakefile"
+  in_shards snakemake "$bin/snakemake" --quiet --cores 2 --snakefile "$HERE/shards/Snakefile" \
+    --config proteins="$ROOT/examples/ecoli_300.faa" shard=150 # it finds the plan there
+}
+
+# in_shards NAME COMMAND... : run it in a folder of its own that has a plan of two shards; the results
+# together are what peft-sp predict gives.
+in_shards() {
+  local name=$1 folder=$WORK/shards-$1 input=$ROOT/examples/ecoli_300.faa
+  shift
+  mkdir "$folder"
+  cd "$folder"
+  peft-sp shards plan "$input" --proteins 150 -o plan.json >/dev/null
+  "$@" >log 2>&1 || { cat log; return 1; }
+  peft-sp shards verify plan.json -o results >/dev/null
+  peft-sp shards merge plan.json -o results --to merged.tsv >/dev/null
+  peft-sp predict "$input" -o alone >/dev/null 2>&1
+  cmp merged.tsv alone/predictions.tsv
+  echo "$name: the shards ran, and give the table of the command"
+}
+
+# A cluster of this machine: munge, a controller and a node, which end with the script.
+slurm() {
+  if ! command -v slurmctld slurmd munged sbatch >/dev/null; then
+    echo "slurm: is not installed (apt-get install slurmctld slurmd slurm-client munge), the example was not run"
+    return
+  fi
+  local own=$WORK/slurm host port=$((20000 + RANDOM % 20000))
+  host=$(hostname -s)
+  mkdir -p "$own/state" "$own/spool" "$own/munge"
+  chmod 0755 "$WORK" "$own" "$own/munge"
+  head -c 1024 /dev/urandom >"$own/munge/key"
+  chmod 0400 "$own/munge/key"
+  cat >"$own/slurm.conf" <<END
+ClusterName=here
+SlurmctldHost=$host(127.0.0.1)
+SlurmUser=$(id -un)
+SlurmctldPort=$port
+SlurmdPort=$((port + 1))
+AuthType=auth/munge
+AuthInfo=socket=$own/munge/socket
+CredType=cred/munge
+StateSaveLocation=$own/state
+SlurmdSpoolDir=$own/spool
+SlurmctldPidFile=$own/slurmctld.pid
+SlurmdPidFile=$own/slurmd.pid
+SlurmctldLogFile=$own/slurmctld.log
+SlurmdLogFile=$own/slurmd.log
+ProctrackType=proctrack/pgid
+TaskPlugin=task/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core_Memory
+MpiDefault=none
+NodeName=$host NodeAddr=127.0.0.1 CPUs=2 RealMemory=3000
+PartitionName=all Nodes=ALL Default=YES State=UP
+END
+  export SLURM_CONF=$own/slurm.conf
+  trap 'kill $(cat "$WORK"/slurm/*.pid "$WORK"/slurm/munge/pid) 2>/dev/null; sleep 1; rm -rf "$WORK"' EXIT
+  munged --force --socket="$own/munge/socket" --key-file="$own/munge/key" --pid-file="$own/munge/pid" \
+    --log-file="$own/munge/log" --seed-file="$own/munge/seed"
+  slurmctld
+  slurmd
+  slurm_twice() { # one shard, then what is missing, as status names it
+    sbatch --wait --array=1 "$HERE/shards/slurm.sh"
+    sbatch --wait --array="$(peft-sp shards status plan.json -o results | sed -n 's/^missing: //p')" "$HERE/shards/slurm.sh"
+  }
+  in_shards slurm slurm_twice
+}
+
+# HyperQueue comes from PyPI without its command hq, so that its Python interface submits the script.
+hyperqueue() {
+  local bin
+  bin=$(environment hyperqueue hyperqueue==0.27.0 cloudpickle==3.1.2)
+  in_shards hyperqueue "$bin/python" -c '
+import sys
+from pathlib import Path
+from hyperqueue import Job, LocalCluster
+from hyperqueue.cluster import WorkerConfig
+with LocalCluster(worker_config=WorkerConfig(cores=2)) as cluster:
+    job = Job(default_workdir=Path.cwd(), max_fails=None)
+    job.program(["true"])  # task 0
+    for _ in range(2):
+        job.program(["bash", sys.argv[1]])
+    client = cluster.client()
+    client.wait_for_jobs([client.submit(job)])
+' "$HERE/shards/hyperqueue.sh"
+}
+
+kubernetes() {
+  local bin
+  bin=$(environment kubernetes kubernetes-validate==1.37.0)
+  "$bin/kubernetes-validate" --strict "$HERE/shards/kubernetes.yaml"
 }
 
 for one in "${@:-all}"; do
   case $one in
-    bioconda | nfcore | galaxy) (set -e; "$one") ;;
+    bioconda | nfcore | galaxy | slurm | hyperqueue | kubernetes) (set -e; "$one") ;;
     nextflow) (set -e; nextflow_example) ;;
     snakemake) (set -e; snakemake_wrapper) ;;
-    all) exec "$0" bioconda nfcore nextflow galaxy snakemake ;;
+    all) exec "$0" bioconda nfcore nextflow galaxy snakemake slurm hyperqueue kubernetes ;;
     *) echo "integrations/lint.sh: there is no integration $one" >&2; exit 2 ;;
   esac
 done

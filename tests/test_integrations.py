@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 import tomllib
+from pathlib import Path
 
 import jinja2
+import polars
 import pytest
 import typer
 import yaml
@@ -22,12 +24,14 @@ from tests.support.integrations import (
     GALAXY,
     INTEGRATIONS,
     MODULE,
+    SHARDS,
     SNAKEMAKE,
     GalaxyTool,
     bash,
     holds,
     nextflow_script,
 )
+from tests.support.manual import blocks
 from tests.support.paths import ROOT
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -38,6 +42,8 @@ TEXTS = {
     for path in sorted(INTEGRATIONS.rglob("*"))
     if path.is_file() and path.suffix not in (".fasta", ".faa", ".md")
 }
+SCALE = ROOT / "docs" / "scale.md"
+TEXTS[SCALE] = "\n".join(block.text for block in blocks(SCALE))
 
 
 VERSION = re.compile(
@@ -65,14 +71,17 @@ def test_every_option_and_every_command_exists():
         # The command's own line, and what callers add to it.
         parts = re.findall(r"peft-sp ((?!--)[a-z-]+)((?:[^\n]|\\\n|\n +(?=[-#$\"']))*)", text)
         for command, rest in parts:
-            known = {o for p in commands[command].params for o in p.opts} | {"--help"}
+            own = commands[command]
+            if parts_of := getattr(own, "commands", None):  # a group, such as shards
+                own = parts_of[rest.split()[0]]
+            known = {o for p in own.params for o in p.opts} | {"--help"}
             assert set(re.findall(r"(?<![\w-])--[a-z][\w-]*", rest)) <= known, (path, command)
             called += 1
         for line in re.findall(r"(?:ext\.args|extra|module_args) *\+?= *(.*)", text):
             assert set(re.findall(r"--[a-z][\w-]*", line)) <= options, path
         for argument in re.findall(r'argument="([^"]*)"', text):
             assert argument in options, path
-    assert called >= 7
+    assert called >= 17
 
 
 def test_every_file_that_is_taken_is_one_that_predict_writes():
@@ -190,3 +199,44 @@ def test_the_wrapper_s_description_names_its_outputs():
     assert described == re.findall(r'"(\w+)":', named)
     rule = (SNAKEMAKE / "test" / "Snakefile").read_text()
     assert set(re.findall(r'^ {8}(\w+)="results', rule, re.M)) <= set(described)
+
+
+def worker_s_words(script: str, folder: Path, **variables: str) -> list[str]:
+    """What a script would give to `peft-sp`."""
+    stub = "peft-sp() { printf '%s\\n' \"$@\"; }\n"
+    return bash(stub + script, folder, **variables).split()
+
+
+def test_every_scheduler_starts_the_same_worker(tmp_path):
+    job = yaml.safe_load((SHARDS / "kubernetes.yaml").read_text())["spec"]
+    (container,) = job["template"]["spec"]["containers"]
+    assert container["command"] == ["sh", "-c"] and job["completionMode"] == "Indexed"
+    mounted = container["args"][0].replace("/data/", "")
+    assert container["volumeMounts"][0]["mountPath"] == "/data"
+    rule = re.search(r'rule shard:.*?shell:\s*"(.*?)"', (SHARDS / "Snakefile").read_text(), re.S)[1]
+    rule = rule.replace("{input}", "plan.json").replace("{wildcards.number}", "7")
+    nextflow = nextflow_script(
+        (SHARDS / "main.nf").read_text(), "SHARD", "script", plan="plan.json", number="7"
+    )
+    for script, variables in (
+        ((SHARDS / "slurm.sh").read_text(), {"SLURM_ARRAY_TASK_ID": "7"}),
+        ((SHARDS / "slurm.sh").read_text(), {"SLURM_ARRAY_TASK_ID": "2", "OFFSET": "5"}),
+        ((SHARDS / "hyperqueue.sh").read_text(), {"HQ_TASK_ID": "7"}),
+        (mounted, {"JOB_COMPLETION_INDEX": "6"}),
+        (rule, {}),
+        (nextflow, {}),
+    ):
+        words = worker_s_words(script, tmp_path, **variables)
+        assert words == ["shards", "run", "plan.json", "--shard", "7", "-o", "results"], script
+
+
+@pytest.mark.integration
+def test_the_shards_of_nextflow_are_planned_predicted_and_merged(tmp_path):
+    text = (SHARDS / "main.nf").read_text()
+    values = {"params.input": f"{PROTEINS.parent}/proteins.*", "params.shard": "1000000"}
+    values |= {"params.organism": "other", "plan": "plan.json", "number": "1"}
+    for process in ("PLAN", "SHARD", "TABLE"):
+        bash(nextflow_script(text, process, "script", **values), tmp_path)
+    assert polars.read_parquet(tmp_path / "predictions.parquet")["type"].to_list() == [
+        *("SP", "NO_SP", "SP")
+    ]

@@ -70,6 +70,9 @@ LANGUAGES_NOT_RUN = {
     "r": "R is not installed where the tests run",
     "nginx": "nginx is not installed where the tests run",
     "dockerfile": "needs Docker",
+    "bash": "files of integrations/shards; tests/test_integrations.py runs what they run",
+    "snakemake": "a file of integrations/shards",
+    "groovy": "files of integrations",
 }
 
 

@@ -17,6 +17,7 @@ INTEGRATIONS = ROOT / "integrations"
 MODULE = INTEGRATIONS / "nf-core" / "modules" / "nf-core" / "peftsp" / "predict"
 GALAXY = INTEGRATIONS / "galaxy" / "peft_sp"
 SNAKEMAKE = INTEGRATIONS / "snakemake" / "bio" / "peft-sp" / "predict"
+SHARDS = INTEGRATIONS / "shards"
 BIOCONDA = INTEGRATIONS / "bioconda" / "peft-sp" / "meta.yaml"
 
 

@@ -1,0 +1,271 @@
+"""What large sets of proteins take on clusters: the tables and figures of docs/scale.md.
+
+    python scripts/scale.py
+
+The rates are measured: those of whole predictions stand in docs/speed.md and
+docs/results/speed.json, all else in docs/results/scale.json (`benchmarks/shards.py`). The rest is
+assumed and simulated (`scripts/simulation.py`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Collection
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from simulation import SEED, Assumed, Cluster, Work, shard_of
+
+from peft_sp.inference.cache import CACHED
+
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE = DOCS / "scale.md"
+SETS = {
+    "UniProtKB": 250_000_000,
+    "MGnify": 2_400_000_000,
+    "the largest atlas": 6_800_000_000,
+    "ten thousand million": 10_000_000_000,
+}
+NODES = (1, 10, 100, 1000)
+SIZES = (10_000, 50_000, 100_000, 200_000, 500_000, 1_000_000, 5_000_000)
+
+
+@cache
+def measured() -> dict[str, Any]:
+    """docs/results/scale.json."""
+    found: dict[str, Any] = json.loads((DOCS / "results" / "scale.json").read_text())
+    return found
+
+
+@cache
+def rates() -> dict[str, float]:
+    """Proteins a second of whole commands on both cores of the reference machine, by model."""
+    speed = (DOCS / "speed.md").read_text()
+    row = re.search(r"\| `fast`, 500,000 proteins, all files \| ([\d,]+)", speed)
+    rows = {r["model"]: r for r in json.loads((DOCS / "results" / "speed.json").read_text())}
+    other = rows["esm2-8m"]
+    if row is None:
+        raise SystemExit("docs/speed.md: has no rate of `fast` for 500,000 proteins")
+    fast = float(row[1].replace(",", ""))
+    return {"fast": fast, "esm2-8m": other["proteins"] / other["seconds"]}
+
+
+@cache
+def work(model: str) -> Work:
+    """A worker on the reference machine."""
+    own = measured()["models"][model]
+    protein = 2 / rates()[model] * own["of_predict"]
+    return Work(
+        model, protein, own["seconds_a_worker"] * protein * 1e6 / own["microseconds_a_protein"]
+    )
+
+
+def there(seconds: float) -> float:
+    """Seconds on the reference machine of what took `seconds` where all was measured.
+
+    That machine was busy, and how fast it was then shows the time of predictions in the same run.
+    """
+    microseconds: float = measured()["proof"]["microseconds_a_protein"]["run"]
+    return seconds * work("fast").protein * 1e6 / microseconds
+
+
+def duration(seconds: float) -> str:
+    """Two digits of seconds, minutes, hours or days."""
+    for size, unit in ((86_400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            value = seconds / size
+            return f"{value:,.0f} {unit}" if value >= 9.95 else f"{value:.1f} {unit}"
+    return f"{seconds:.0f} s" if seconds >= 2 else f"{seconds:.2g} s"
+
+
+def table(head: str, rows: list[list[str]]) -> str:
+    """In Markdown; the first column is text."""
+    columns = head.split(" | ")
+    lines = [f"| {head} |", "|---|" + "--:|" * (len(columns) - 1)]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def rates_table() -> str:
+    """What was measured of the workers."""
+    rows = []
+    for model in rates():
+        own, one = measured()["models"][model], work(model)
+        rows.append(
+            [
+                f"`{model}`",
+                f"{rates()[model]:,.0f}",
+                f"{own['of_predict']:.2f}",
+                f"{1 / one.protein:,.0f}",
+                f"{own['slower_beside_another']:.2f}",
+                f"{one.start:.1f} s",
+                f"{own['megabytes']:,} MB",
+                f"{1e9 * one.protein / 3600:,.0f}",
+            ]
+        )
+    return table(
+        "model | `predict`, two cores, proteins/s | a shard's time a protein, of `predict`'s "
+        "| a worker, proteins/s | its time beside a second worker | start of a worker "
+        "| memory | core-hours for 10^9 proteins",
+        rows,
+    )
+
+
+def time_table(model: str, sets: Collection[str] = tuple(SETS)) -> str:
+    """Time and cost of the sets on clusters of several sizes."""
+    assumed, own, rows = Assumed(), work(model), []
+    for name in sets:
+        cells, hours = [], 0.0
+        for nodes in NODES:
+            shard = shard_of(own, SETS[name], nodes * assumed.cores)
+            found = Cluster(own, nodes).run(SETS[name], shard)
+            cells.append(f"{duration(found.seconds)} ({shard:,})")
+            hours = max(hours, found.core_seconds / 3600)
+        cost = f"{hours * assumed.price:,.0f}"
+        rows.append([name, f"{SETS[name] / 1e6:,.0f}", f"{hours:,.0f}", cost, *cells])
+    many = " | ".join(f"{n:,} node{'s' * (n > 1)}" for n in NODES)
+    return table(f"`{model}` | million proteins | core-hours | US dollars | {many}", rows)
+
+
+def sweep_table(sizes: Collection[int] = SIZES) -> str:
+    """Shards of several sizes, for one set on one cluster."""
+    own, rows, proteins, nodes = work("fast"), [], 10**9, 4
+    ideal = proteins * own.protein / nodes / Assumed().cores
+    for shard in sizes:
+        plain = Cluster(own, nodes).run(proteins, shard)
+        twice = Cluster(own, nodes, copies=True).run(proteins, shard)
+        start = plain.shards * own.start / (proteins * own.protein)
+        proof = sum(after(proteins, plain.shards).values())
+        rows.append(
+            [
+                f"{shard:,}",
+                f"{plain.shards:,}",
+                duration(shard * own.protein),
+                f"{start:.1%}",
+                f"{plain.lost:,}",
+                f"{duration(plain.seconds)} ({plain.seconds / ideal:.2f})",
+                f"{duration(twice.seconds)} ({twice.seconds / ideal:.2f})",
+                duration(proof),
+            ]
+        )
+    return table(
+        "proteins a shard | shards | a shard takes | spent on starts | attempts that fail "
+        "| all done after | with second copies | verify and merge",
+        rows,
+    )
+
+
+def after(proteins: float, shards: float) -> dict[str, float]:
+    """Seconds of what one process does when all is predicted."""
+    proof = measured()["proof"]
+    each, every = proof["microseconds_a_protein"], proof["milliseconds_a_shard"]
+    return {
+        name: there(proteins * each[name] / 1e6 + shards * every[name] / 1e3)
+        for name in ("verify", "merge to parquet")
+    }
+
+
+def stages_table() -> str:
+    """From how many cores on each stage takes longer than predicting."""
+    found, assumed = measured(), Assumed()
+    proof, store = found["proof"], found["store"]
+    size, shards = proof["bytes_a_protein"]["input"], 1e9 / 1e6
+    asked = store["requests"] / store["proteins"]
+    own = after(1e9, shards)
+    reading = 1e3 * size / proof["megabytes_read_a_second_by_verify_inputs"]
+    times = {
+        "`merge` into one Parquet file": own["merge to parquet"],
+        "`merge` into one TSV": there(1e3 * proof["microseconds_a_protein"]["merge to tsv"]),
+        "`verify`": own["verify"],
+        "`verify --inputs`": own["verify"] + there(reading),
+        f"reading the input from a disk of {assumed.disk:g} GB/s": size / assumed.disk,
+        f"requests of an object store, {assumed.requests:,.0f} a second": 1e9
+        * asked
+        / assumed.requests,
+        "`status` (all manifests)": there(shards * proof["milliseconds_a_shard"]["status"] / 1e3),
+        "`plan` of one plain file": there(found["plan"]["seconds_of_a_terabyte"]),
+        "`plan` of 100,000 files": there(100 * found["plan"]["milliseconds_a_file"]),
+    }
+    predicting = {model: 1e9 * work(model).protein for model in rates()}
+    rows = [
+        [
+            name,
+            duration(seconds),
+            *(f"{total / seconds:,.0f}" for total in predicting.values()),
+        ]
+        for name, seconds in sorted(times.items(), key=lambda item: -item[1])
+    ]
+    return table("what | for 10^9 proteins | longer than `fast` from cores | than `esm2-8m`", rows)
+
+
+def target() -> str:
+    """Whether a thousand million proteins take 180 core-hours."""
+    assumed, own, proteins = Assumed(), work("fast"), 10**9
+    nodes = 1
+    found = Cluster(own, nodes).run(proteins, 1_000_000)
+    net, gross = proteins * own.protein / 3600, found.core_seconds / 3600
+    whole = proteins * 2 / rates()["fast"] / 3600
+    windows = measured()["windows"]
+    again = 1 - windows["distinct"] / windows["proteins"]
+    verdict = "holds" if gross <= 180 else "is missed"
+    return (
+        f"A thousand million proteins with `fast` in 180 core-hours: this {verdict}. At the rate "
+        f"of `predict` on both cores of the reference machine they are {whole:.0f} core-hours, in "
+        f"shards without any trouble {net:.0f}, and with the starts, slow nodes and failures of "
+        f"the simulation (one node of {assumed.cores} cores, shards of a million) {gross:.0f}: "
+        f"{gross * assumed.price:.2f} dollars. Windows that occur again are computed once, where "
+        f"they are among the last {CACHED:,} of a shard: in 13 proteomes these are at most "
+        f"{again:.1%} of {windows['proteins']:,} proteins, and in catalogues that list each "
+        "sequence once hardly more, so that nothing is subtracted for them."
+    )
+
+
+def assumptions() -> str:
+    """What was not measured."""
+    own = Assumed()
+    return (
+        f"A node has {own.cores} cores as fast as those of the reference machine, each with a "
+        f"worker of one thread; the logarithms of the nodes' speeds are normally distributed with "
+        f"a standard deviation of {own.spread}. {own.slow:.0%} of the attempts take "
+        f"{own.slowness:g} times as long (stragglers), {own.killed:.1%} end early, at a time that "
+        f"is uniformly distributed (memory, time limit, preemption). A node fails once in "
+        f"{own.node_days:g} days (exponentially distributed) and is back after "
+        f"{duration(own.repair)}. What was begun then is lost, and done again at the end. A core "
+        f"costs {own.price} US dollars an hour, while it works. The seed is {SEED}."
+    )
+
+
+SECTIONS: dict[str, Callable[[], str]] = {
+    "rates": rates_table,
+    "target": target,
+    "assumptions": assumptions,
+    "times of fast": lambda: time_table("fast"),
+    "times of esm2-8m": lambda: time_table("esm2-8m"),
+    "stages": stages_table,
+    "sizes": sweep_table,
+}
+MARKED = re.compile(r"(<!-- (.+?), by scripts/scale\.py -->\n)(.*?)(\n<!-- end -->)", re.DOTALL)
+
+
+def written(page: str, names: Collection[str] | None = None) -> str:
+    """The page with its sections made anew; names: of these alone."""
+
+    def made(found: re.Match[str]) -> str:
+        if names is not None and found[2] not in names:
+            return found[0]
+        return f"{found[1]}\n{SECTIONS[found[2]]()}\n{found[4]}"
+
+    return MARKED.sub(made, page)
+
+
+def main() -> None:
+    """Write the page."""
+    page = PAGE.read_text(encoding="utf-8")
+    if missing := SECTIONS.keys() - {found[2] for found in MARKED.finditer(page)}:
+        raise SystemExit(f"{PAGE}: has no section for {', '.join(sorted(missing))}")
+    PAGE.write_text(written(page), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
