@@ -10,6 +10,7 @@ assumed and simulated (`scripts/simulation.py`).
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Collection
 from functools import cache
@@ -192,11 +193,19 @@ def stages_table() -> str:
         [
             name,
             duration(seconds),
-            *(f"{total / seconds:,.0f}" for total in predicting.values()),
+            *(cores(total / seconds) for total in predicting.values()),
         ]
         for name, seconds in sorted(times.items(), key=lambda item: -item[1])
     ]
     return table("what | for 10^9 proteins | longer than `fast` from cores | than `esm2-8m`", rows)
+
+
+def cores(number: float) -> str:
+    """Two digits; a cluster has no million."""
+    if number > 1e6:
+        return "-"
+    step = 10.0 ** (math.floor(math.log10(number)) - 1)
+    return f"{round(number / step) * step:,.0f}"
 
 
 def target() -> str:
