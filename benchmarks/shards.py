@@ -280,8 +280,12 @@ class CountingStore(fsspec.AbstractFileSystem):  # type: ignore[misc]
         CountingStore.requests += 1
         return {"name": path, "size": Path(path).stat().st_size, "type": "file"}
 
-    def _open(self, path: str, mode: str = "rb", **_: Any) -> CountingFile:
-        return CountingFile(self, path, mode, block_size=BLOCK, cache_type="readahead")
+    def _open(
+        self, path: str, mode: str = "rb", block_size: int | None = None, **_: Any
+    ) -> CountingFile:
+        return CountingFile(
+            self, path, mode, block_size=block_size or BLOCK, cache_type="readahead"
+        )
 
     @classmethod
     def _strip_protocol(cls, path: str) -> str:

@@ -167,6 +167,29 @@ def after(proteins: float, shards: float) -> dict[str, float]:
     }
 
 
+def data_table() -> str:
+    """What is read, written and proved, whatever the number of nodes."""
+    proof, store, assumed, rows = measured()["proof"], measured()["store"], Assumed(), []
+    size = proof["bytes_a_protein"]
+    for name, proteins in SETS.items():
+        asked = proteins * store["requests"] / store["proteins"]
+        own = after(proteins, proteins / 1e6)
+        rows.append(
+            [
+                name,
+                f"{proteins * size['input'] / 1e9:,.0f} GB",
+                f"{proteins * size['parquet'] / 1e9:,.0f} GB",
+                f"{asked:,.0f} ({asked * assumed.request_price:.2f} dollars)",
+                *(duration(seconds) for seconds in own.values()),
+            ]
+        )
+    return table(
+        "set | input, unpacked | results, Parquet | requests of an object store | `verify` "
+        "| `merge` into one Parquet file",
+        rows,
+    )
+
+
 def stages_table() -> str:
     """From how many cores on each stage takes longer than predicting."""
     found, assumed = measured(), Assumed()
@@ -251,6 +274,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "assumptions": assumptions,
     "times of fast": lambda: time_table("fast"),
     "times of esm2-8m": lambda: time_table("esm2-8m"),
+    "data": data_table,
     "stages": stages_table,
     "sizes": sweep_table,
 }

@@ -93,3 +93,35 @@ def test_a_file_of_another_size_or_that_is_gone_is_an_error(tmp_path):
     file.unlink()
     with pytest.raises(InputError, match="no such file"):
         list(PartReader(part).records())
+
+
+def test_of_an_address_hardly_more_is_read_than_the_part(tmp_path):
+    """A store that gives large blocks is asked for small ones where an edge is looked for."""
+    fsspec = pytest.importorskip("fsspec")
+    asked = []
+
+    class Block(fsspec.spec.AbstractBufferedFile):
+        def _fetch_range(self, start, end):
+            asked.append(end - start)
+            with open(self.path, "rb") as file:
+                file.seek(start)
+                return file.read(end - start)
+
+    class Store(fsspec.AbstractFileSystem):
+        protocol = "counted"
+
+        def info(self, path, **_):
+            return {"name": path, "size": file.stat().st_size, "type": "file"}
+
+        def _open(self, path, mode="rb", block_size=None, **_):
+            size = block_size or 8 << 20  # instead of the 50 MB of S3
+            return Block(self, path, mode, block_size=size, cache_type="readahead")
+
+    fsspec.register_implementation("counted", Store, clobber=True)
+    file = tmp_path / "a.faa"
+    file.write_text("".join(f">r{n}\n{'A' * 1000}\n" for n in range(30_000)))
+    size = file.stat().st_size
+    part = Part(f"counted://{file}", "a", size, size // 3, 2 * size // 3)
+    assert len(names([PartReader(part)])) == 9_996
+    # Two looks of a block and what is read ahead, and the part in two blocks of 8 MB.
+    assert len(asked) == 4 and sum(asked) < 21 << 20

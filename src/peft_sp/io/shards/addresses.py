@@ -94,12 +94,15 @@ def size(name: str) -> int:
     return status.st_size
 
 
-def open_binary(name: str) -> BinaryIO:
-    """A file or an address, to be read from any position. Raises InputError."""
+def open_binary(name: str, block: int | None = None) -> BinaryIO:
+    """A file or an address, to be read from any position. Raises InputError.
+
+    block: bytes that an address is asked for at once, where few are needed; some ask for 50 MB.
+    """
     if is_address(name):
         system, path = _system(name)
         try:
-            return cast("BinaryIO", system.open(path, "rb"))
+            return cast("BinaryIO", system.open(path, "rb", block_size=block))
         except Exception as error:
             raise _unreadable(name, error) from None
     try:

@@ -65,12 +65,11 @@ class PartReader:
                 f"has {found:,} bytes, not the {part.size:,} of the plan; plan anew",
                 path=part.name,
             )
-        with _Range(part) as stream:
-            empty = not len(stream)
-        if empty and not part.whole:
+        edges = _edges(part)
+        if edges[0] >= edges[1] and not part.whole:
             return
         try:
-            yield from read_raw(part.name, opener=lambda: _Range(part, self.add))
+            yield from read_raw(part.name, opener=lambda: _Range(part, edges, self.add))
         except InputError as error:
             if not part.start or error.line is None:
                 raise
@@ -88,25 +87,47 @@ class PartReader:
         self._hash.update(content)
 
 
+def _edges(part: Part) -> tuple[int, int]:
+    """Positions of the first header in a part and of the first one behind it."""
+    inner = [position for position in (part.start, part.stop) if 0 < position < part.size]
+    if not inner:
+        return part.start, part.stop
+    with open_binary(part.file, _BLOCK) as file:
+        found = {position: _header_from(file, position, part.name) for position in inner}
+    return found.get(part.start, part.start), found.get(part.stop, part.stop)
+
+
+def _header_from(file: BinaryIO, start: int, name: str) -> int:
+    """Position of the first `>` at `start` or behind it that a line begins with."""
+    start -= 1  # of the line end in front of it
+    file.seek(start)
+    before = b""
+    while block := _read(file, _BLOCK, name):
+        joined = before + block
+        if (at := joined.find(_HEADER)) >= 0:
+            return start + at + 1
+        start += len(joined) - 1
+        before = joined[-1:]
+    return start + 1
+
+
+def _read(file: BinaryIO, count: int, name: str) -> bytes:
+    try:
+        return file.read(count)
+    except Exception as error:  # those of addresses are of many kinds
+        raise UnreadableError(f"cannot be read ({error})", path=name) from None
+
+
 class _Range(io.RawIOBase):
-    """The bytes of a file from the first header in a range to the first one behind it."""
+    """The bytes of a file between two positions."""
 
-    def __init__(self, part: Part, report: Callable[[memoryview], None] | None = None) -> None:
+    def __init__(
+        self, part: Part, edges: tuple[int, int], report: Callable[[memoryview], None]
+    ) -> None:
         self._name, self._report = part.name, report
-        self._file: BinaryIO = open_binary(part.file)
-        try:
-            self._position = self._header_from(part.start) if part.start else 0
-            self._end = self._header_from(part.stop) if part.stop < part.size else part.size
-            self._file.seek(self._position)
-        except BaseException:
-            self._file.close()
-            raise
-
-    def __len__(self) -> int:
-        return max(0, self._end - self._position)
-
-    def __bool__(self) -> bool:
-        return True
+        self._position, self._end = edges
+        self._file = open_binary(part.file)
+        self._file.seek(self._position)
 
     def readable(self) -> bool:
         return True
@@ -116,29 +137,9 @@ class _Range(io.RawIOBase):
         super().close()
 
     def readinto(self, buffer: Any) -> int:
-        view = memoryview(buffer)[: len(self)]
-        content = self._read(len(view))
+        view = memoryview(buffer)
+        content = _read(self._file, min(len(view), self._end - self._position), self._name)
         view[: len(content)] = content
         self._position += len(content)
-        if self._report is not None:
-            self._report(view[: len(content)])
+        self._report(view[: len(content)])
         return len(content)
-
-    def _header_from(self, start: int) -> int:
-        """Position of the first `>` at `start` or behind it that a line begins with."""
-        start -= 1  # of the line end in front of it
-        self._file.seek(start)
-        before = b""
-        while block := self._read(_BLOCK):
-            joined = before + block
-            if (at := joined.find(_HEADER)) >= 0:
-                return start + at + 1
-            start += len(joined) - 1
-            before = joined[-1:]
-        return start + 1
-
-    def _read(self, count: int) -> bytes:
-        try:
-            return self._file.read(count)
-        except Exception as error:  # those of addresses are of many kinds
-            raise UnreadableError(f"cannot be read ({error})", path=self._name) from None

@@ -174,7 +174,7 @@ class _Look:
 
 def _look(path: str, name: str) -> _Look:
     total = size(path)
-    with open_binary(path) as file:
+    with open_binary(path, _LOOK) as file:
         head = file.read(min(_LOOK, total))
         compression = compression_of(head[:HEAD])
         share = 1.0
