@@ -31,6 +31,7 @@ SHARED = "PEFT_SP_SHARED"
 LONGEST = (
     "test_resume.py",
     "cli/training/test_train.py",
+    "inference/shards/test_driver.py",
     "test_manual.py",
     "cli/test_predict.py",
     "service/test_worker.py",

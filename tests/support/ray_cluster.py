@@ -105,10 +105,10 @@ class Driver:
         """Whether it has not ended."""
         return self.process.poll() is None
 
-    def kill(self) -> None:
-        """As the kernel would, with all workers at work."""
+    def kill(self) -> str:
+        """As the kernel would, with all workers at work; the errors so far."""
         self.process.kill()
-        self.process.communicate()
+        return self.process.communicate()[1]
 
     def end(self, seconds: float = 300) -> tuple[int, str, str]:
         """Exit code, output and errors."""
