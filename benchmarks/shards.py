@@ -162,6 +162,7 @@ def of_model(
         out = [folder / f"{number}-{n}" for n in range(5)]
         took("small", worker(paths[0], 1, out[0]))
         took("large", worker(paths[1], 1, out[1]))
+        took("start", worker(paths[0], 1, out[0]))  # it is done: nothing but a start
         took("two", worker(paths[1], 1, out[2]), worker(paths[1], 2, out[2]))
         took("predict small", command("predict", alone[0], "-m", model, "-o", out[3]))
         took("predict large", command("predict", alone[1], "-m", model, "-o", out[4]))
@@ -175,6 +176,7 @@ def of_model(
         "microseconds_a_protein": round(1e6 * protein, 1),
         "of_predict": round(protein / predicted, 3),
         "seconds_a_worker": round(least["small"] - protein * records[0], 2),
+        "seconds_to_start": round(least["start"], 2),
         "slower_beside_another": round(least["two"] / least["large"], 3),
         "megabytes": round(memory),
     }
@@ -200,8 +202,23 @@ def of_proof(sources: list[Path], folder: Path) -> dict[str, Any]:
             "parquet": round(size / count, 1),
             "tsv": round((folder / "1" / "merged.tsv").stat().st_size / count),
         },
+        "milliseconds_of_a_shard_s_files": of_files(sources, folder / "files"),
         "megabytes_read_a_second_by_verify_inputs": of_input(planned(sources, count, 1, folder)),
     }
+
+
+def of_files(sources: list[Path], folder: Path) -> float:
+    """Milliseconds of opening, checking, writing and publishing the files of a shard."""
+    plan, predictor = planned(sources, 50, 50, folder), load("fast", threads=1)
+    count = len(plan.shards)
+    first, rest = plan.shards[0], plan.shards[1:]
+    predict_shard(plan, first.number, folder / "results", predictor)
+
+    def run() -> None:
+        for shard in rest:
+            predict_shard(plan, shard.number, folder / "results", predictor)
+
+    return round(1e3 * spent(run) / (count - 1), 1)
 
 
 def of_shards(plan: Plan, folder: Path) -> dict[str, float]:

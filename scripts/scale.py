@@ -271,6 +271,26 @@ def target() -> str:
     )
 
 
+def overhead() -> str:
+    """What a shard costs beside its proteins."""
+    proof, texts = measured()["proof"], []
+    for model in rates():
+        own, one = measured()["models"][model], work(model)
+        loading = one.start * own["seconds_to_start"] / own["seconds_a_worker"]
+        size = shard_of(one, 10**9, 64)
+        texts.append(
+            f"with `{model}` a start takes {one.start:.1f} s, of which {loading:.1f} s are Python, "
+            f"its libraries and the model, and the rest what is done for the first time: "
+            f"{one.start / (size * one.protein):.2%} of a shard of {size:,} proteins"
+        )
+    files = there(proof["milliseconds_of_a_shard_s_files"])
+    return (
+        f"What a shard costs beside its proteins: {'; '.join(texts)}. A worker that keeps the "
+        f"model, as `--shard` given several times does, and Ray, spends {files:.0f} ms on each "
+        "further shard, for its files, checksums and manifest."
+    )
+
+
 def assumptions() -> str:
     """What was not measured."""
     own = Assumed()
@@ -289,6 +309,7 @@ def assumptions() -> str:
 SECTIONS: dict[str, Callable[[], str]] = {
     "summary": summary,
     "rates": rates_table,
+    "overhead": overhead,
     "target": target,
     "assumptions": assumptions,
     "times of fast": lambda: time_table("fast"),
