@@ -33,6 +33,7 @@ import numpy as np
 from peft_sp.biology.alphabet import encode
 from peft_sp.biology.grammar import WINDOW, grammar
 from peft_sp.biology.prediction import Prediction
+from peft_sp.errors import PeftSpError
 from peft_sp.inference.backends import network_of
 from peft_sp.inference.decoding.decoder import Decoder
 from peft_sp.inference.loading import load
@@ -233,8 +234,9 @@ def _has_backbone(directory: Path) -> bool:
 
 
 def measure(model: str, options: Options, pairs: Pairs) -> list[Row]:
-    """All rows of a model."""
+    """All rows of a model. Raises PeftSpError for one that cannot run on the device."""
     windows = [sequence[:WINDOW] for _, sequence in pairs if len(sequence) >= WINDOW]
+    load_on(model, options, options.precisions[0])
     reference = load_on(model, options, "float32", "cpu")
     compared = pairs[: options.compared]
     expected = list(reference.predict(compared))
@@ -331,10 +333,17 @@ def main() -> None:
     )
     print("|---|---|" + "--:|" * 9)
     pairs = proteins(options.fasta, options.proteins)
-    rows, shared = [], {}
+    rows, shared, measured, left_out = [], {}, [], []
     for model in options.model:
-        rows += measure(model, options, pairs)
-    for model in options.model if options.processes > 1 else []:
+        try:
+            rows += measure(model, options, pairs)
+        except PeftSpError as error:
+            left_out.append(f"Left out: {error}")
+        else:
+            measured.append(model)
+    if left_out:
+        print("\n" + "\n".join(left_out), flush=True)
+    for model in measured if options.processes > 1 else []:
         found = shared[model] = together(model, options, options.shared)
         print(
             f"\n{model}: {found:,.0f} proteins/s of "

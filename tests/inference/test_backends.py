@@ -115,8 +115,11 @@ def test_a_batch_for_which_memory_is_short_is_halved(model):
         return SignalPeptideModel.forward(model, codes)
 
     model.forward, most = forward, 2
-    np.testing.assert_allclose(TorchBackend(model).emissions(residues), expected, atol=1e-6)
-    assert given == [5, 2, 3, 1, 2]
+    backend = TorchBackend(model)
+    for tries in ([5, 2, 2, 1], [2, 2, 1]):  # the size that fits is remembered
+        given.clear()
+        np.testing.assert_allclose(backend.emissions(residues), expected, atol=1e-6)
+        assert sorted(given, reverse=True) == tries
     most = 0
     with pytest.raises(ModelError, match=r"fails at 5 windows \(CUDA out of memory\. Tried"):
         TorchBackend(model).emissions(residues)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import operator
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -162,6 +163,7 @@ class TorchBackend:
         self._torch = torch
         self._model = model if device is None else model.to(device)
         self._device = next(model.head.parameters()).device
+        self._most = sys.maxsize  # windows for which the memory is enough, as far as is known
         self._half = precision == "bfloat16"
         on_gpu = self._device.type == "cuda"
         self.gpu = str(self._device) if on_gpu else None
@@ -185,7 +187,7 @@ class TorchBackend:
     def tensors(self, residues: NDArray[np.uint8]) -> Tensor:
         """Emissions (B, L, S) float32 where they were computed, and whole when this returns.
 
-        A batch for which the memory is too short is halved.
+        A batch for which the memory is too short is halved, and so are later ones of its size.
         """
         torch, model = self._torch, self._model
         training = model.training
@@ -202,13 +204,14 @@ class TorchBackend:
                 model.train()
 
     def _halved(self, residues: Tensor) -> Tensor:
-        torch = self._torch
-        half = len(residues) // 2
-        try:
-            return self._computed(residues)
-        except torch.OutOfMemoryError:
-            if not half:
-                raise
+        torch, half = self._torch, len(residues) // 2
+        if len(residues) <= self._most:
+            try:
+                return self._computed(residues)
+            except torch.OutOfMemoryError:
+                if not half:
+                    raise
+                self._most = half
         # Outside of the handler, which would hold what the failed try has allocated.
         parts = [self._halved(part) for part in (residues[:half], residues[half:])]
         together: Tensor = torch.cat(parts)

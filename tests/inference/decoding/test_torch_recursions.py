@@ -64,6 +64,15 @@ def test_it_decodes_as_in_numpy(device, published, threshold):
 
 
 @pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("lengths", [[1, 1], [2, 1], [2, 2], [70, 70]])
+def test_short_windows_and_windows_of_one_length_are_decoded_as_in_numpy(device, lengths):
+    emissions, lengths = batch(3)[: len(lengths), : max(lengths)], np.array(lengths)
+    here, there = (decoder_of(scores(), False, one) for one in (None, device))
+    expected = here.decode(emissions, lengths, None, True, threshold=1e-6)
+    assert_same(there.decode(emissions, lengths, None, True, threshold=1e-6), expected)
+
+
+@pytest.mark.parametrize("device", DEVICES)
 def test_the_parts_are_those_of_numpy(device):
     here, there = (Decoder(grammar(), scores(), device=one) for one in (None, device))
     emissions, types = batch(7), np.arange(len(LENGTHS)) % len(TYPES)

@@ -1,7 +1,9 @@
 """The recursions of the CRF in torch, for a GPU: the same formulas as in `recursions`, in float64.
 
-A GPU takes as long for one window as for thousands, so that a step is few operations over all of
-them, and nothing but what the decoder reads leaves the device.
+A GPU takes as long for one window as for thousands, and most of that to be told what to do, so that
+a step is few operations over all windows: what can be computed for all residues at once stands
+outside of the steps, and these write into place. Nothing but what the decoder reads leaves the
+device.
 """
 
 from __future__ import annotations
@@ -41,7 +43,7 @@ class TorchRecursions:
         kinds = rules.type_of_state
         self._types = [slice(*map(int, pair)) for pair in _pairs(tables.type_starts, len(kinds))]
         self._kinds, self._before_cut = self._there(kinds), self._there(rules.before_cut)
-        self._membership = self._there(tables.membership)
+        self._membership, self._count = self._there(tables.membership), len(self._types)
         self._transitions, self._starts, self._ends = map(
             self._there, (tables.transitions, tables.starts, tables.ends)
         )
@@ -50,6 +52,7 @@ class TorchRecursions:
         )
         # shape: (predecessors, states)
         self._predecessors = self._there(tables.predecessors)
+        self._sources_of_all = self._predecessors.flatten()
         arrows = tables.log_transitions[tables.predecessors, np.arange(len(kinds))]
         self._arrows = self._there(_double(arrows))
         sources, targets = rules.cuts.T
@@ -83,17 +86,17 @@ class TorchRecursions:
         inside = self._inside(lengths, length)
         shortest = int(lengths.min())
         # shape: (batch, states)
-        alpha = self._starts * weights[0]
+        alpha = torch.mul(self._starts, weights[0], out=alphas[0])
         for position in range(length):
             if position:
-                alpha = (alpha @ self._transitions).mul_(weights[position])
+                alpha = torch.mm(alpha, self._transitions, out=alphas[position])
+                alpha *= weights[position]
             if position % self.interval == 0:
-                scales[position] = self._rescale(alpha)
+                self._rescale(alpha, scales[position])
             if position >= shortest:
-                here = inside[position, :, None]
-                alpha = torch.where(here, alpha, alphas[position - 1])
-                scales[position].masked_fill_(~here, 1.0)
-            alphas[position] = alpha
+                ended = ~inside[position, :, None]
+                alpha.copy_(torch.where(ended, alphas[position - 1], alpha))
+                scales[position].masked_fill_(ended, 1.0)
         log_ending = ((alpha * self._ends) @ self._membership).log()
         log_scale = (scales.log() + peak * inside[..., None]).sum(dim=0)
         partition: Floats = (log_ending + log_scale).cpu().numpy()
@@ -144,54 +147,60 @@ class TorchRecursions:
 
     def _backward(self, weights: Tensor, lengths: Ints) -> Tensor:
         """Backward variables (L, B, S), but for a factor of each residue, window and type."""
-        betas = self._torch.empty_like(weights)
+        torch = self._torch
+        betas: Tensor = torch.empty_like(weights)
         length, shortest = len(weights), int(lengths.min())
         inside = self._inside(lengths, length)
-        # shape: (batch, states)
-        beta = self._ends.expand(weights.shape[1:])
-        betas[-1] = beta
+        betas[-1] = self._ends
+        weighted = torch.empty_like(betas[-1])
+        transposed, scale = self._transitions.T, betas.new_empty((weights.shape[1], self._count))
         for position in range(length - 2, -1, -1):
-            beta = (beta * weights[position + 1]) @ self._transitions.T
+            torch.mul(betas[position + 1], weights[position + 1], out=weighted)
+            # shape: (batch, states)
+            beta = torch.mm(weighted, transposed, out=betas[position])
             if position % self.interval == 0:
-                self._rescale(beta)
+                self._rescale(beta, scale)
             if position + 1 >= shortest:
-                beta = self._torch.where(inside[position + 1, :, None], beta, self._ends)
-            betas[position] = beta
+                beta.copy_(torch.where(inside[position + 1, :, None], beta, self._ends))
         return betas
 
-    def _rescale(self, variables: Tensor) -> Tensor:
-        """Let variables (B, S) of each type sum to 1, in place; the sums (B, K), 1 where 0."""
-        scale = variables @ self._membership
+    def _rescale(self, variables: Tensor, scale: Tensor) -> None:
+        """Let variables (B, S) of each type sum to 1, in place, and put the sums in scale (B, K).
+
+        Where they are 0, scale is 1.
+        """
+        self._torch.mm(variables, self._membership, out=scale)
         scale.masked_fill_(scale == 0.0, 1.0)
-        variables /= scale[:, self._kinds]
-        return scale
+        variables /= scale.index_select(1, self._kinds)
 
     def _viterbi(self, emissions: Tensor, lengths: Ints) -> NDArray[np.int8]:
         """Best paths (B, L) for emissions (L, B, S), of the highest score in nats."""
         torch = self._torch
         length, batch, size = emissions.shape
-        states = torch.arange(size, device=self.device)
         inside, shortest = self._inside(lengths, length), int(lengths.min())
-        origins = torch.empty((length, batch, size), dtype=torch.int64, device=self.device)
+        # Of the best arrow into a state, which of its predecessors it comes from; the last stays.
+        numbers = torch.empty((length, batch, size), dtype=torch.int64, device=self.device)
+        scores = torch.empty_like(emissions)
         # shape: (batch, states)
-        score = self._log_starts + emissions[0]
+        score = torch.add(self._log_starts, emissions[0], out=scores[0])
         for position in range(1, length):
             # shape: (batch, predecessors, states)
-            candidates = score[:, self._predecessors] + self._arrows
-            best, number = candidates.max(dim=1)
-            best += emissions[position]
-            origin = self._predecessors[number, states]
+            candidates = score.index_select(1, self._sources_of_all)
+            candidates = candidates.view(batch, -1, size).add_(self._arrows)
+            before, score = score, scores[position]
+            torch.max(candidates, dim=1, out=(score, numbers[position]))
+            score += emissions[position]
             if position >= shortest:
-                here = inside[position, :, None]
-                best, origin = torch.where(here, best, score), torch.where(here, origin, states)
-            origins[position], score = origin, best
-        state = (score + self._log_ends).argmax(dim=1, keepdim=True)
-        paths = torch.empty((length, batch), dtype=torch.int64, device=self.device)
-        for position in range(length - 1, -1, -1):
-            paths[position] = state[:, 0]
-            state = origins[position].gather(1, state) if position else state
+                score.copy_(torch.where(inside[position, :, None], score, before))
+        states = torch.arange(size, device=self.device)
+        origins = self._predecessors[numbers[1:], states]
+        origins = torch.where(inside[1:, :, None], origins, states)
+        paths = torch.empty((length, batch, 1), dtype=torch.int64, device=self.device)
+        torch.argmax(score + self._log_ends, dim=1, keepdim=True, out=paths[-1])
+        for position in range(length - 1, 0, -1):
+            torch.gather(origins[position - 1], 1, paths[position], out=paths[position - 1])
         found: NDArray[np.int8] = self._back(
-            torch.where(inside, paths, -1).to(torch.int8).transpose(0, 1)
+            torch.where(inside, paths[..., 0], -1).to(torch.int8).transpose(0, 1)
         )
         return found
 
