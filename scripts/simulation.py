@@ -25,6 +25,10 @@ class Assumed:
     """Of a node; each does one shard at a time."""
     price: float = 0.04
     """US dollars of a core for an hour, about what clouds ask for one on demand."""
+    gpu_price: float = 3.0
+    """US dollars of an H100 for an hour."""
+    gpu_start: float = 20.0
+    """Seconds until a worker on a GPU has loaded torch and its network."""
     spread: float = 0.1
     """Nodes differ: standard deviation of the logarithms of their speeds, whose mean is 1."""
     slow: float = 0.01
