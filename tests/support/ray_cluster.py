@@ -107,8 +107,10 @@ class Driver:
 
     def kill(self) -> str:
         """As the kernel would, with all workers at work; the errors so far."""
-        self.process.kill()
-        return self.process.communicate()[1]
+        if self.runs:
+            self.process.kill()
+            return self.process.communicate()[1]
+        return ""
 
     def end(self, seconds: float = 300) -> tuple[int, str, str]:
         """Exit code, output and errors."""

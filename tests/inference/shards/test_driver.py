@@ -80,8 +80,9 @@ class Disturbed:
     above: the process whose descendants workers are, None for each driver.
     """
 
-    def __init__(self, plan: Path, out: Path, environment: dict[str, str]) -> None:
-        self.file, self.plan, self.out = plan, read_plan(plan), out
+    def __init__(self, request, folder: Path, environment: dict[str, str]) -> None:
+        self.request, self.file, self.out = request, folder / "plan.json", folder / "out"
+        self.plan = read_plan(self.file)
         self.environment, self.chance = environment, random.Random(1)
         self.parts: set[int] = set()
 
@@ -89,7 +90,7 @@ class Disturbed:
         """Until all is done."""
         told, killed = "", 0
         for _ in range(3):
-            driver = Driver(self.file, self.out, address, self.environment)
+            driver = self.driver(address)
             self.wait(driver)
             with suppress(ProcessLookupError):
                 os.kill(self.a_worker(above or driver.process.pid), signal.SIGKILL)
@@ -99,7 +100,7 @@ class Disturbed:
             self.parts |= set() if above else descendants_of(driver.process.pid)
             told += driver.kill()
         assert killed == 3 and "try 1 of 3: its worker died (killed, " in told
-        driver = Driver(self.file, self.out, address, self.environment)
+        driver = self.driver(address)
         self.wait(driver)
         hanging = self.a_worker(above or driver.process.pid)
         os.kill(hanging, signal.SIGSTOP)
@@ -110,6 +111,12 @@ class Disturbed:
         assert output.startswith(f"{number} of {number} shards done")
         wait_for(lambda: not runs(hanging))
 
+    def driver(self, address: str) -> Driver:
+        """One more, which ends with the test."""
+        driver = Driver(self.file, self.out, address, self.environment)
+        self.request.addfinalizer(driver.kill)
+        return driver
+
     def a_worker(self, above: int) -> int:
         """One of two."""
         workers = workers_of(above)
@@ -119,15 +126,15 @@ class Disturbed:
     def wait(self, driver: Driver) -> None:
         """Until one shard more is done, or two, and a little longer."""
         goal = len(status(self.plan, self.out).done) + self.chance.randint(1, 2)
-        wait_for(lambda: len(status(self.plan, self.out).done) >= goal or not driver.runs, 120)
+        wait_for(lambda: len(status(self.plan, self.out).done) >= goal or not driver.runs, 300)
         time.sleep(self.chance.random() * 0.1)
 
 
 def test_workers_and_drivers_are_killed_one_hangs_and_the_table_is_that_of_one_run(
-    proteins, cluster, tmp_path
+    request, proteins, cluster, tmp_path
 ):
     plan = planned(proteins, 50, tmp_path / "plan.json")
-    disturbed = Disturbed(tmp_path / "plan.json", tmp_path / "out", cluster.environment)
+    disturbed = Disturbed(request, tmp_path, cluster.environment)
     disturbed.run(cluster.address, cluster.process.pid)
     one = of_one_run(proteins, tmp_path / "one")
     assert merged(plan, tmp_path / "out", tmp_path / "merged.tsv") == one
@@ -135,14 +142,14 @@ def test_workers_and_drivers_are_killed_one_hangs_and_the_table_is_that_of_one_r
 
 @pytest.mark.slow
 def test_the_same_with_whole_proteomes_on_clusters_that_are_started_and_killed(
-    shared, tmp_path, short_folder
+    request, shared, tmp_path, short_folder
 ):
     inputs = sorted(map(str, (shared / "data" / "proteomes").glob("*.faa")))
     assert len(inputs) == 13
     plan = planned(inputs, 1000, tmp_path / "plan.json")
     own = {"TMPDIR": str(short_folder), "HOME": str(tmp_path)}
     environment = {**quick_start(tmp_path), **own}
-    disturbed = Disturbed(tmp_path / "plan.json", tmp_path / "out", environment)
+    disturbed = Disturbed(request, tmp_path, environment)
     disturbed.run(LOCAL)
     # Two of Ray's own processes look for the dead cluster for a minute.
     wait_for(lambda: not any(map(runs, disturbed.parts)), 180)

@@ -67,6 +67,8 @@ def connected(address: str, processors: int | None = None) -> Iterator[Any]:
 def _set_environment() -> None:
     """Settings that Ray reads when it is loaded."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # nothing leaves the machine
+    # Of a cluster that is started: its workers yield to other programs no more than we do.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     # Ray takes no token to an address that is given, unless it is told to: one that the
     # environment names is meant.
     if any(name in os.environ for name in _TOKEN):
