@@ -115,12 +115,13 @@ def sync_directory(directory: Path) -> None:
 
 
 @contextmanager
-def locked(directory: Path, busy: str) -> Iterator[None]:
+def locked(directory: Path, busy: str | None = None) -> Iterator[None]:
     """Keep every other holder of this lock out of a directory, in this process and in others.
 
     The directory itself is locked, so that no lock file is left in it, and the lock ends with
     the process, however that ends. Where the system or the file system locks no directories,
-    there is no lock. Raises OutputError, with the message `busy` where another holds it.
+    there is no lock. Where another holds it, raises OutputError with the message `busy`, or waits
+    if there is none.
     """
     if os.name == "nt":
         yield
@@ -133,7 +134,7 @@ def locked(directory: Path, busy: str) -> Iterator[None]:
         raise OutputError(f"{directory}: cannot be read ({error.strerror})") from None
     try:
         with suppress(OSError):  # a file system without locks
-            if not lock_descriptor(descriptor, blocking=False):
+            if not lock_descriptor(descriptor, blocking=busy is None) and busy is not None:
                 raise OutputError(busy)
         yield
     finally:

@@ -23,6 +23,7 @@ from torch import Tensor
 from peft_sp.biology.alphabet import PAD, batches
 from peft_sp.biology.grammar import WINDOW
 from peft_sp.errors import OutputError
+from peft_sp.io.atomic import locked
 from peft_sp.network.backbone import Backbone
 from peft_sp.network.model import SignalPeptideModel
 
@@ -96,7 +97,7 @@ def cached_activations(
     precision = str(backbone.precision).removeprefix("torch.")
     file = Path(directory, f"{fingerprint[:16]}-{precision}-{data[:16]}", f"layer-{depth}.npy")
     if not file.exists():
-        _write(backbone, windows, depth, file, progress)
+        _write_once(backbone, windows, depth, file, progress)
     try:
         values = np.load(file, mmap_mode="r")
         return ActivationCache(depth, keys, starts, values, backbone.frame)
@@ -133,6 +134,23 @@ def _layout(windows: NDArray[np.uint8], frame: int) -> tuple[NDArray[np.int64], 
     return lengths, np.concatenate([[0], np.cumsum(lengths)[:-1]])
 
 
+def _write_once(
+    backbone: Backbone,
+    windows: NDArray[np.uint8],
+    depth: int,
+    file: Path,
+    progress: Progress | None,
+) -> None:
+    """Write the file, or wait for a run beside this one that does. Raises OutputError."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{file}: cannot be written ({error.strerror}); {REMEDY}") from None
+    with locked(file.parent):
+        if not file.exists():
+            _write(backbone, windows, depth, file, progress)
+
+
 def _write(
     backbone: Backbone,
     windows: NDArray[np.uint8],
@@ -145,7 +163,6 @@ def _write(
     lengths, _ = _layout(windows, backbone.frame)
     shape = (int(lengths.sum()), backbone.width)
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
         free, needed = shutil.disk_usage(file.parent).free, 2 * shape[0] * shape[1]
         # A full disk would end the process when a page of the mapped file is written.
         if free < needed:

@@ -44,6 +44,17 @@ def test_the_end_of_a_training_is_said_once_however_short_it_was(clock, capsys):
     assert lines[0].startswith("training: step 1,000 of 1,000, epoch 2.00 of 2")
 
 
+def test_runs_beside_each_other_are_named_in_their_lines(clock, capsys):
+    display = TrainingDisplay()
+    for name in ("fold a", "fold b"):
+        steps(display.beside(name), clock, [1000, 1000], 0.01)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(", epoch")[0] for line in lines] == [
+        *("fold a", "fold a: training: step 1,000 of 1,000"),
+        *("fold b", "fold b: training: step 1,000 of 1,000"),
+    ]
+
+
 def test_figures_of_the_validation_partition_are_shown(clock, capsys):
     names = ("mean_mcc2", "big_classes_mcc2", "multiclass_mcc", "mean_cleavage_recall", "selection")
     figures = {f"eval_{name}": 0.75 for name in names}

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support import forked
 from tests.support.commands import peft_sp
+from tests.support.processes import children_of, runs, wait_for
 from tests.support.recipes import small
 
 pytestmark = pytest.mark.integration
@@ -34,22 +35,50 @@ def test_recipes_are_compared_in_one_table(tmp_path, labelled_file):
     assert code == 2 and "--protocol is deployed or published" in errors
 
 
-def test_a_cross_validation_that_is_killed_goes_on(tmp_path, labelled_file):
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory, labelled_file):
+    """A recipe, and its cross-validation in one process that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("straight")
+    recipe = small(folder, labelled_file, "small")
+    code, _, errors = peft_sp("crossval", recipe, "-o", folder / "results", "--threads", "1")
+    assert code == 0, errors
+    return recipe, folder / "results"
+
+
+def assert_same(results, straight):
+    for name in ("oof.tsv.gz", "metrics.json", "report.md"):
+        assert (results / name).read_bytes() == (straight / name).read_bytes()
+
+
+def test_a_cross_validation_that_is_killed_goes_on(tmp_path, straight):
     """Killed in its second fold: the first is kept, and the result is that of a straight run."""
-    recipe = small(tmp_path, labelled_file, "small")
-    process = forked.start("crossval", recipe, "-o", tmp_path / "killed")
+    recipe, expected = straight
+    process = forked.start("crossval", recipe, "-o", tmp_path / "killed", "--threads", "1")
     process.await_error("\nsmall, fold test-1")
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait()[0] == -signal.SIGKILL
     kept = (tmp_path / "killed" / "test-0" / "config.json").stat().st_mtime_ns
     assert not (tmp_path / "killed" / "oof.tsv.gz").exists()
-    for name in ("killed", "straight"):
-        code, _, errors = peft_sp("crossval", recipe, "-o", tmp_path / name)
-        assert code == 0, errors
+    code, _, errors = peft_sp("crossval", recipe, "-o", tmp_path / "killed", "--threads", "1")
+    assert code == 0, errors
     config = tmp_path / "killed" / "test-0" / "config.json"
     assert json.loads(config.read_text())["calibration"]  # the fold's own, put in at the end
     assert (tmp_path / "killed" / "test-0" / "model.onnx").stat().st_mtime_ns < kept
-    for name in ("oof.tsv.gz", "metrics.json", "report.md"):
-        assert (tmp_path / "killed" / name).read_bytes() == (
-            tmp_path / "straight" / name
-        ).read_bytes()
+    assert_same(tmp_path / "killed", expected)
+
+
+def test_folds_beside_each_other_are_those_of_one_process(tmp_path, straight):
+    """Stopped, it stops the processes of its folds; what it has made is kept."""
+    recipe, expected = straight
+    process = forked.start("crossval", recipe, "-o", tmp_path / "cv", "--parallel", "2")
+    process.await_error("\nsmall, fold test-2\n")  # which begins where another has ended
+    started = children_of(process.pid)
+    os.kill(process.pid, signal.SIGTERM)
+    code, _, errors = process.wait()
+    assert code == 128 + signal.SIGTERM and "peft-sp: stopped" in errors
+    wait_for(lambda: not any(map(runs, started)))
+    kept = (tmp_path / "cv" / "test-0" / "model.onnx").stat().st_mtime_ns
+    code, _, errors = peft_sp("crossval", recipe, "-o", tmp_path / "cv", "--threads", "1")
+    assert code == 0, errors
+    assert (tmp_path / "cv" / "test-0" / "model.onnx").stat().st_mtime_ns == kept
+    assert_same(tmp_path / "cv", expected)

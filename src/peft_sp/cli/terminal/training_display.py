@@ -33,7 +33,7 @@ class TrainingDisplay:
     """
 
     def __init__(self, bar: Any = None) -> None:
-        self.bar, self.run = bar, ""
+        self.bar, self.run, self.named = bar, "", ""
         self.task = None if bar is None else bar.add_task("", total=None, detail="")
         self.pace = _Pace()
         self.loss: float | None = None
@@ -43,6 +43,15 @@ class TrainingDisplay:
         """Announce the next run."""
         self.run, self.pace = run, _Pace()
         self.say(run)
+
+    def beside(self, run: str) -> TrainingDisplay:
+        """The display of one of several runs at a time: a bar of its own, lines that name it."""
+        if self.bar is not None:
+            self.bar.update(self.task, visible=False)
+        other = TrainingDisplay(self.bar)
+        other.begin(run)
+        other.named = f"{run}: "
+        return other
 
     def __call__(self, report: Report) -> None:
         """Show a report."""
@@ -62,7 +71,7 @@ class TrainingDisplay:
                 description=shown,
                 detail=", ".join(self._details(report)),
             )
-        elif time.monotonic() >= self.due or self._is_over(report):
+        elif self._is_over(report) or time.monotonic() >= self.due:
             self.due = time.monotonic() + PAUSE
             self._line(report)
         if "eval_selection" in report.figures:
@@ -73,6 +82,7 @@ class TrainingDisplay:
 
     def say(self, line: str) -> None:
         """Print a line on standard error, above the bar where there is one."""
+        line = self.named + line
         if self.bar is None:
             console.log(line)
         else:

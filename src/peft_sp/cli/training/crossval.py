@@ -33,6 +33,25 @@ Protocol = Annotated[
 ]
 
 
+Parallel = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Train so many networks, of folds and their members, at a time, each in a process of "
+        "its own, on a GPU of its own where there are several.",
+    ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Processor threads of each network; by default 1 with --parallel, else all.",
+    ),
+]
+
+
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
     app.command(name="crossval")(crossvalidate)
@@ -46,6 +65,8 @@ def crossvalidate(
     protocol: Protocol = "deployed",
     activation_cache: ActivationCache = None,
     report_to: ReportTo = None,
+    parallel: Parallel = 1,
+    threads: Threads = None,
 ) -> None:
     """Measure the accuracy of recipes by cross-validation.
 
@@ -58,6 +79,7 @@ def crossvalidate(
     """
     try:
         from peft_sp.training.evaluation import comparison
+        from peft_sp.training.fitting.processes import is_first_process
         from peft_sp.training.inputs import read_inputs
         from peft_sp.training.runs import crossval as protocols
     except ImportError as error:
@@ -77,7 +99,8 @@ def crossvalidate(
         refuse_foreign_file(Path(output) / comparison.FILE, comparison.BEGINNING)
     resolved = [read_inputs(recipe) for recipe in chosen]
     for inputs in {inputs.data_sha256: inputs for inputs in resolved}.values():
-        report_data(inputs)
+        if is_first_process():
+            report_data(inputs)
     if len({inputs.data_sha256 for inputs in resolved}) > 1:
         raise typer.BadParameter("the recipes name different data, so they cannot be compared")
     contents = []
@@ -87,20 +110,27 @@ def crossvalidate(
                 recipe,
                 place,
                 inputs,
-                progress=partial(_of_fold, display, recipe.name),
+                progress=partial(_of_fold, display, recipe.name, parallel > 1),
                 protocol=protocol,  # type: ignore[arg-type]  # checked above
                 activation_cache=cache_directory(activation_cache),
                 report_to=report_to or (),
+                parallel=parallel,
+                threads=threads,
             )
         contents.append(result.content)
-        _print_result(recipe.name, result)
+        if is_first_process():
+            _print_result(recipe.name, result)
+    if not is_first_process():
+        return
     if len(chosen) > 1:
         write_text(Path(output) / comparison.FILE, comparison.comparison(contents))
     console.say(f"written to {output.rstrip('/')}/")
 
 
-def _of_fold(display: TrainingDisplay, recipe: str, fold: str) -> TrainingDisplay:
-    """The display, with the fold announced that it is to show."""
+def _of_fold(display: TrainingDisplay, recipe: str, several: bool, fold: str) -> TrainingDisplay:
+    """The display, with the fold announced that it is to show; one of its own beside others."""
+    if several:
+        return display.beside(f"{recipe}, fold {fold}")
     display.begin(f"{recipe}, fold {fold}")
     return display
 

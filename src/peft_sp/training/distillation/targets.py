@@ -25,7 +25,7 @@ from peft_sp.errors import OutputError
 from peft_sp.inference.backends import Backend
 from peft_sp.inference.batching import compute
 from peft_sp.inference.loading import load
-from peft_sp.io.atomic import write_text
+from peft_sp.io.atomic import locked, write_text
 from peft_sp.network.activation_cache import window_keys
 from peft_sp.network.crf import ConstrainedCRF
 from peft_sp.training.distillation.teachers import Teacher, teachers_hash
@@ -93,21 +93,22 @@ def teacher_targets(
         }
         try:
             part.mkdir(parents=True, exist_ok=True)
-            done = _done(part)
-            mode: Literal["r+", "w+"] = "r+" if done else "w+"
-            columns = [
-                np.lib.format.open_memmap(part / f"{name}.npy", mode, np.float16, shape)
-                for name, shape in shapes.items()
-            ]
-            for start in range(done, size, block):
-                answered = residues[start : start + block]
-                posterior = _mean_posterior(load_backends(), answered, options.temperature)
-                for column, values in zip(columns, posterior, strict=True):
-                    column[start : start + len(answered)] = values
-                    column.flush()
-                write_text(part / "done", f"{start + len(answered)}\n")
-                if progress is not None:
-                    progress(before + start + len(answered), whole)
+            with locked(part):  # a run beside this one may be at the same
+                done = _done(part)
+                mode: Literal["r+", "w+"] = "r+" if done else "w+"
+                columns = [
+                    np.lib.format.open_memmap(part / f"{name}.npy", mode, np.float16, shape)
+                    for name, shape in shapes.items()
+                ]
+                for start in range(done, size, block):
+                    answered = residues[start : start + block]
+                    posterior = _mean_posterior(load_backends(), answered, options.temperature)
+                    for column, values in zip(columns, posterior, strict=True):
+                        column[start : start + len(answered)] = values
+                        column.flush()
+                    write_text(part / "done", f"{start + len(answered)}\n")
+                    if progress is not None:
+                        progress(before + start + len(answered), whole)
             targets.states.append(np.load(part / "states.npy", mmap_mode="r"))
             targets.transitions.append(np.load(part / "transitions.npy", mmap_mode="r"))
         except (OSError, ValueError) as error:

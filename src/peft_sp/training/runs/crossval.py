@@ -15,10 +15,12 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from peft_sp.errors import MissingExtraError, OutputError
+from peft_sp.inference.hardware.processors import limit_torch
 from peft_sp.inference.loading import load
 from peft_sp.io.atomic import write_bytes, write_text
 from peft_sp.io.labelled import PARTITIONS, LabelledProtein
@@ -47,10 +49,12 @@ from peft_sp.training.evaluation.regions import region_lengths
 from peft_sp.training.evaluation.report import HEADING, mean_over_models, report
 from peft_sp.training.evaluation.temperatures import fit_calibration, site_probabilities, tempered
 from peft_sp.training.fitting.precision import refuse_precision
+from peft_sp.training.fitting.processes import decided_by_first, is_first_process, process_count
 from peft_sp.training.fitting.progress import Progress
 from peft_sp.training.inputs import TrainingInputs, read_inputs
 from peft_sp.training.options import Partitions
 from peft_sp.training.recipe import NOT_RECORDED, Recipe
+from peft_sp.training.runs.parallel import Job, run_in_parallel
 from peft_sp.training.runs.run import check_made, comparable_settings, run
 
 Protocol = Literal["deployed", "published"]
@@ -139,37 +143,82 @@ def crossvalidate(
     progress: Callable[[str], Progress] | None = None,
     activation_cache: str | os.PathLike[str] | None = None,
     report_to: Sequence[str] = (),
+    parallel: int = 1,
+    threads: int | None = None,
 ) -> CrossValidation:
     """Train and test the protocol's models, then write predictions, figures, report, pictures.
 
     Each fold is a model directory; those that are whole are not trained again, so that a run
     that was stopped is resumed. inputs: what the recipe names, read here where not given.
     progress: gives a fold's name, gets its reports. activation_cache, report_to: see `runs.run`.
-    Raises what that raises, and OutputError for a fold of another recipe.
+    parallel: how many networks, of folds and their members, are trained beside each other, each
+    in a process of its own on so many threads (by default 1; see `parallel.run_in_parallel`).
+    Raises what `run` raises, and OutputError for a fold of another recipe.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise OutputError("crossval runs in one process; give torchrun the folds with 'train'")
     directory = Path(directory)
     check_start(recipe, directory, protocol)
     inputs = inputs or read_inputs(recipe)
-    results = []
+    options: dict[str, Any] = {"activation_cache": activation_cache, "report_to": report_to}
+    if parallel > 1:
+        if process_count() > 1:
+            raise OutputError("give --parallel to one process, which starts the others")
+        jobs = outstanding(recipe, directory, protocol, options)
+        run_in_parallel(jobs, parallel, threads or 1, progress)
+    elif threads is not None:
+        limit_torch(threads)
     for fold in folds(protocol):
-        settings = recipe.model_copy(update={"partitions": fold.partitions})
-        model, split = directory / fold.name, inputs.split(fold.partitions)
+        settings, model = _of(fold, recipe), directory / fold.name
         if (model / CONFIG).exists():
-            check_made(model, settings, split)
+            check_made(model, settings, inputs.split(fold.partitions))
         else:
             log = progress(fold.name) if progress else None
-            held_out = run(
-                settings,
-                model,
-                inputs,
-                progress=log,
-                activation_cache=activation_cache,
-                report_to=report_to,
-            )
-            assert held_out.test is not None
-            write_evaluation(held_out.test, model / EVALUATION)
+            _make(settings, model, inputs=inputs, progress=log, **options)
+    # The figures of all folds are the affair of one process.
+    return decided_by_first(lambda: _concluded(recipe, directory, protocol, inputs))
+
+
+def outstanding(
+    recipe: Recipe, directory: Path, protocol: Protocol, options: dict[str, Any]
+) -> list[Job]:
+    """What is left to be trained: folds, or their members where there are several.
+
+    options: of `run`.
+    """
+    jobs = []
+    for fold in folds(protocol):
+        settings, model = _of(fold, recipe), directory / fold.name
+        if (model / CONFIG).exists():
+            continue
+        if recipe.members == 1:
+            jobs.append(Job(fold.name, partial(_make, settings, model, **options)))
+            continue
+        for number in range(recipe.members):
+            member = f"member-{number + 1}"
+            if not (model / member / CONFIG).exists():
+                make = partial(run, settings.member(number), model / member, **options)
+                jobs.append(Job(f"{fold.name}/{member}", make))
+    return jobs
+
+
+def _of(fold: Fold, recipe: Recipe) -> Recipe:
+    return recipe.model_copy(update={"partitions": fold.partitions})
+
+
+def _make(recipe: Recipe, model: Path, **options: Any) -> None:
+    """Train a fold, with its evaluation beside it. options: of `run`."""
+    held_out = run(recipe, model, **options)
+    assert held_out.test is not None
+    if is_first_process():
+        write_evaluation(held_out.test, model / EVALUATION)
+
+
+def _concluded(
+    recipe: Recipe, directory: Path, protocol: Protocol, inputs: TrainingInputs
+) -> CrossValidation:
+    """What the folds, all of which are there, add up to."""
+    results = []
+    for fold in folds(protocol):
+        model, split = directory / fold.name, inputs.split(fold.partitions)
         if not (model / EVALUATION).exists():
             backend = load(model, backbone=recipe.backbone, temperature=1.0).backend
             write_evaluation(evaluate(backend, split.test), model / EVALUATION)

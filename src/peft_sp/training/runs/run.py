@@ -43,7 +43,12 @@ from peft_sp.training.evaluation.temperatures import fit_calibration
 from peft_sp.training.fitting.checkpoints import discard, refuse_foreign_checkpoints
 from peft_sp.training.fitting.history import CURVES
 from peft_sp.training.fitting.precision import refuse_precision
-from peft_sp.training.fitting.processes import refuse_idle_processes
+from peft_sp.training.fitting.processes import (
+    is_first_process,
+    meet,
+    process_count,
+    refuse_idle_processes,
+)
 from peft_sp.training.fitting.progress import Progress
 from peft_sp.training.fitting.provenance import commit
 from peft_sp.training.fitting.repeat import command
@@ -144,8 +149,6 @@ def _run_members(
     report_to: Sequence[str],
 ) -> HeldOut:
     """Train an ensemble's networks, one after the other; those that are whole stay as they are."""
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise OutputError("an ensemble is trained in one process; give torchrun its members")
     names = [f"member-{number}" for number in range(1, recipe.members + 1)]
     backends = []
     configs: list[ModelConfig] = []
@@ -162,6 +165,7 @@ def _run_members(
                 activation_cache=activation_cache,
                 report_to=report_to,
             )
+            meet()  # the first process has written it
         backends.append(load(directory / name, backbone=recipe.backbone).backend)
         configs.append(ModelConfig.read(directory / name))
     ensemble = EnsembleBackend(backends)
@@ -178,8 +182,9 @@ def _run_members(
     content = replace(content, made=made)
     drawn = [f"{name}/{CURVES}" for name in names if (directory / name / CURVES).exists()]
     text = run_card(recipe, split, held_out, measured, directory, made=made, pictures=drawn)
-    write_text(directory / "README.md", text)
-    replace(content, members=tuple(names), backbone=configs[0].backbone).write(directory)
+    if is_first_process():
+        write_text(directory / "README.md", text)
+        replace(content, members=tuple(names), backbone=configs[0].backbone).write(directory)
     return held_out
 
 
@@ -311,7 +316,7 @@ def _circumstances(recipe: Recipe, trained: Trained | Sequence[Made]) -> dict[st
     if isinstance(trained, Trained):
         world, devices, durations = trained.processes, [trained.device], [trained.seconds]
     else:
-        world, devices = 1, [made.device for made in trained if made.device]
+        world, devices = process_count(), [made.device for made in trained if made.device]
         durations = [made.duration for made in trained if made.duration is not None]
     return {
         "command": command(recipe, world),

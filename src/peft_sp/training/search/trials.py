@@ -26,6 +26,7 @@ from peft_sp.io.atomic import write_text
 from peft_sp.io.results.directories import refuse_foreign_directory, refuse_foreign_file
 from peft_sp.training.evaluation.metrics import score
 from peft_sp.training.fitting.precision import refuse_precision
+from peft_sp.training.fitting.processes import process_count
 from peft_sp.training.fitting.progress import Report
 from peft_sp.training.fitting.trainer import train
 from peft_sp.training.inputs import TrainingInputs, read_inputs
@@ -104,7 +105,7 @@ def search(
     Raises RecipeError or ModelError for an impossible recipe, InputError for unusable data,
     OutputError where `directory` belongs to another search or is in use.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if process_count() > 1:
         raise OutputError("tune runs in one process; torchrun is for 'train'")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     numbers = usable(recipe)
