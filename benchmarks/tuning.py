@@ -32,7 +32,10 @@ BATCH = 32
 TOKENS = WINDOW + 2
 STEPS = 5
 # Layers and width of the published backbones.
-SIZES = {"8M": (6, 320), "35M": (12, 480), "150M": (30, 640), "650M": (33, 1280), "3B": (36, 2560)}
+SIZES = {
+    **{"8M": (6, 320), "35M": (12, 480), "150M": (30, 640), "650M": (33, 1280)},
+    **{"3B": (36, 2560), "15B": (48, 5120)},
+}
 METHODS = ("frozen", "ia3", "prompt", "adapter", "lora", "full")
 PROTEINS = 13_500
 """Two of the three partitions."""
@@ -170,7 +173,7 @@ def estimated_table(found: dict[str, dict[str, Any]], rate: float) -> None:
         row = found[f"{method}-8M"]
         activations = max(row["peak"] - row["before"] - 16 * row["trained"], 0) / (layers * width)
         for size, (depth, wide) in SIZES.items():
-            if size == "8M":
+            if size == "8M" or f"{method}-{size}" not in shipped():
                 continue
             recipe = read_recipe(f"{method}-{size}")
             trained, every = counts(recipe.name)

@@ -24,9 +24,11 @@ def test_parameters_that_were_measured():
 def test_parameters_of_larger_backbones():
     """Of all methods on the smallest of these; of adapters, which grow with the width, on all."""
     rows = re.findall(r"^\| (\S+) \| ([\d,]+) M \| ([\d,.]+) M \| [\d.]+ GiB", TEXT, re.MULTILINE)
-    assert len(rows) == 24
-    shown = [row for row in rows if row[0].endswith("-35M") or row[0].startswith("adapter")]
-    assert len(shown) == 9
+    assert len(rows) == 25
+    shown = [
+        row for row in rows if row[0].endswith("-35M") or row[0].startswith(("adapter", "lora-15B"))
+    ]
+    assert len(shown) == 10
     for name, every, trained in shown:
         found = counts(name)
         assert (f"{found[0] / 1e6:,.2f}", f"{found[1] / 1e6:,.0f}") == (trained, every), name

@@ -25,6 +25,7 @@ from peft_sp.cli.terminal.stopping import Signals, Stopped
 from peft_sp.cli.terminal.streams import ReaderGone, open_streams
 from peft_sp.cli.training import backbones, crossval, evaluate, pretrain, train, tune
 from peft_sp.errors import OptionError, OutputError, PeftSpError
+from peft_sp.training.fitting.processes import process_number
 from peft_sp.version import __version__
 
 # Newer releases of typer carry a click of their own; this is the base of either one's errors.
@@ -166,5 +167,12 @@ def _temporary_directory() -> str | None:
 
 
 def _end(message: str, error: BaseException) -> None:
-    """One line for what happened and for how it left things."""
+    """One line for what happened and for how it left things.
+
+    Of processes that train together each names its own errors, and the first says that all stop.
+    """
+    if number := process_number():
+        if isinstance(error, Stopped):
+            return
+        message = f"process {number}: {message}"
     console.note("; ".join([message, *getattr(error, "__notes__", [])]))

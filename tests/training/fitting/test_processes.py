@@ -1,12 +1,16 @@
+from contextlib import nullcontext
+
 import pytest
 from safetensors.torch import load_file
 from tests.support import forked, together
 
+from peft_sp.errors import RecipeError
 from peft_sp.io.registry.model_config import ModelConfig
 from peft_sp.training.fitting.processes import (
     decided_by_first,
     is_first_process,
     process_count,
+    refuse_division,
     shards_are_asked_for,
     share,
 )
@@ -31,6 +35,22 @@ def test_shares_are_all_there_is_and_almost_equal(monkeypatch, size):
         found.append(share(size))
     assert [row for rows in found for row in rows] == list(range(size))
     assert max(map(len, found)) - min(map(len, found)) <= 1
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "precision", "problem"),
+    [
+        (3, "float32", "3 proteins cannot be divided among 4 processes"),
+        (4, "nf4", "weights in 4 bits, are not divided"),
+        (4, "bfloat16", None),
+    ],
+)
+def test_what_cannot_be_divided_is_refused(monkeypatch, batch_size, precision, problem):
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    expected = pytest.raises(RecipeError, match=problem) if problem else nullcontext()
+    with expected:
+        refuse_division("mine", batch_size, precision)
 
 
 def settings(few_file, backbone):

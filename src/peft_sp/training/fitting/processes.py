@@ -40,7 +40,8 @@ def is_first_process() -> bool:
 
 def shards_are_asked_for() -> bool:
     """Whether each process shall hold a slice of the network (`accelerate launch --use_fsdp`)."""
-    return os.environ.get(_SHARDING, "false").lower() in ("1", "true")
+    asked = os.environ.get(_SHARDING) or os.environ.get(_LAUNCHER_SHARDS) or ""
+    return asked.lower() in ("1", "true")
 
 
 def share(size: int) -> range:
@@ -49,8 +50,17 @@ def share(size: int) -> range:
     return range(number * size // count, (number + 1) * size // count)
 
 
-def refuse_idle_processes(recipe: str, batch_size: int) -> None:
-    """Raise RecipeError where there are more processes than proteins in a batch."""
+def refuse_division(recipe: str, batch_size: int, backbone_precision: str) -> None:
+    """Raise RecipeError for what the processes that there are cannot divide among themselves.
+
+    recipe: its name; batch_size: proteins of a batch, of which each process needs one.
+    """
+    if backbone_precision == "nf4" and shards_are_asked_for():
+        problem = (
+            'backbone_precision: "nf4", weights in 4 bits, are not divided among processes; give '
+            "--set backbone_precision=bfloat16, or start them without --use_fsdp"
+        )
+        raise RecipeError(recipe, [problem])
     if batch_size < (count := process_count()):
         problem = (
             f"optimisation.batch_size: {batch_size} proteins cannot be divided among {count} "

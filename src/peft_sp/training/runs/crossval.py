@@ -171,7 +171,7 @@ def crossvalidate(
         if (model / CONFIG).exists():
             check_made(model, settings, inputs.split(fold.partitions))
         else:
-            log = progress(fold.name) if progress else None
+            log = progress(fold.name) if progress and is_first_process() else None
             _make(settings, model, inputs=inputs, progress=log, **options)
     # The figures of all folds are the affair of one process.
     return decided_by_first(lambda: _concluded(recipe, directory, protocol, inputs))

@@ -47,7 +47,7 @@ from peft_sp.training.fitting.processes import (
     is_first_process,
     meet,
     process_count,
-    refuse_idle_processes,
+    refuse_division,
 )
 from peft_sp.training.fitting.progress import Progress
 from peft_sp.training.fitting.provenance import commit
@@ -129,7 +129,7 @@ def check_start(recipe: Recipe, directory: str | os.PathLike[str]) -> None:
     """
     directory = Path(directory)
     refuse_precision(recipe.name, "optimisation.precision", recipe.optimisation.precision)
-    refuse_idle_processes(recipe.name, recipe.optimisation.batch_size)
+    refuse_division(recipe.name, recipe.optimisation.batch_size, recipe.backbone_precision)
     if (directory / CONFIG).exists():
         discard(directory / CHECKPOINTS)
         raise OutputError(f"{directory} already holds a model; give another directory or remove it")
