@@ -25,7 +25,6 @@ from peft_sp.cli.terminal.stopping import Signals, Stopped
 from peft_sp.cli.terminal.streams import ReaderGone, open_streams
 from peft_sp.cli.training import backbones, crossval, evaluate, pretrain, train, tune
 from peft_sp.errors import OptionError, OutputError, PeftSpError
-from peft_sp.training.fitting.processes import process_number
 from peft_sp.version import __version__
 
 # Newer releases of typer carry a click of their own; this is the base of either one's errors.
@@ -171,6 +170,8 @@ def _end(message: str, error: BaseException) -> None:
 
     Of processes that train together each names its own errors, and the first says that all stop.
     """
+    from peft_sp.training.fitting.processes import process_number
+
     if number := process_number():
         if isinstance(error, Stopped):
             return

@@ -19,6 +19,7 @@ from peft_sp.io.registry.accuracy import as_text
 from peft_sp.io.results.directories import refuse_foreign_file
 
 if TYPE_CHECKING:
+    from peft_sp.training.recipe import Recipe
     from peft_sp.training.runs.crossval import CrossValidation
 
 Recipes = Annotated[
@@ -84,24 +85,17 @@ def crossvalidate(
         from peft_sp.training.runs import crossval as protocols
     except ImportError as error:
         raise MissingExtraError("training", "train", error.name) from None
-    if protocol not in ("deployed", "published"):
-        raise typer.BadParameter(f"--protocol is deployed or published, not '{protocol}'")
-    chosen = [read(recipe, settings, unset) for recipe in recipes]
-    names = [one.name for one in chosen]
-    if repeated := [name for name in names if names.count(name) > 1]:
-        raise typer.BadParameter(
-            f"two of the recipes are named '{repeated[0]}'; each needs its own name"
-        )
-    places = [Path(output, name) if len(chosen) > 1 else Path(output) for name in names]
+    chosen = _read(recipes, settings, unset, protocol)
+    places = [Path(output, one.name) if len(chosen) > 1 else Path(output) for one in chosen]
     for recipe, place in zip(chosen, places, strict=True):
         protocols.check_start(recipe, place, protocol)  # type: ignore[arg-type]  # checked above
     if len(chosen) > 1:
         refuse_foreign_file(Path(output) / comparison.FILE, comparison.BEGINNING)
     resolved = [read_inputs(recipe) for recipe in chosen]
-    for inputs in {inputs.data_sha256: inputs for inputs in resolved}.values():
-        if is_first_process():
-            report_data(inputs)
-    if len({inputs.data_sha256 for inputs in resolved}) > 1:
+    data = {inputs.data_sha256: inputs for inputs in resolved}
+    for inputs in data.values() if is_first_process() else ():
+        report_data(inputs)
+    if len(data) > 1:
         raise typer.BadParameter("the recipes name different data, so they cannot be compared")
     contents = []
     for recipe, place, inputs in zip(chosen, places, resolved, strict=True):
@@ -118,13 +112,27 @@ def crossvalidate(
                 threads=threads,
             )
         contents.append(result.content)
-        if is_first_process():
-            _print_result(recipe.name, result)
+        _print_result(recipe.name, result)
     if not is_first_process():
         return
     if len(chosen) > 1:
         write_text(Path(output) / comparison.FILE, comparison.comparison(contents))
     console.say(f"written to {output.rstrip('/')}/")
+
+
+def _read(
+    recipes: list[str], settings: list[str] | None, unset: list[str] | None, protocol: str
+) -> list[Recipe]:
+    """The recipes, each with a name of its own. Raises typer.BadParameter."""
+    if protocol not in ("deployed", "published"):
+        raise typer.BadParameter(f"--protocol is deployed or published, not '{protocol}'")
+    chosen = [read(recipe, settings, unset) for recipe in recipes]
+    names = [one.name for one in chosen]
+    if repeated := [name for name in names if names.count(name) > 1]:
+        raise typer.BadParameter(
+            f"two of the recipes are named '{repeated[0]}'; each needs its own name"
+        )
+    return chosen
 
 
 def _of_fold(display: TrainingDisplay, recipe: str, several: bool, fold: str) -> TrainingDisplay:
@@ -136,6 +144,10 @@ def _of_fold(display: TrainingDisplay, recipe: str, several: bool, fold: str) ->
 
 
 def _print_result(name: str, result: CrossValidation) -> None:
+    from peft_sp.training.fitting.processes import is_first_process
+
+    if not is_first_process():
+        return
     print_scores(f"{name}: out-of-fold predictions, pooled", result.pooled)
     if result.content["protocol"] == "published":
         mean = result.content["mean_over_models"]["mean_mcc2"]
