@@ -86,14 +86,18 @@ class ConstrainedCRF(nn.Module):
         return self._confined_log_probability(chain)
 
     def log_likelihood_and_marginals(
-        self, emissions: Tensor, mask: Tensor, allowed: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """`log_likelihood` (B,), `marginals` (B, L, S) and log partition (B,), from one sweep."""
+        self, emissions: Tensor, mask: Tensor, allowed: Tensor, marginals: bool = True
+    ) -> tuple[Tensor, Tensor | None, Tensor]:
+        """`log_likelihood` (B,), `marginals` (B, L, S) and log partition (B,), from one sweep.
+
+        Without marginals, which take as long again as all the rest, None stands for them.
+        """
         chain = self.forward_sweep(*self._with_confined(emissions, mask, allowed))
         batch = len(emissions)
         free = Chain(chain.weights[:batch], chain.forward[:batch], chain.log_partition[:batch])
         log_partition = free.log_partition.logsumexp(dim=1)
-        return self._confined_log_probability(chain), self._marginals(free, mask), log_partition
+        likelihood = self._confined_log_probability(chain)
+        return likelihood, self._marginals(free, mask) if marginals else None, log_partition
 
     def marginals(self, emissions: Tensor, mask: Tensor) -> Tensor:
         """P(state at residue | sequence) (B, L, S); zero behind a sequence's end."""

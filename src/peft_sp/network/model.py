@@ -25,8 +25,8 @@ class Output:
     """What the network computes for a batch.
 
     emissions (B, L, S) float, in nats; mask (B, L) bool, true on residues. Where allowed states
-    were given also log_likelihood (B,), in nats, of staying in them, marginals (B, L, S) and
-    log_partition (B,), in nats.
+    were given also log_likelihood (B,), in nats, of staying in them, marginals (B, L, S), if they
+    are wanted, and log_partition (B,), in nats.
     """
 
     emissions: Tensor
@@ -59,8 +59,13 @@ class SignalPeptideModel(nn.Module):
         self.head = build_head(head, width, rules.size)
         self.crf = ConstrainedCRF(rules.transitions, rules.starts, rules.ends)
 
-    def forward(self, residues: Tensor, allowed: Tensor | None = None) -> Output:
-        """Residues (B, L) int codes, `PAD` behind each end; allowed states (B, L, S) bool."""
+    def forward(
+        self, residues: Tensor, allowed: Tensor | None = None, marginals: bool = True
+    ) -> Output:
+        """Residues (B, L) int codes, `PAD` behind each end; allowed states (B, L, S) bool.
+
+        marginals: whether they are wanted beside the likelihood of the allowed states.
+        """
         hidden = self.encoder(residues)
         mask = residues != PAD
         precision = next(self.head.parameters()).dtype
@@ -68,9 +73,8 @@ class SignalPeptideModel(nn.Module):
         if allowed is None:
             return Output(emissions, mask)
         with torch.autocast(emissions.device.type, enabled=False):
-            return Output(
-                emissions, mask, *self.crf.log_likelihood_and_marginals(emissions, mask, allowed)
-            )
+            found = self.crf.log_likelihood_and_marginals(emissions, mask, allowed, marginals)
+            return Output(emissions, mask, *found)
 
     def parameter_groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
         """Trainable parameters of the encoder, and those of head and CRF."""

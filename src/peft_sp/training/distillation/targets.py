@@ -19,11 +19,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from peft_sp.biology.alphabet import PAD
+from peft_sp.biology.alphabet import PAD, batches
 from peft_sp.biology.grammar import TYPES, WINDOW, grammar
 from peft_sp.errors import OutputError
 from peft_sp.inference.backends import Backend
-from peft_sp.inference.batching import compute
 from peft_sp.inference.loading import load
 from peft_sp.io.atomic import locked, write_text
 from peft_sp.network.activation_cache import window_keys
@@ -34,6 +33,8 @@ from peft_sp.training.options import Distillation
 
 BLOCK = 2048
 """Windows that teachers finish together; a run that is stopped is resumed behind the last block."""
+DEVICE_BATCH = 2048
+"""Windows a batch on a GPU, which small ones would leave idle."""
 Report = Callable[[int, int], None]
 """Gets how many windows have targets, of how many."""
 
@@ -141,25 +142,32 @@ def _mean_posterior(
     arcs = np.flatnonzero(rules.transitions)
     states = np.zeros((len(residues), WINDOW, rules.size))
     transitions = np.zeros((len(residues), len(arcs)))
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")  # as of `load`
     for backend in backends:
-        crf = ConstrainedCRF(rules.transitions, rules.starts, rules.ends)
-        scores = backend.scores
-        with torch.no_grad():
-            for parameter, values in (
-                (crf.transitions, scores.transitions),
-                (crf.starts, scores.starts),
-                (crf.ends, scores.ends),
-            ):
-                parameter.copy_(torch.tensor(np.asarray(values)))
-        for batch, emissions in compute(backend, residues):
-            mask = torch.from_numpy(batch.residues != PAD)
+        crf = _crf(backend).to(device)
+        size = backend.batch_size if device.type == "cpu" else DEVICE_BATCH
+        for batch in batches(residues, size):
+            mask = torch.from_numpy(batch.residues != PAD).to(device)
             marginals, counts = crf.posterior(
-                torch.from_numpy(emissions), mask, temperature * scores.temperatures.types
+                torch.from_numpy(backend.emissions(batch.residues)).to(device),
+                mask,
+                temperature * backend.scores.temperatures.types,
             )
-            states[batch.rows, : batch.residues.shape[1]] += marginals.numpy()
-            transitions[batch.rows] += counts.flatten(1).numpy()[:, arcs]
+            states[batch.rows, : batch.residues.shape[1]] += marginals.cpu().numpy()
+            transitions[batch.rows] += counts.flatten(1)[:, arcs].cpu().numpy()
     count = len(backends)
     return (states / count).astype(np.float16), (transitions / count).astype(np.float16)
+
+
+def _crf(backend: Backend) -> ConstrainedCRF:
+    """A backend's CRF in torch."""
+    rules, scores = grammar(), backend.scores
+    crf = ConstrainedCRF(rules.transitions, rules.starts, rules.ends)
+    with torch.no_grad():
+        crf.transitions.copy_(torch.tensor(np.asarray(scores.transitions)))
+        crf.starts.copy_(torch.tensor(np.asarray(scores.starts)))
+        crf.ends.copy_(torch.tensor(np.asarray(scores.ends)))
+    return crf
 
 
 def predicted_types(states: NDArray[np.float16]) -> list[str]:

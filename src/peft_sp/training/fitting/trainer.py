@@ -236,9 +236,12 @@ class SignalPeptideTrainer(ShardedTrainer):
         With teachers: the cross-entropy with their posterior plus that, weighted. A window
         without labels may take any path, which is certain, and adds nothing to the latter.
         """
-        output = model(inputs["residues"], inputs["allowed"])
-        term = region_term(output.marginals, inputs["residues"], inputs["types"])
-        loss = self.options.region_weight * term - output.log_likelihood
+        regions = self.options.region_weight
+        output = model(inputs["residues"], inputs["allowed"], marginals=regions > 0)
+        loss = -output.log_likelihood
+        if regions:
+            term = region_term(output.marginals, inputs["residues"], inputs["types"])
+            loss = loss + regions * term
         if self.label_weight is not None:
             distilled = inputs["distilled"]
             cross_entropy = self.network.crf.cross_entropy(
