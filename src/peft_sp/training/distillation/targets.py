@@ -19,10 +19,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from peft_sp.biology.alphabet import PAD, batches
+from peft_sp.biology.alphabet import PAD
 from peft_sp.biology.grammar import TYPES, WINDOW, grammar
 from peft_sp.errors import OutputError
 from peft_sp.inference.backends import Backend
+from peft_sp.inference.batching import compute
 from peft_sp.inference.loading import load
 from peft_sp.io.atomic import locked, write_text
 from peft_sp.network.activation_cache import window_keys
@@ -33,8 +34,6 @@ from peft_sp.training.options import Distillation
 
 BLOCK = 2048
 """Windows that teachers finish together; a run that is stopped is resumed behind the last block."""
-DEVICE_BATCH = 2048
-"""Windows a batch on a GPU, which small ones would leave idle."""
 Report = Callable[[int, int], None]
 """Gets how many windows have targets, of how many."""
 
@@ -145,12 +144,10 @@ def _mean_posterior(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")  # as of `load`
     for backend in backends:
         crf = _crf(backend).to(device)
-        size = backend.batch_size if device.type == "cpu" else DEVICE_BATCH
-        for batch in batches(residues, size):
-            mask = torch.from_numpy(batch.residues != PAD).to(device)
+        for batch, emissions in compute(backend, residues):
             marginals, counts = crf.posterior(
-                torch.from_numpy(backend.emissions(batch.residues)).to(device),
-                mask,
+                torch.from_numpy(emissions).to(device),
+                torch.from_numpy(batch.residues != PAD).to(device),
                 temperature * backend.scores.temperatures.types,
             )
             states[batch.rows, : batch.residues.shape[1]] += marginals.cpu().numpy()
