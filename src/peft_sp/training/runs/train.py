@@ -18,6 +18,7 @@ from peft_sp.training.fitting.trainer import HeldOut, Trained
 from peft_sp.training.inputs import TrainingInputs, read_inputs
 from peft_sp.training.recipe import Recipe, changed, read_recipe
 from peft_sp.training.runs.crossval import read_figures
+from peft_sp.training.runs.figures import add_figures, is_finished
 from peft_sp.training.runs.run import check_start, run
 
 
@@ -87,20 +88,27 @@ def train(
     """Train a model and write its directory; a run that was stopped is resumed.
 
     recipe, settings: see `recipe_of`. crossval: directory of a cross-validation of the same recipe,
-    whose figures the card then states. progress, activation_cache, report_to, and what is raised:
+    whose figures the card then states; a model that was finished before gets them, and is not
+    trained again. progress, activation_cache, report_to, and what is raised:
     see `run.run`. notice: gets what the recipe names, before the training.
     """
     recipe = recipe_of(recipe, settings)
-    check_start(recipe, directory)
+    finished = crossval is not None and is_finished(directory)
+    if not finished:
+        check_start(recipe, directory)
     inputs = read_inputs(recipe)
     if notice is not None and is_first_process():
         notice(inputs)
+    measured = None if crossval is None else read_figures(crossval, recipe, inputs)
+    if finished and measured is not None:
+        held_out = add_figures(recipe, inputs.split(recipe.partitions), directory, measured)
+        return TrainedModel(Path(directory), recipe, held_out)
     held_out = run(
         recipe,
         directory,
         inputs,
         progress=progress,
-        measured=None if crossval is None else read_figures(crossval, recipe, inputs),
+        measured=measured,
         activation_cache=activation_cache,
         report_to=report_to,
     )
