@@ -13,7 +13,7 @@ ifneq ($(wildcard $(SHARED)/data/train_set.fasta),)
 export PEFT_SP_SHARED ?= $(SHARED)
 endif
 
-.PHONY: help demo test test-slow lint lint-integrations format few-samples bench site pack-esm2-8m distill docs lock release-check clean
+.PHONY: help demo test test-slow lint lint-integrations format few-samples bench site teacher pack-esm2-8m distill docs lock release-check clean
 
 help:  ## Show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -56,26 +56,34 @@ few-samples: $(VENV)/.dev  ## Compare all methods on small_dataset_30, published
 	  --set optimisation.truncation_probability=0 --set optimisation.chimera_probability=0 \
 	  -o few-samples
 
-LORA_8M := docs/results/esm2-8m/models/test-0/member-1
+LORA_8M := docs/results/lora-8M/models/test-0
 bench: $(VENV)/.dev  ## Measure speed and memory beside what is aimed at (a quarter of an hour)
 	$(BIN)/python benchmarks/targets.py $(if $(PEFT_SP_SHARED),--fasta $(PEFT_SP_SHARED)/data/proteomes/*.faa \
 	  --backbone $(PEFT_SP_SHARED)/backbones/esm2_t6_8M --model $(LORA_8M))
 
-pack-esm2-8m: $(VENV)/.dev  ## Train esm2-8m on everything (an hour), export it into packs/esm2-8m, build its wheel
-	test -f runs/esm2-8m-final/config.json || $(BIN)/peft-sp train esm2-8m \
-	  --set data=$(PEFT_SP_SHARED)/data/train_set.fasta --set backbone=$(PEFT_SP_SHARED)/backbones/esm2_t6_8M \
-	  --set licence=MIT --crossval docs/results/esm2-8m -o runs/esm2-8m-final
-	test -f runs/esm2-8m-exported/config.json || $(BIN)/peft-sp export runs/esm2-8m-final \
-	  -o runs/esm2-8m-exported --precision int8
+# Where the teacher and its two students learn. The windows are FASTA files that the package does not hold.
+WINDOWS = $(PEFT_SP_SHARED)/data/unlabelled
+LABELS = --set licence=MIT --set data=$(PEFT_SP_SHARED)/data/train_set.fasta \
+  --set remainder.data=$(PEFT_SP_SHARED)/data/remainder.fasta --set remainder.homology=$(PEFT_SP_SHARED)/data/remainder_homology.tsv
+BACKBONE = --set backbone=$(PEFT_SP_SHARED)/backbones/esm2_t6_8M_windows
+UNLABELLED = --set distillation.teacher_backbone=$(PEFT_SP_SHARED)/backbones/esm2_t6_8M_windows \
+  --set 'distillation.unlabelled=["runs/swissprot_windows.fasta","runs/eukaryote_windows.fasta"]'
+runs/%_windows.fasta:
+	mkdir -p runs && gzip -dc $(WINDOWS)/$*_windows.fasta.gz > $@.part && mv $@.part $@
+
+teacher: $(VENV)/.dev  ## Cross-validate and train the teacher of `esm2-8m` and `fast` (five hours, or minutes on a GPU)
+	$(BIN)/peft-sp crossval esm2-8m-teacher $(LABELS) $(BACKBONE) -o runs/teacher
+	$(BIN)/peft-sp train esm2-8m-teacher $(LABELS) $(BACKBONE) --crossval runs/teacher -o runs/teacher-final
+
+pack-esm2-8m: $(VENV)/.dev runs/swissprot_windows.fasta runs/eukaryote_windows.fasta  ## Cross-validate, train, export and pack `esm2-8m` (a day, or minutes on a GPU)
+	$(BIN)/peft-sp crossval esm2-8m $(LABELS) $(BACKBONE) $(UNLABELLED) -o runs/esm2-8m
+	$(BIN)/peft-sp train esm2-8m $(LABELS) $(BACKBONE) $(UNLABELLED) --crossval runs/esm2-8m -o runs/esm2-8m-final
+	$(BIN)/peft-sp export runs/esm2-8m-final -o runs/esm2-8m-exported --precision int8
 	$(BIN)/python packs/build.py runs/esm2-8m-exported packs/esm2-8m
 
-PROTEOMES = $(sort $(wildcard $(PEFT_SP_SHARED)/data/proteomes/*))
-STUDENT = fast --set licence=MIT --set data=$(PEFT_SP_SHARED)/data/train_set.fasta \
-  --set distillation.teacher_backbone=$(PEFT_SP_SHARED)/backbones/esm2_t6_8M \
-  --set 'distillation.unlabelled=[$(foreach file,$(PROTEOMES),"$(file)",)]'
-distill: $(VENV)/.dev  ## Cross-validate and train `fast`, a student of esm2-8m, and export it (hours)
-	$(BIN)/peft-sp crossval $(STUDENT) -o runs/fast
-	test -f runs/fast-final/config.json || $(BIN)/peft-sp train $(STUDENT) --crossval runs/fast -o runs/fast-final
+distill: $(VENV)/.dev runs/swissprot_windows.fasta runs/eukaryote_windows.fasta  ## Cross-validate, train and export `fast` (a day, or minutes on a GPU)
+	$(BIN)/peft-sp crossval fast $(LABELS) $(UNLABELLED) -o runs/fast
+	$(BIN)/peft-sp train fast $(LABELS) $(UNLABELLED) --crossval runs/fast -o runs/fast-final
 	$(BIN)/peft-sp export runs/fast-final -o runs/fast-exported --precision int8 --check $(PEFT_SP_SHARED)/data/train_set.fasta
 
 release-check: $(VENV)/.dev  ## Build the distributions, install and try them in clean environments (minutes)

@@ -45,7 +45,7 @@ Who is right is for you to judge: [labels.tsv](labels.tsv) has what can be seen 
 are old or wrong (a signal peptide that UniProt has added or removed since, the tag of a protein
 whose structure was solved), some proteins carry a signal peptide that is not at work (another way
 out, a start codon that was chosen wrongly), and some are rare things that no model has learned.
-`fast` learned from models such as `esm2-8m`, so that the two are not independent opinions.
+Both learned from the same teachers, so that they are not independent opinions.
 
 | group | label | models say | proteins |
 |---|---|---|--:|

@@ -237,6 +237,14 @@ def read_inputs(recipe: Recipe) -> TrainingInputs:
         )
     proteins, made_partitions = own_or_made(read_labelled(recipe.data))
     more = recipe.remainder
+    if more is not None:
+        for option, path in (("data", more.data), ("homology", more.homology)):
+            if not Path(path).exists():
+                raise InputError(
+                    f"no such file; give it by --set remainder.{option}=FILE, or train without the "
+                    "proteins of no partition: --unset remainder",
+                    path=path,
+                )
     return TrainingInputs(
         recipe=recipe.name,
         data=recipe.data,
