@@ -78,7 +78,7 @@ def distill(
     cross-validation. A run that was stopped is resumed by the same command; the teachers'
     predictions are computed once.
 
-    Example: [bold]peft-sp distill fast --set data=train_set.fasta
+    Example: [bold]peft-sp distill fast --set data=train_set.fasta --unset remainder
     --teacher lora-cv/test-0 --teacher lora-cv/test-1 --teacher lora-cv/test-2
     --unlabelled ecoli.faa -o my-fast[/bold]
     """
