@@ -41,6 +41,7 @@ NOT_RUN = {
     r"peft-sp predict .*--model OWNER/": "needs the hub; tests/io/registry/test_hub.py has one",
     r"peft-sp import |.*published-150M": "needs gigabytes; test_imports.py has small ones",
     r"peft-sp evaluate docs/results/": "minutes, on the real backbone and all data",
+    r"peft-sp (predict .*--model \./(all|test-\d)|train .*-again)": "a card's, beside its model",
     r"python packs/build|cp -r packs|peft-sp models my-model": "test_packs.py builds a pack",
     r"peft-sp pretrain|.*esm2-8M-windows": "tests/cli/training/test_pretrain.py runs it",
 }
@@ -65,6 +66,7 @@ NOT_PRINTED = {
     " organism  type": "of a network that trained for minutes",
 }
 PYTHON_NOT_RUN = {
+    "import peft_sp\npredictions = list(peft_sp.load('./": "a card's, beside its model",
     "from peft import PeftModel": "fetches a backbone; tests/network/test_checkpoint.py has one",
 }
 LANGUAGES_NOT_RUN = {

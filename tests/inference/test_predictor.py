@@ -123,13 +123,17 @@ def test_one_by_one_is_batched_is_shuffled(fast, proteins):
 
 
 def test_eukarya_restricts_the_posterior_exactly(fast, proteins):
+    temperatures = fast.backend.scores.temperatures
+    assert temperatures.eukarya != temperatures.types
     for free, bound in zip(
         fast.predict(proteins), fast.predict(proteins, organism="eukarya"), strict=True
     ):
         no_sp, sp = free.probabilities["NO_SP"], free.probabilities["SP"]
         assert list(bound.probabilities.values())[2:] == [0, 0, 0, 0]
-        if no_sp + sp > 1e-6:
-            assert bound.probabilities["NO_SP"] == pytest.approx(no_sp / (no_sp + sp), abs=1e-6)
+        if min(no_sp, sp) > 1e-6:
+            # Log probabilities of eukaryotes have a temperature of their own.
+            odds = (no_sp / sp) ** (temperatures.types / temperatures.eukarya)
+            assert bound.probabilities["NO_SP"] == pytest.approx(odds / (1 + odds), abs=1e-5)
 
 
 def test_auto_goes_by_each_header(fast, proteins):

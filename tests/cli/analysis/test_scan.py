@@ -12,7 +12,7 @@ def test_a_table_and_heat_maps(good, tmp_path):
     code, output, errors = peft_sp("scan", good, "-o", out, "--plots", "svg")
     assert (code, errors) == (0, "")
     assert output.splitlines() == [
-        "a: SP, cleavage after 21; of 912 changes 0 break it, 2 give another type, 3 move the cut",
+        "a: SP, cleavage after 21; of 912 changes 0 break it, 2 give another type, 5 move the cut",
         "b: no signal peptide; 0 of 456 changes make one",
         f"written to {out}/scan.tsv",
         f"written to {out}/plots",

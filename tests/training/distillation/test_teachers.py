@@ -111,7 +111,7 @@ def test_the_hash_of_a_teacher_is_the_one_that_its_student_recorded():
 def test_the_hash_of_all_teachers_is_the_one_that_their_cross_validation_recorded():
     """A change of it would refuse every finished cross-validation of a student."""
     measured = json.loads((ROOT / "docs/results/fast/metrics.json").read_text())
-    models = ROOT / "docs" / "results" / "esm2-8m" / "models"
+    models = ROOT / "docs" / "results" / "esm2-8m-teacher" / "models"
     names = [str(models / name) for name in ("test-0", "test-1", "test-2", "all")]
     assert read_teachers(names)[1] == measured["sources"]["teachers_sha256"]
     assert read_teachers([]) == ((), None)

@@ -207,8 +207,9 @@ def posterior_inputs(directory: Path, config: ModelConfig) -> Iterator[bytes]:
     Raises ModelError as `member_configs`.
     """
     settings = {
-        "settings": config.settings,
-        "backbone": config.backbone and config.backbone.to_json(),
+        # What a backbone is, not where it lay.
+        "settings": {k: v for k, v in (config.settings or {}).items() if k != "backbone"},
+        "backbone": config.backbone and config.backbone.sha256,
         "temperature": config.temperature,
     }
     yield json.dumps(settings, sort_keys=True).encode()
