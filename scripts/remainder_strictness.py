@@ -1,10 +1,11 @@
-"""Whether relatives among the proteins of no partition explain the accuracy: docs/results/remainder/.
+"""Whether relatives among the proteins of no partition explain the accuracy.
 
     python scripts/remainder_strictness.py train_set.fasta remainder.fasta remainder_homology.tsv
 
-Of each labelled protein MMseqs2 looks for the most similar protein of the remainder that the model
-which is tested on it learned from. The page has errors by that E-value, of networks that learned
-from the remainder and of such that did not. Needs the program mmseqs.
+Writes docs/results/remainder/README.md. Of each labelled protein MMseqs2 looks for the most
+similar protein of the remainder that the model which is tested on it learned from. The page has
+errors by that E-value, of networks that learned from the remainder and of such that did not. Needs
+the program mmseqs.
 """
 
 from __future__ import annotations
@@ -99,20 +100,24 @@ def main() -> None:
 
 TEXT = """# Proteins of no partition, and who profits from them
 
-SignalP 6.0's authors left out 5,394 labelled proteins, since they are similar to more than one partition. In each fold our models learn
-from those of them that are below 36 % identity to every protein of the tested partition and reach no E-value of 0.01 with any. Is what
-they add knowledge, or do relatives that pass under these limits tell the answers?
+SignalP 6.0's authors left out 5,394 labelled proteins, since they are similar to more than one
+partition. In each fold our models learn from those of them that are below 36 % identity to every
+protein of the tested partition and reach no E-value of 0.01 with any. Is what they add knowledge,
+or do relatives that pass under these limits tell the answers?
 
-Of each tested protein we looked for the most similar protein of the remainder that its model learned from (MMseqs2, sensitivity 7.5). If
-distant relatives told the answers, errors would fall where there are some, and stay where there are none. The table has wrong types in
-percent, of [three networks that learned from the partitions alone](../esm2-8m-partitions/report.md) and of [three that learned from the remainder
-as well](../esm2-8m-teacher/report.md), on a backbone that had also seen unlabelled windows.
+Of each tested protein we looked for the most similar protein of the remainder that its model
+learned from (MMseqs2, sensitivity 7.5). If distant relatives told the answers, errors would fall
+where there are some, and stay where there are none. The table has wrong types in percent, of
+[three networks that learned from the partitions alone](../esm2-8m-partitions/report.md) and of
+[three that learned from the remainder as well](../esm2-8m-teacher/report.md), on a backbone that
+had also seen unlabelled windows.
 
 | tested proteins | smallest E-value | number | wrong, without % | with % | change |
 |---|---|--:|--:|--:|--:|
 {table}
 
-`python scripts/remainder_strictness.py train_set.fasta remainder.fasta remainder_homology.tsv` makes this page.
+`python scripts/remainder_strictness.py train_set.fasta remainder.fasta remainder_homology.tsv`
+makes this page.
 """
 
 if __name__ == "__main__":

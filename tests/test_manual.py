@@ -66,7 +66,7 @@ NOT_PRINTED = {
     " organism  type": "of a network that trained for minutes",
 }
 PYTHON_NOT_RUN = {
-    "import peft_sp\npredictions = list(peft_sp.load('./": "a card's, beside its model",
+    'import peft_sp\n\npredictions = list(peft_sp.load("./': "a card's, beside its model",
     "from peft import PeftModel": "fetches a backbone; tests/network/test_checkpoint.py has one",
 }
 LANGUAGES_NOT_RUN = {

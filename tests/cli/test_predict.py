@@ -20,8 +20,8 @@ from tests.support.commands import ALL_FILES, peft_sp, rows
 
 pytestmark = pytest.mark.integration
 WARNINGS_OF_ECOLI = (
-    "peft-sp: proteins with a warning: 1 (signal peptide leaves fewer than 10 residues: 1); see the "
-    "column warnings in {}/predictions.tsv\n"
+    "peft-sp: proteins with a warning: 1 (signal peptide leaves fewer than 10 residues: 1); see "
+    "the column warnings in {}/predictions.tsv\n"
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections import Counter
@@ -186,8 +187,8 @@ def use_text(model: str, backbone: str | None) -> str:
         )
     return (
         f"```sh\npeft-sp predict proteins.faa --model {shlex.quote(model)} -o results\n```\n\n"
-        f"```python\nimport peft_sp\n"
-        f"predictions = list(peft_sp.load({model!r}).predict("
+        f"```python\nimport peft_sp\n\n"
+        f"predictions = list(peft_sp.load({json.dumps(model, ensure_ascii=False)}).predict("
         f'peft_sp.read_fasta("proteins.faa")))\n```\n\n{needs}'
     )
 
