@@ -74,6 +74,7 @@ def in_training(settings: ModelSettings, batch: int) -> tuple[float, float]:
     def crf_part(emissions: torch.Tensor) -> torch.Tensor:
         mask = torch.ones(emissions.shape[:2], dtype=torch.bool)
         likelihood, marginals, _ = model.crf.log_likelihood_and_marginals(emissions, mask, allowed)
+        assert marginals is not None
         return (0.5 * region_term(marginals, residues, types) - likelihood).mean()
 
     def step() -> None:

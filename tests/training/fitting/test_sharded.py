@@ -16,6 +16,7 @@ train({recipe!r}, {model!r}, progress=progress)
 
 
 @pytest.mark.integration
+@pytest.mark.slow  # half a minute of starting processes
 def test_one_process_goes_on_where_two_with_a_slice_each_were_killed(few_file, tmp_path):
     """Checkpoints hold whole tensors: of the network, its average and the optimiser."""
     recipe = tmp_path / "tiny.toml"
