@@ -62,7 +62,7 @@ NOT_PRINTED = {
     "$ peft-sp push": "needs an account",
     "publishing 4 files": "of a network that trained for minutes",
     "4,242 proteins, model fast": "of a proteome of which a sample is in the repository",
-    "tournament_wt_254": "of a run of SignalP 6 that is too large for the repository",
+    "tournament_wt_115": "of a run of SignalP 6 that is too large for the repository",
     "left out: 7": "of 300 proteins that are not in the repository",
     " organism  type": "of a network that trained for minutes",
 }

@@ -136,8 +136,8 @@ def test_an_installed_pack_is_listed_and_predicts(installed, ecoli, tmp_path):
     assert (code, errors) == (0, "")
     rows = [re.split(r" {2,}", line.strip()) for line in output.splitlines()]
     measured = [f"{figure:.3f}" for figure in accuracy()] + ["cross-validation (deployed)"]
-    assert ["fast", "bundled", "1.3 MB", "MIT", *measured] in rows
-    pack = ["tiny-model", "peft-sp-tiny-model 0.1.0", "1.3 MB", "GPL-3.0-or-later"]
+    assert ["fast", "bundled", "1.2 MB", "MIT", *measured] in rows
+    pack = ["tiny-model", "peft-sp-tiny-model 0.1.0", "1.2 MB", "GPL-3.0-or-later"]
     assert [*pack, *measured] in rows
     tables = []
     for name in ("tiny-model", "fast"):

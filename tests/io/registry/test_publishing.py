@@ -87,6 +87,6 @@ def test_without_a_licence_nothing_is_published(licence, model):
 def test_all_models_of_this_project_can_be_published():
     for directory in lookup.bundled().values():
         publishing.prepared(lookup.find(directory), "lab/sp")
-    folder = Path(__file__).parents[3] / "docs" / "results" / "esm2-8m" / "models" / "all"
+    folder = Path(__file__).parents[3] / "docs" / "results" / "esm2-8m-teacher" / "models" / "all"
     found = publishing.prepared(lookup.find(folder), "lab/sp", licence="MIT")
     assert "member-1/adapter_model.safetensors" in found.files and "README.md" not in found.files
