@@ -78,7 +78,7 @@ teacher: $(VENV)/.dev  ## Cross-validate and train the teacher of `esm2-8m` and 
 pack-esm2-8m: $(VENV)/.dev runs/swissprot_windows.fasta runs/eukaryote_windows.fasta  ## Cross-validate, train, export and pack `esm2-8m` (a day, or minutes on a GPU)
 	$(BIN)/peft-sp crossval esm2-8m $(LABELS) $(BACKBONE) $(UNLABELLED) -o runs/esm2-8m
 	$(BIN)/peft-sp train esm2-8m $(LABELS) $(BACKBONE) $(UNLABELLED) --crossval runs/esm2-8m -o runs/esm2-8m-final
-	$(BIN)/peft-sp export runs/esm2-8m-final -o runs/esm2-8m-exported --precision int8
+	$(BIN)/peft-sp export runs/esm2-8m-final -o runs/esm2-8m-exported --precision float16
 	$(BIN)/python packs/build.py runs/esm2-8m-exported packs/esm2-8m
 
 distill: $(VENV)/.dev runs/swissprot_windows.fasta runs/eukaryote_windows.fasta  ## Cross-validate, train and export `fast` (a day, or minutes on a GPU)
