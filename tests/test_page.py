@@ -99,7 +99,7 @@ def test_the_table_opens_on_signal_peptides_and_has_what_the_library_predicts(re
     names = [one["name"] for one in facts.types()]
     assert dict(numbers) == {
         **{"": str(len(expected)), "sp": str(len(signal))},
-        **{str(n): str(types.count(name)) for n, name in enumerate(names)},
+        **{str(n): str(types.count(name)) for n, name in enumerate(names) if name in types},
     }
 
 

@@ -17,7 +17,7 @@ A FASTA file is given as a path, and read as it is needed:
     >>> from pathlib import Path
     >>> predictions = list(predictor.predict(Path("examples/ecoli_300.faa"), organism="other"))
     >>> sum(prediction.is_signal_peptide for prediction in predictions)
-    46
+    48
 
 What a `Prediction` says:
 

@@ -14,6 +14,7 @@ from peft_sp.io.plotting.curves import CURVES
 from peft_sp.io.plotting.protein import drawn_curves, frame
 from peft_sp.io.plotting.shapes import plain
 from peft_sp.io.registry import lookup
+from peft_sp.io.registry.model_config import ModelConfig
 from peft_sp.service import facts
 from peft_sp.version import __version__
 from tests.support.paths import ROOT
@@ -44,7 +45,8 @@ def test_the_model_is_the_default_of_the_commands_with_the_hash_of_its_files() -
     model = facts.facts()["model"]
     assert model["name"] == lookup.DEFAULT
     assert model["hash"] == lookup.fingerprint(lookup.locate(lookup.DEFAULT))
-    assert model["temperatures"]["types"] == pytest.approx(0.992718)
+    fitted = ModelConfig.read(lookup.locate(lookup.DEFAULT)).calibration
+    assert model["temperatures"]["types"] == pytest.approx(fitted.temperature) != 1
     assert set(model["temperatures"]) == {"types", "eukarya", "sites"}
 
 

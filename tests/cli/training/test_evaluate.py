@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from peft_sp.biology.alphabet import encode
 from peft_sp.io.labelled import write_labelled
+from peft_sp.io.registry.lookup import bundled
 from peft_sp.training.evaluation.metrics import Outcomes, score
 from tests.support.commands import peft_sp
 
@@ -34,7 +36,11 @@ def test_a_model_knows_what_it_learned_from_in_every_file(tmp_path, labelled, la
         assert (said in errors) == bool(expected) and errors.count("\n") == bool(expected)
     code, output, errors = peft_sp("models", model, "--json")
     assert code == 0 and "trained_windows" not in output and "data_sha256" in output
-    code, _, errors = peft_sp("evaluate", "fast", tmp_path / "new.fasta")
+    silent = shutil.copytree(bundled()["fast"], tmp_path / "silent")
+    config = json.loads((silent / "config.json").read_text())
+    del config["made"]["trained_windows"]
+    (silent / "config.json").write_text(json.dumps(config))
+    code, _, errors = peft_sp("evaluate", silent, tmp_path / "new.fasta")
     assert "does not record which proteins it learned from (train_set.fasta): on those" in errors
 
 

@@ -54,8 +54,8 @@ def test_colours_are_those_of_the_summary():
 def test_what_cannot_be_drawn_is_one_line(predictions, monkeypatch):
     with pytest.raises(OptionError, match=r"a logo is of SP, LIPO, .*, not 'NO_SP'"):
         plot_logo(predictions, "NO_SP")
-    with pytest.raises(OptionError, match="needs 5 signal peptides of type TAT, not 4"):
-        plot_logo(predictions, "TAT")
+    with pytest.raises(OptionError, match="needs 5 signal peptides of type PILIN, not 1"):
+        plot_logo(predictions, "PILIN")
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(MissingExtraError, match=r"peft-sp\[plot\]"):
         plot_logo(predictions)

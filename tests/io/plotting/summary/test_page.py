@@ -325,7 +325,9 @@ NUMBERS = re.compile("x|y|cx|cy|r|width|height|points|font-size|stroke-width")
 
 def rounded(prediction):
     """A picture's frame and content with probabilities in the steps that a page keeps."""
-    frame, content = scene(prediction)
+    # Of types and sites it has millionths.
+    kept = {name: round(value, 6) for name, value in prediction.probabilities.items()}
+    frame, content = scene(replace(prediction, probabilities=kept))
     steps = np.rint(255 * np.array(content.curves[:-1]))
     curves = [*(steps / 255), (255 - steps.sum(axis=0)).clip(0) / 255]
     cleavage = np.rint(255 * np.array(content.cleavage)) / 255
