@@ -14,20 +14,9 @@ from peft_sp.inference.cache import WindowCache
 from peft_sp.inference.decoding.crf_scores import CrfScores
 from peft_sp.inference.loading import load
 from peft_sp.inference.predictor import Predictor
-from peft_sp.io.fasta import read_fasta
 from tests.support.paths import DATA
 
 SIZE = grammar().size
-
-
-@pytest.fixture(scope="module")
-def fast():
-    return load("fast", threads=1)
-
-
-@pytest.fixture(scope="module")
-def proteins(ecoli):
-    return list(read_fasta(ecoli))
 
 
 class Counting:
@@ -43,42 +32,6 @@ class Counting:
     def emissions(self, residues):
         self.windows += [bytes(row) for row in residues]
         return np.cos(residues[..., None] * np.arange(1, SIZE + 1)).astype(np.float32)
-
-
-class OnDevice:
-    """A backend that leaves its emissions in a tensor, as on a GPU, here in memory."""
-
-    gpu = "cpu"
-
-    def __init__(self, backend):
-        self.backend = backend
-        self.scores, self.batch_size = backend.scores, backend.batch_size
-        self.concurrency = backend.concurrency
-
-    def emissions(self, residues):
-        raise AssertionError("they would leave the device")
-
-    def tensors(self, residues):
-        import torch
-
-        return torch.from_numpy(self.backend.emissions(residues))
-
-
-@pytest.mark.parametrize("threshold", [None, 0.1])
-def test_a_decoder_on_the_device_gives_the_same_predictions(fast, proteins, threshold):
-    there = Predictor(OnDevice(fast.backend), fast.config)
-    for organism in ("other", "eukarya"):
-        options = {"organism": organism, "marginals": True, "threshold": threshold}
-        pairs = zip(
-            *(list(p.predict(proteins[:100], **options)) for p in (fast, there)), strict=True
-        )
-        for a, b in pairs:
-            assert (a.type, a.cleavage_site, a.regions) == (b.type, b.cleavage_site, b.regions)
-            assert a.probabilities == pytest.approx(b.probabilities, abs=1e-9)
-            assert a.cleavage_probability == pytest.approx(b.cleavage_probability, abs=1e-9)
-            assert [site.position for site in a.sites] == [site.position for site in b.sites]
-            np.testing.assert_allclose(a.marginals.regions, b.marginals.regions, atol=1e-6)
-            np.testing.assert_allclose(a.marginals.cleavage, b.marginals.cleavage, atol=1e-6)
 
 
 def test_real_signal_peptides_are_found(fast):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from peft_sp.errors import ModelError, OptionError
 from peft_sp.inference.hardware.devices import CPU, Device, parse_device
+from peft_sp.inference.predictor import Predictor
 
 FILE = Path("model.onnx")
 EVERY = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
@@ -85,3 +87,37 @@ def test_models_on_torch_take_the_first_gpu_or_that_of_the_number(monkeypatch):
     assert Device("auto").of_torch() == "cuda:0" and Device("cuda", 1).of_torch() == "cuda:1"
     with pytest.raises(ModelError, match="no CUDA device 2; the last is cuda:1"):
         Device("cuda", 2).of_torch()
+
+
+class OnDevice:
+    """A backend that leaves its emissions in a tensor, as on a GPU, here in memory."""
+
+    gpu = "cpu"
+
+    def __init__(self, backend):
+        self.backend = backend
+        self.scores, self.batch_size = backend.scores, backend.batch_size
+        self.concurrency = backend.concurrency
+
+    def emissions(self, residues):
+        raise AssertionError("they would leave the device")
+
+    def tensors(self, residues):
+        return torch.from_numpy(self.backend.emissions(residues))
+
+
+@pytest.mark.parametrize("threshold", [None, 0.1])
+def test_a_decoder_on_the_device_gives_the_same_predictions(fast, proteins, threshold):
+    there = Predictor(OnDevice(fast.backend), fast.config)
+    for organism in ("other", "eukarya"):
+        options = {"organism": organism, "marginals": True, "threshold": threshold}
+        pairs = zip(
+            *(list(p.predict(proteins[:100], **options)) for p in (fast, there)), strict=True
+        )
+        for a, b in pairs:
+            assert (a.type, a.cleavage_site, a.regions) == (b.type, b.cleavage_site, b.regions)
+            assert a.probabilities == pytest.approx(b.probabilities, abs=1e-9)
+            assert a.cleavage_probability == pytest.approx(b.cleavage_probability, abs=1e-9)
+            assert [site.position for site in a.sites] == [site.position for site in b.sites]
+            np.testing.assert_allclose(a.marginals.regions, b.marginals.regions, atol=1e-6)
+            np.testing.assert_allclose(a.marginals.cleavage, b.marginals.cleavage, atol=1e-6)

@@ -10,7 +10,6 @@ from typing import Any
 from peft_sp.errors import OutputError
 from peft_sp.io.atomic import write_text
 from peft_sp.io.registry.lookup import CONFIG
-from peft_sp.io.registry.model_config import Parameters
 from peft_sp.training.evaluation.run_card import run_card
 from peft_sp.training.fitting.history import CURVES
 from peft_sp.training.fitting.trainer import HeldOut
@@ -41,9 +40,8 @@ def add_figures(
             "cross-validation are for one that was trained on everything"
         )
     nothing = HeldOut(None, None)
-    content = model_config_of(
-        recipe, split, nothing, measured, config.parameters or Parameters(0, 0)
-    )
+    assert config.parameters is not None  # or `check_made` had refused it
+    content = model_config_of(recipe, split, nothing, measured, config.parameters)
     content = replace(
         config,
         name=content.name,
