@@ -1,13 +1,15 @@
 """What a Ray cluster costs beside the local engine, and the memory of its workers.
 
     python benchmarks/cluster.py --fasta proteomes/*.faa [--proteins 100000] [--shard 25000]
-        [--workers 1 2] [--runs 3] [--shards-more 100] [--json FILE]
+        [--workers 1 2] [--runs 3] [--together] [--shards-more 100] [--json FILE]
 
 The same plan is done by `peft-sp shards run`, one process with one thread, and by
 `peft-sp shards run --cluster local`; whole commands, Ray's start and end included, in turn. Beside
 the time on the clock stands processor time, of all processes together, which other programs on the
-machine lengthen least. Ratios are of runs that follow each other. Where there are more proteins
-than the files have, four residues of each further one are exchanged, so that all are computed.
+machine lengthen least. Ratios are of runs that follow each other or, `--together`, go on beside
+each other, so that both meet the same machine: with one worker and two processors. Where there are
+more proteins than the files have, four residues of each further one are exchanged, so that all are
+computed.
 
 What one shard more costs is measured with shards of some proteins: so many more of them, by both.
 """
@@ -22,7 +24,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +38,7 @@ from peft_sp.io.shards.plan import Plan, Predicting, make_plan
 EXAMPLE = Path(__file__).parent.parent / "examples" / "ecoli_300.faa"
 COMMAND = (sys.executable, "-m", "peft_sp.cli.main", "shards", "run")
 TICKS = os.sysconf("SC_CLK_TCK")
-EVERY = 0.1
+EVERY = 0.5
 """Seconds between two looks at the processes."""
 
 
@@ -124,12 +128,14 @@ def overhead(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Both engines in turn, and their ratios."""
     plan = planned(options.fasta, options.proteins, options.shard, folder)
     found: dict[str, Any] = {"proteins": options.proteins, "shards": len(plan.shards), "runs": []}
-    for _ in range(options.runs):
-        row: dict[str, Any] = {"local": asdict(done(folder, None))} if not options.no_local else {}
-        for workers in options.workers:
-            row[f"{workers} on Ray"] = asdict(done(folder, workers))
-        found["runs"].append(row)
-        print(json.dumps(row), flush=True)
+    engines = {} if options.no_local else {"local": None}
+    engines |= {f"{workers} on Ray": workers for workers in options.workers}
+    with ThreadPoolExecutor(len(engines) if options.together else 1) as at_once:
+        for _ in range(options.runs):
+            costs = at_once.map(partial(done, folder), engines.values())
+            row = {name: asdict(cost) for name, cost in zip(engines, costs, strict=True)}
+            found["runs"].append(row)
+            print(json.dumps(row), flush=True)
     for name in (name for name in found["runs"][0] if name != "local" and not options.no_local):
         for kind in ("wall", "processor"):
             ratios = [row[name][kind] / row["local"][kind] for row in found["runs"]]
@@ -159,6 +165,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--no-local", action="store_true", help="Ray alone, as for its memory")
+    parser.add_argument("--together", action="store_true", help="all engines at the same time")
     parser.add_argument("--shards-more", type=int, default=0, help="0: not what a shard costs")
     parser.add_argument("--json", type=Path, help="where the figures go as well")
     options = parser.parse_args()
