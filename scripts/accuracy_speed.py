@@ -1,9 +1,10 @@
-"""Accuracy against speed: a picture and a Markdown table.
+"""Accuracy against speed as a picture, and a table of models with the protocol of each.
 
     python scripts/accuracy_speed.py docs/results/speed.json --output docs/accuracy-speed.png
+        --page README.md
 
 The first file is what `benchmarks/predict.py --json` writes; accuracy is that of the
-cross-validation in RESULTS/NAME/metrics.json. Published models were not run: they are lines
+cross-validations in RESULTS/NAME/metrics.json. Published models were not run: they are lines
 without a speed.
 """
 
@@ -21,14 +22,26 @@ import matplotlib
 matplotlib.use("agg")
 from matplotlib import pyplot
 
-from peft_sp.io.atomic import write_bytes
+from peft_sp.io.atomic import write_bytes, write_text
 from peft_sp.io.plotting.palette import BLUE, GREY
+from peft_sp.training.evaluation.markdown import markdown_table
 from peft_sp.training.evaluation.published import LORA_3B_MCC2, MEAN_MCC2, SIGNALP6_MCC2
+from peft_sp.wording import counted
 
 PUBLISHED = {
     "SignalP 6.0": MEAN_MCC2["SignalP 6.0"],
     "LoRA on ESM-2 3B (PEFT-SP, 2024)": MEAN_MCC2["LoRA"],
 }
+TABLE = {
+    "fast": "`fast`",
+    "esm2-8m": "`esm2-8m`",
+    "esm2-8m-partitions": "three LoRAs on ESM-2 8M",
+    "lora-8M": "one LoRA on ESM-2 8M",
+    "published-esm2-8m": "three LoRAs on ESM-2 8M",
+    "published-lora-8M-windows": "one LoRA, on a backbone that has seen windows",
+    "published-lora-8M": "one LoRA on ESM-2 8M",
+}
+"""Cross-validations in the table, by their directories, and what they are called."""
 EUKARYOTIC = dict(
     zip(
         PUBLISHED,
@@ -36,6 +49,7 @@ EUKARYOTIC = dict(
         strict=True,
     )
 )
+START, END = "<!-- models, by scripts/accuracy_speed.py -->", "<!-- /models -->"
 STYLE: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
 
 
@@ -70,23 +84,59 @@ def read(speeds: Path, results: Path) -> list[Point]:
     return sorted(found.values(), key=lambda p: -p.rate)
 
 
-def as_markdown(points: list[Point]) -> str:
-    """One row a model, published ones behind."""
-    lines = [
-        "| model | mean MCC2 | euk. SP | proteins/s |",
-        "|---|--:|--:|--:|",
+def as_markdown(points: list[Point], results: Path) -> str:
+    """One row a model: ours by each protocol, then the published ones."""
+    rates = {p.name: f"{p.rate:,.0f}" for p in points}
+    rows = [_row(name, results / name, rates) for name in TABLE if (results / name).is_dir()]
+    for name, mean in PUBLISHED.items():
+        own = (f"{mean:.3f}", f"{EUKARYOTIC[name]:.3f}", "not measured")
+        rows.append((f"{name}, as published", *_learned(1, "published"), "–", *own))
+    titles = [
+        "model",
+        "protocol",
+        "learned from",
+        "mean MCC2, pooled",
+        "mean over models",
+        "EUKARYA SP, over models",
+        "proteins/s",
     ]
-    for p in points:
-        low, high = p.interval
-        lines.append(
-            f"| {p.name} | {p.mean:.3f} ({low:.3f} to {high:.3f}) | {p.eukaryotic:.3f} "
-            f"| {p.rate:,.0f} |"
+    return "\n".join(markdown_table(titles, rows))
+
+
+def _row(name: str, directory: Path, rates: dict[str, str]) -> tuple[str, ...]:
+    content = json.loads((directory / "metrics.json").read_text())
+    means, pooled = content["mean_over_models"], content.get("pooled", {})
+    of_class = {(c["organism"], c["type"]): c for c in means["classes"]}
+    interval = pooled.get("mean_mcc2_interval")
+    partitions = 2 if content["protocol"] == "deployed" else 1
+    more = [
+        word
+        for word, used in (
+            ("remainder", content.get("remainder")),
+            ("teacher, unlabelled proteins", content["recipe"].get("distillation")),
         )
-    lines += [
-        f"| {name}, published | {mean:.3f} | {EUKARYOTIC[name]:.3f} | not measured |"
-        for name, mean in PUBLISHED.items()
+        if used
     ]
-    return "\n".join(lines)
+    return (
+        f"[{TABLE[name]}](docs/results/{name}/report.md)",
+        *_learned(partitions, content["protocol"], *more),
+        f"{pooled['mean_mcc2']:.3f} ({interval[0]:.3f} to {interval[1]:.3f})" if interval else "–",
+        f"{means['mean_mcc2']['mean']:.3f}",
+        f"{of_class['EUKARYA', 'SP']['mcc2']['mean']:.3f}",
+        rates.get(name, "–"),
+    )
+
+
+def _learned(partitions: int, protocol: str, *more: str) -> tuple[str, str]:
+    """Protocol, and what a model learned from."""
+    return protocol, ", ".join([f"{counted(partitions, 'partition')}", *more])
+
+
+def with_table(page: str, table: str) -> str:
+    """A page with the table between its marks."""
+    before, _, rest = page.partition(START)
+    _, _, after = rest.partition(END)
+    return f"{before}{START}\n{table}\n{END}{after}"
 
 
 def draw(points: list[Point]) -> bytes:
@@ -110,7 +160,7 @@ def draw(points: list[Point]) -> bytes:
         for name, mean in PUBLISHED.items():
             axes.axhline(mean, color=GREY, linewidth=1, linestyle="--")
             axes.annotate(
-                f"{name}: {mean:.3f}, speed not measured",
+                f"{name}: {mean:.3f}, learned from half as much; speed not measured",
                 (axes.get_xlim()[0], mean),
                 xytext=(3, 3),
                 textcoords="offset points",
@@ -118,7 +168,7 @@ def draw(points: list[Point]) -> bytes:
                 fontsize=8,
             )
         axes.set_xlabel("proteins a second, whole command, all files (two processor cores)")
-        axes.set_ylabel("mean MCC2 over 16 classes")
+        axes.set_ylabel("mean MCC2 over 16 classes, out of fold")
         picture = BytesIO()
         figure.savefig(picture, format="png", metadata={"Software": None})
         pyplot.close(figure)
@@ -131,10 +181,14 @@ def main() -> None:
     parser.add_argument("speeds", type=Path)
     parser.add_argument("--results", type=Path, default=Path("docs/results"))
     parser.add_argument("--output", type=Path, required=True, help="PNG")
+    parser.add_argument("--page", type=Path, help="Markdown that has the table between its marks")
     options = parser.parse_args()
     points = read(options.speeds, options.results)
     write_bytes(options.output, draw(points))
-    print(as_markdown(points))
+    table = as_markdown(points, options.results)
+    if options.page is not None:
+        write_text(options.page, with_table(options.page.read_text(encoding="utf-8"), table))
+    print(table)
 
 
 if __name__ == "__main__":

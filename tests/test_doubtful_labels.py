@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
-import sys
-from pathlib import Path
 
 import pytest
 
 from peft_sp.io.labelled import LabelledProtein
-
-ROOT = Path(__file__).parents[1]
+from tests.support.paths import ROOT
+from tests.support.scripts import script as load
 
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("doubtful", ROOT / "scripts/doubtful_labels.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return load("doubtful_labels")
 
 
 def protein(accession: str, kind: str = "NO_SP") -> LabelledProtein:

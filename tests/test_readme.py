@@ -18,6 +18,7 @@ from peft_sp.training.evaluation.published import SIGNALP6_CLEAVAGE, SIGNALP6_MC
 from peft_sp.training.recipe import read_recipe
 from peft_sp.training.runs.run import comparable_settings
 from tests.support.paths import ROOT
+from tests.support.scripts import script
 
 README = (ROOT / "README.md").read_text()
 
@@ -95,3 +96,22 @@ def test_out_of_fold_predictions_give_these_figures(shared, name):
     for mine, theirs in zip(found["classes"], measured["classes"], strict=True):
         for figure in ("mcc1", "mcc2", "cleavage_recall", "cleavage_precision"):
             assert mine[figure] == theirs[figure]
+
+
+def test_the_table_of_models_is_that_of_the_results():
+    accuracy_speed = script("accuracy_speed")
+    results = ROOT / "docs" / "results"
+    table = accuracy_speed.as_markdown(
+        accuracy_speed.read(results / "speed.json", results), results
+    )
+    assert accuracy_speed.with_table(README, table) == README
+    report = (results / "published-esm2-8m" / "report.md").read_text()
+    assert "| **mean** | | 0.803 (" in report
+    assert "| published | 1 partition | – | 0.803 |" in table
+    assert "| deployed | 2 partitions, remainder, teacher, unlabelled proteins | 0.868 (" in table
+
+
+def test_the_page_of_the_published_protocol_is_that_of_the_results(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    page = (ROOT / "docs" / "results" / "published.md").read_text()
+    assert script("published").text() == page
