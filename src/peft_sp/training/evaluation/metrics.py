@@ -225,7 +225,7 @@ def score(outcomes: Outcomes, resamples: int = 0, seed: int = 0) -> Scores:
                 proteins=int((group.true_type == kind).sum()),
                 mcc1=float(mcc1[0]),
                 mcc2=float(mcc2[0]),
-                mcc2_interval=_interval(mcc2[1:]),
+                mcc2_interval=interval(mcc2[1:]),
                 cleavage_recall=recall,
                 cleavage_precision=precision,
             )
@@ -235,7 +235,7 @@ def score(outcomes: Outcomes, resamples: int = 0, seed: int = 0) -> Scores:
         proteins=len(outcomes.type),
         mean_mcc1=_mean([s.mcc1 for s in classes]),
         mean_mcc2=_mean([s.mcc2 for s in classes]),
-        mean_mcc2_interval=_interval(_means(draws)),
+        mean_mcc2_interval=interval(_means(draws)),
         big_classes_mcc2=_mean(big) if len(big) == len(BIG_CLASSES) else math.nan,
         multiclass_mcc=multiclass_mcc(outcomes),
         classes=tuple(classes),
@@ -253,17 +253,22 @@ def multiclass_mcc(outcomes: Outcomes) -> float:
 
 def cleavage_scores(group: Outcomes, kind: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Cleavage recall and precision at each of `TOLERANCES` for one type of one group."""
+    found, annotated, made = cleavage_counts(group, kind)
+    return (
+        tuple(n / annotated if annotated else float("nan") for n in found),
+        tuple(n / made if made else float("nan") for n in found),
+    )
+
+
+def cleavage_counts(group: Outcomes, kind: int) -> tuple[tuple[int, ...], int, int]:
+    """Sites found at each of `TOLERANCES`, annotated and predicted ones: of one type of a group."""
     true = np.where(group.true_type == kind, group.true_site, 0)
     counts = np.isin(group.type, (kind, TYPES.index(NO_SP)))
     predicted = np.where(counts, group.site, 0)
     both = (true > 0) & (predicted > 0)
     distance = np.abs(true - predicted)
-    found = [int((both & (distance <= w)).sum()) for w in TOLERANCES]
-    annotated, made = int((true > 0).sum()), int((predicted > 0).sum())
-    return (
-        tuple(n / annotated if annotated else float("nan") for n in found),
-        tuple(n / made if made else float("nan") for n in found),
-    )
+    found = tuple(int((both & (distance <= w)).sum()) for w in TOLERANCES)
+    return found, int((true > 0).sum()), int((predicted > 0).sum())
 
 
 def _means(draws: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -277,7 +282,8 @@ def _means(draws: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
     return means
 
 
-def _interval(draws: NDArray[np.float64]) -> tuple[float, float]:
+def interval(draws: NDArray[np.float64]) -> tuple[float, float]:
+    """The 95 % interval of bootstrap draws, NaN among them left out."""
     defined = draws[~np.isnan(draws)]
     if not len(defined):
         return (math.nan, math.nan)
