@@ -116,7 +116,8 @@ def world(tmp_path_factory, labelled, labelled_file, tiny_backbone) -> Path:
     (world / "proteins.gff").write_text(features)
     (world / "proteins.fasta").write_text(fasta)
     shutil.copy(labelled_file, world / "train_set.fasta")
-    shutil.copytree(tiny_backbone, world / "esm2_t6_8M")
+    for name in ("esm2_t6_8M", "packs/esm2_t6_8M_windows"):
+        shutil.copytree(tiny_backbone, world / name)
     # Found before packs, of which none need be installed here.
     shutil.copytree(ROOT / "packs" / "esm2-8m" / "src" / "peft_sp_esm2_8m", world / "esm2-8m")
     shutil.copytree(bundled()["fast"], world / "my-exported-model")
