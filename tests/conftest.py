@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import signal
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # Tiny networks: threads that share them wait for each other. Commands inherit it.
@@ -113,6 +115,14 @@ def shared() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip(f"{SHARED} does not name a folder with the full data")
     return Path(folder)
+
+
+@pytest.fixture(scope="module")
+def short_folder() -> Iterator[Path]:
+    """A temporary folder in whose name those of sockets have room."""
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

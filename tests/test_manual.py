@@ -37,7 +37,7 @@ NOT_RUN = {
     r"hf auth login|peft-sp push|peft-sp pull": "needs an account; test_sharing.py has a hub",
     r"peft-sp shards run .*--cluster": "tests/inference/shards/test_driver.py has a cluster",
     r"torchrun|accelerate launch": "tests/training/fitting/test_processes.py forks the processes",
-    r"peft-sp crossval .*--parallel": "tests/cli/training/test_crossval.py runs it",
+    r"peft-sp crossval .*--(parallel|cluster)": "tests/cli/training/test_crossval.py runs it",
     r"peft-sp .*--device cuda|pip uninstall": "needs a GPU",
     r"peft-sp predict .*--model OWNER/": "needs the hub; tests/io/registry/test_hub.py has one",
     r"peft-sp import |.*published-150M": "needs gigabytes; test_imports.py has small ones",

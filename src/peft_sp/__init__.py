@@ -72,7 +72,8 @@ if TYPE_CHECKING:  # of what the functions below take and give
 
     from peft_sp.training.fitting.progress import Progress
     from peft_sp.training.recipe import Recipe
-    from peft_sp.training.runs.crossval import CrossValidation, Protocol
+    from peft_sp.training.runs.crossval import CrossValidation
+    from peft_sp.training.runs.folds import Protocol
     from peft_sp.training.runs.train import TrainedModel
 
 # Nothing that is predicted leaves the machine. ONNX Runtime reads this when it is loaded, and every

@@ -14,7 +14,7 @@ from tests.support.processes import children_of, runs, wait_for
 
 _HEAD = """
 import sys
-from peft_sp.inference.shards.cluster import connected
+from peft_sp.inference.hardware.cluster import connected
 with connected("local", int(sys.argv[1])) as ray:
     print(ray.get_runtime_context().gcs_address, flush=True)
     sys.stdin.read()
@@ -80,9 +80,12 @@ class Cluster:
         wait_for(lambda: not any(map(runs, parts)))
 
 
-def workers_of(number: int) -> list[int]:
-    """The processes that predict shards among a process's descendants."""
-    return sorted(n for n in descendants_of(number) if name_of(n).startswith("ray::ShardWorker"))
+def workers_of(number: int, kind: str = "ShardWorker") -> list[int]:
+    """The processes that predict shards, or are actors of another kind, of a process's descendants.
+
+    They have their name from when they have imported what they need.
+    """
+    return sorted(n for n in descendants_of(number) if name_of(n).startswith(f"ray::{kind}"))
 
 
 class Driver:

@@ -1,8 +1,6 @@
 """A plan of four shards, and results of them."""
 
 import shutil
-import tempfile
-from pathlib import Path
 
 import pytest
 
@@ -50,11 +48,3 @@ def whole(tmp_path_factory, plan, predictor):
 def results(whole, tmp_path):
     """The same, to be damaged."""
     return shutil.copytree(whole, tmp_path / "results")
-
-
-@pytest.fixture(scope="module")
-def short_folder():
-    """A temporary folder in whose name those of sockets have room."""
-    folder = Path(tempfile.mkdtemp(dir="/tmp"))
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 import peft_sp
+from peft_sp.inference.hardware.cluster import LOCAL
 from peft_sp.inference.shards.driver import Workers, predict_on_cluster
 from peft_sp.inference.shards.proof import merge, status, verify
-from peft_sp.io.shards import LOCAL
 from peft_sp.io.shards.plan import Predicting, make_plan, read_plan
 from tests.support.processes import runs, wait_for
 from tests.support.ray_cluster import Cluster, Driver, descendants_of, quick_start, workers_of

@@ -2,7 +2,8 @@
 
 import pytest
 
-from peft_sp.inference.shards.schedule import SLOW, TRIES, Schedule
+from peft_sp.inference.hardware.cluster import TRIES
+from peft_sp.inference.shards.schedule import SLOW, Schedule
 
 
 class Clock:

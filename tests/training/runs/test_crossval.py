@@ -10,7 +10,7 @@ from peft_sp.io.registry.model_config import ModelConfig
 from peft_sp.training.evaluation.evaluate import Evaluation, read_evaluation
 from peft_sp.training.evaluation.temperatures import fit_calibration
 from peft_sp.training.inputs import read_inputs
-from peft_sp.training.runs.crossval import crossvalidate, folds, read_figures
+from peft_sp.training.runs.crossval import crossvalidate, read_figures
 from peft_sp.training.runs.run import run
 
 
@@ -27,20 +27,6 @@ def with_another_seed(recipe):
 def table_of(folder):
     text = gzip.decompress((folder / "oof.tsv.gz").read_bytes()).decode()
     return [line.split("\t") for line in text.splitlines()]
-
-
-def test_the_protocols():
-    deployed = [(f.partitions.train, f.partitions.test) for f in folds()]
-    assert deployed == [((1, 2), 0), ((0, 2), 1), ((0, 1), 2)]
-    published = [f.partitions for f in folds("published")]
-    assert [(p.train, p.validation, p.test) for p in published] == [
-        ((2,), 1, 0),
-        ((1,), 2, 0),
-        ((2,), 0, 1),
-        ((0,), 2, 1),
-        ((1,), 0, 2),
-        ((0,), 1, 2),
-    ]
 
 
 @pytest.mark.integration

@@ -12,9 +12,10 @@ from peft_sp.cli.models import chosen
 from peft_sp.cli.terminal import console, options
 from peft_sp.errors import OutputError
 from peft_sp.inference.hardware import devices
+from peft_sp.inference.hardware.cluster import LOCAL
 from peft_sp.inference.loading import load
 from peft_sp.io.registry import lookup
-from peft_sp.io.shards import FORMATS, LOCAL, PROTEINS
+from peft_sp.io.shards import FORMATS, PROTEINS
 from peft_sp.wording import counted
 
 if TYPE_CHECKING:

@@ -14,11 +14,13 @@ from peft_sp.cli.terminal.scores import print_scores
 from peft_sp.cli.terminal.training_display import TrainingDisplay, training_display
 from peft_sp.cli.training.arguments import ActivationCache, ReportTo, cache_directory, report_data
 from peft_sp.errors import MissingExtraError
+from peft_sp.inference.hardware.cluster import LOCAL
 from peft_sp.io.atomic import write_text
 from peft_sp.io.registry.accuracy import as_text
 from peft_sp.io.results.directories import refuse_foreign_file
 
 if TYPE_CHECKING:
+    from peft_sp.training.inputs import TrainingInputs
     from peft_sp.training.recipe import Recipe
     from peft_sp.training.runs.crossval import CrossValidation
 
@@ -32,15 +34,14 @@ Protocol = Annotated[
         "each trained on one partition, with its epoch chosen by another."
     ),
 ]
-
-
 Parallel = Annotated[
-    int,
+    int | None,
     typer.Option(
         min=1,
         metavar="N",
         help="Train so many networks, of folds and their members, at a time, each in a process of "
-        "its own, on a GPU of its own where there are several.",
+        "its own, on a GPU of its own where there are several; by default one, on a cluster as "
+        "many as it has room for.",
     ),
 ]
 Threads = Annotated[
@@ -48,8 +49,20 @@ Threads = Annotated[
     typer.Option(
         min=1,
         metavar="N",
-        help="Processor threads of each network; by default 1 with --parallel, else all.",
+        help="Processor threads of each network; by default 1 with --parallel or --cluster, else "
+        "all.",
     ),
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        metavar=f"{LOCAL}|ADDRESS",
+        help="Train on a Ray cluster, whose machines see the working directory, the files of the "
+        "recipes and -o under the same names.",
+    ),
+]
+Gpus = Annotated[
+    float, typer.Option(min=0, max=1, help="Of each network on a cluster: 1, or a share of one.")
 ]
 
 
@@ -66,8 +79,10 @@ def crossvalidate(
     protocol: Protocol = "deployed",
     activation_cache: ActivationCache = None,
     report_to: ReportTo = None,
-    parallel: Parallel = 1,
+    parallel: Parallel = None,
     threads: Threads = None,
+    cluster: Cluster = None,
+    gpus: Gpus = 0,
 ) -> None:
     """Measure the accuracy of recipes by cross-validation.
 
@@ -81,35 +96,31 @@ def crossvalidate(
     try:
         from peft_sp.training.evaluation import comparison
         from peft_sp.training.fitting.processes import is_first_process
-        from peft_sp.training.inputs import read_inputs
         from peft_sp.training.runs import crossval as protocols
     except ImportError as error:
         raise MissingExtraError("training", "train", error.name) from None
+    if gpus and not cluster:
+        raise typer.BadParameter("--gpus is of a cluster; give --cluster, too")
     chosen = _read(recipes, settings, unset, protocol)
-    places = [Path(output, one.name) if len(chosen) > 1 else Path(output) for one in chosen]
-    for recipe, place in zip(chosen, places, strict=True):
-        protocols.check_start(recipe, place, protocol)  # type: ignore[arg-type]  # checked above
-    if len(chosen) > 1:
-        refuse_foreign_file(Path(output) / comparison.FILE, comparison.BEGINNING)
-    resolved = [read_inputs(recipe) for recipe in chosen]
-    data = {inputs.data_sha256: inputs for inputs in resolved}
-    for inputs in data.values() if is_first_process() else ():
-        report_data(inputs)
-    if len(data) > 1:
-        raise typer.BadParameter("the recipes name different data, so they cannot be compared")
+    elsewhere = cluster is not None
+    places = _places(chosen, output, protocol, elsewhere)
     contents = []
-    for recipe, place, inputs in zip(chosen, places, resolved, strict=True):
+    several = elsewhere or (parallel or 1) > 1
+    for recipe, place, inputs in zip(chosen, places, _inputs(chosen), strict=True):
         with training_display() as display:
             result = protocols.crossvalidate(
                 recipe,
                 place,
                 inputs,
-                progress=partial(_of_fold, display, recipe.name, parallel > 1),
+                progress=partial(_of_fold, display, recipe.name, several),
                 protocol=protocol,  # type: ignore[arg-type]  # checked above
                 activation_cache=cache_directory(activation_cache),
                 report_to=report_to or (),
                 parallel=parallel,
                 threads=threads,
+                cluster=cluster,
+                gpus=gpus,
+                notice=partial(_tell, display, recipe.name),
             )
         contents.append(result.content)
         _print_result(recipe.name, result)
@@ -135,12 +146,47 @@ def _read(
     return chosen
 
 
+def _places(recipes: list[Recipe], output: str, protocol: str, elsewhere: bool) -> list[Path]:
+    """The directory of each, where it can be begun. elsewhere: it is trained on a cluster."""
+    from peft_sp.training.evaluation import comparison
+    from peft_sp.training.runs.crossval import check_start
+
+    if len(recipes) == 1:
+        places = [Path(output)]
+    else:
+        places = [Path(output, recipe.name) for recipe in recipes]
+    for recipe, place in zip(recipes, places, strict=True):
+        check_start(recipe, place, protocol, elsewhere=elsewhere)  # type: ignore[arg-type]
+    if len(recipes) > 1:
+        refuse_foreign_file(Path(output) / comparison.FILE, comparison.BEGINNING)
+    return places
+
+
+def _inputs(recipes: list[Recipe]) -> list[TrainingInputs]:
+    """What the recipes name, the same data. Raises typer.BadParameter."""
+    from peft_sp.training.fitting.processes import is_first_process
+    from peft_sp.training.inputs import read_inputs
+
+    resolved = [read_inputs(recipe) for recipe in recipes]
+    data = {inputs.data_sha256: inputs for inputs in resolved}
+    for inputs in data.values() if is_first_process() else ():
+        report_data(inputs)
+    if len(data) > 1:
+        raise typer.BadParameter("the recipes name different data, so they cannot be compared")
+    return resolved
+
+
 def _of_fold(display: TrainingDisplay, recipe: str, several: bool, fold: str) -> TrainingDisplay:
     """The display, with the fold announced that it is to show; one of its own beside others."""
     if several:
         return display.beside(f"{recipe}, fold {fold}")
     display.begin(f"{recipe}, fold {fold}")
     return display
+
+
+def _tell(display: TrainingDisplay, recipe: str, problem: str) -> None:
+    """Say what happened to a fold, whose name is at the beginning."""
+    display.say(f"{recipe}, fold {problem}")
 
 
 def _print_result(name: str, result: CrossValidation) -> None:

@@ -12,24 +12,28 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from peft_sp.errors import OptionError, OutputError, PeftSpError, UnreadableError
+from peft_sp.errors import OutputError, PeftSpError
 from peft_sp.inference.hardware import devices
+from peft_sp.inference.hardware.cluster import (
+    PATIENCE,
+    TRIES,
+    WAITS_FOR_ROOM,
+    cause_of_death,
+    connected,
+    may_pass,
+    room_for,
+)
 from peft_sp.inference.hardware.processors import available_processors
 from peft_sp.inference.loading import load
 from peft_sp.inference.predictor import Predictor
 from peft_sp.inference.run_options import Progress
-from peft_sp.inference.shards.cluster import connected
 from peft_sp.inference.shards.proof import Status, status
-from peft_sp.inference.shards.schedule import TRIES, Schedule
+from peft_sp.inference.shards.schedule import Schedule
 from peft_sp.inference.shards.work import predict_shard, require_model
-from peft_sp.io.shards import LOCAL
 from peft_sp.io.shards.plan import Plan, plan_of
-from peft_sp.wording import counted
 
 _POLL = 1.0
 """Seconds between two looks at what is late."""
-_PATIENCE = 30.0
-"""Seconds without any worker after which a user should know what is waited for."""
 Notice = Callable[[str], None]
 
 
@@ -58,9 +62,10 @@ def predict_on_cluster(
 ) -> Status:
     """Have all shards done that are not done yet; what came of it.
 
-    address: `LOCAL`, or that of a running cluster, whose machines see the input and `directory`
-    under the same names. A shard whose input is at fault, or that failed `TRIES` times, stands in
-    the problems of the result. progress: is told of proteins, about; notice: of each failure.
+    address: `cluster.LOCAL`, or that of a running cluster, whose machines see the input and
+    `directory` under the same names. A shard whose input is at fault, or that failed `TRIES` times,
+    stands in the problems of the result. progress: is told of proteins, about; notice: of each
+    failure.
 
     Raises OptionError where the cluster cannot be reached or has no room, OutputError where the
     directory cannot be made, MissingExtraError, and ModelError and others where no worker can load
@@ -77,7 +82,7 @@ def predict_on_cluster(
     workers = _elsewhere(workers)
     processors = (workers.count or 0) * workers.threads or available_processors()
     with connected(address, processors) as ray:
-        count = _room(ray, workers, address)
+        count = room_for(ray, address, workers.count, workers.threads, workers.gpus)
         driver = _Driver(ray, found, directory, workers, notice or _ignore)
         given_up = driver.run(count, progress or _ignore)
     found = status(plan, directory)
@@ -103,35 +108,11 @@ def _ignore(*_: Any) -> None:
     """Nobody asked."""
 
 
-def _room(ray: Any, workers: Workers, address: str) -> int:
-    """How many workers to start. Raises OptionError where no machine has room for one."""
-    room = 0
-    for node in ray.nodes():
-        if node["Alive"]:
-            own = node["Resources"]
-            fitting = own.get("CPU", 0) // workers.threads
-            if workers.gpus:
-                fitting = min(fitting, own.get("GPU", 0) // workers.gpus)
-            room += int(fitting)
-    if room == 0 and (workers.count is None or address == LOCAL):
-        raise OptionError(
-            f"no machine of the cluster has room for a worker of "
-            f"{counted(workers.threads, 'thread')}"
-            + (f" and {workers.gpus:g} GPUs" if workers.gpus else "")
-        )
-    return workers.count or room  # others may join a cluster that grows on demand
-
-
 @dataclass(frozen=True)
 class Answer:
-    """How a call of a worker ended: well, or with a problem that may pass or not."""
+    """How a call of a worker ended: well, or with a problem."""
 
     problem: PeftSpError | None = None
-
-    @property
-    def again(self) -> bool:
-        """Whether another try may succeed: a disk may have room, and a network may work again."""
-        return isinstance(self.problem, OutputError | UnreadableError)
 
 
 class ShardWorker:
@@ -205,7 +186,7 @@ class _Driver:
         self.workers = [_Worker(n) for n in range(min(count, self.missing))]
         for worker in self.workers:
             self._start(worker)
-        impatient = time.monotonic() + _PATIENCE
+        impatient = time.monotonic() + PATIENCE
         while not self.schedule.finished:
             self._hand_out()
             if not self.calls:
@@ -215,7 +196,7 @@ class _Driver:
                 self._end(call)
             if time.monotonic() > impatient and not any(w.ready for w in self.workers):
                 impatient = float("inf")
-                self.notice("no worker has started yet; the cluster may have no room now")
+                self.notice(WAITS_FOR_ROOM)
         return self.schedule.given_up
 
     def _hand_out(self) -> None:
@@ -253,7 +234,8 @@ class _Driver:
         if not worker.ready:
             self._prepared(worker, answer)
         elif answer.problem is not None:
-            self._tell(self.schedule.fail(worker.number, str(answer.problem), answer.again))
+            again = may_pass(answer.problem)
+            self._tell(self.schedule.fail(worker.number, str(answer.problem), again))
         elif (shard := self.schedule.succeed(worker.number)) is not None:
             self.proteins += self.plan.shards[shard - 1].proteins
             self.progress(self.proteins, self.plan.proteins)
@@ -269,11 +251,8 @@ class _Driver:
             self.fault = answer.problem
 
     def _died(self, worker: _Worker, error: Exception) -> None:
-        short = "memory ran short" in str(error) or "Memory" in type(error).__name__
-        why = "memory ran short" if short else "killed, out of memory, or its machine is gone"
-        problem = f"its worker died ({why})"
         if worker.ready:
-            self._tell(self.schedule.fail(worker.number, problem))
+            self._tell(self.schedule.fail(worker.number, cause_of_death(error)))
         elif worker.starts >= TRIES:
             self.workers.remove(worker)
             self.fault = OutputError(f"a worker died {TRIES} times when it was started")

@@ -11,8 +11,8 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-TRIES = 3
-"""Times that a shard is begun before it is given up."""
+from peft_sp.inference.hardware.cluster import TRIES
+
 SLOW = 2.0
 """A shard that takes so many times as long as others of its size gets a second copy, once nothing
 else is left to begin."""

@@ -4,5 +4,3 @@ PROTEINS = 1_000_000
 """Proteins of a shard, about."""
 FORMATS = ("parquet", "tsv", "gff3")
 """Files that a shard's results can have."""
-LOCAL = "local"
-"""The address of a cluster that is started for one run, on this machine."""

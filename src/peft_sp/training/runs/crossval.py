@@ -15,15 +15,14 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from peft_sp.errors import MissingExtraError, OutputError
+from peft_sp.errors import MissingExtraError, OptionError, OutputError
 from peft_sp.inference.hardware.processors import limit_torch
 from peft_sp.inference.loading import load
 from peft_sp.io.atomic import write_bytes, write_text
-from peft_sp.io.labelled import PARTITIONS, LabelledProtein
+from peft_sp.io.labelled import LabelledProtein
 from peft_sp.io.registry.accuracy import Figures, summary
 from peft_sp.io.registry.lookup import CONFIG
 from peft_sp.io.registry.model_config import Calibration, ModelConfig, Parameters
@@ -51,25 +50,25 @@ from peft_sp.training.evaluation.temperatures import fit_calibration, site_proba
 from peft_sp.training.fitting.precision import refuse_precision
 from peft_sp.training.fitting.processes import decided_by_first, is_first_process, process_count
 from peft_sp.training.fitting.progress import Progress
+from peft_sp.training.fitting.trackers import MLFLOW, TENSORBOARD, WANDB, check
 from peft_sp.training.inputs import TrainingInputs, read_inputs
-from peft_sp.training.options import Partitions
 from peft_sp.training.recipe import NOT_RECORDED, Recipe
-from peft_sp.training.runs.parallel import Job, run_in_parallel
-from peft_sp.training.runs.run import check_made, comparable_settings, run
+from peft_sp.training.runs.cluster import MARK, Workers, run_on_cluster
+from peft_sp.training.runs.folds import (
+    EVALUATION,
+    Fold,
+    Protocol,
+    folds,
+    make_fold,
+    of_fold,
+    outstanding,
+)
+from peft_sp.training.runs.parallel import run_in_parallel
+from peft_sp.training.runs.run import check_made, comparable_settings
 
-Protocol = Literal["deployed", "published"]
 OUT_OF_FOLD = "oof.tsv.gz"
 FIGURES = "metrics.json"
 REPORT = "report.md"
-EVALUATION = "evaluation.npz"
-
-
-@dataclass(frozen=True)
-class Fold:
-    """One model of a cross-validation."""
-
-    name: str
-    partitions: Partitions
 
 
 @dataclass(frozen=True)
@@ -116,24 +115,6 @@ class CrossValidation:
         return f"{self.content['recipe']['name']} in {self.directory}: {summary(self.pooled)}"
 
 
-def folds(protocol: Protocol = "deployed") -> list[Fold]:
-    """The models that a protocol trains."""
-    if protocol == "deployed":
-        return [
-            Fold(f"test-{t}", Partitions(train=tuple(p for p in PARTITIONS if p != t), test=t))
-            for t in PARTITIONS
-        ]
-    return [
-        Fold(
-            f"test-{t}-validation-{v}",
-            Partitions(train=tuple(set(PARTITIONS) - {t, v}), validation=v, test=t),
-        )
-        for t in PARTITIONS
-        for v in PARTITIONS
-        if v != t
-    ]
-
-
 def crossvalidate(
     recipe: Recipe,
     directory: str | os.PathLike[str],
@@ -143,8 +124,11 @@ def crossvalidate(
     progress: Callable[[str], Progress] | None = None,
     activation_cache: str | os.PathLike[str] | None = None,
     report_to: Sequence[str] = (),
-    parallel: int = 1,
+    parallel: int | None = None,
     threads: int | None = None,
+    cluster: str | None = None,
+    gpus: float = 0,
+    notice: Callable[[str], None] | None = None,
 ) -> CrossValidation:
     """Train and test the protocol's models, then write predictions, figures, report, pictures.
 
@@ -153,63 +137,59 @@ def crossvalidate(
     progress: gives a fold's name, gets its reports. activation_cache, report_to: see `runs.run`.
     parallel: how many networks, of folds and their members, are trained beside each other, each
     in a process of its own on so many threads (by default 1; see `parallel.run_in_parallel`).
-    Raises what `run` raises, and OutputError for a fold of another recipe.
+    cluster: address of a Ray cluster that trains them instead, as many as it has room for or
+    `parallel` says, each with a share of so many GPUs (see `cluster.run_on_cluster`); notice: is
+    told what is tried again. Raises what `run` raises, and OutputError for a fold of another
+    recipe, OptionError for what cannot be done on a cluster.
     """
     directory = Path(directory)
-    check_start(recipe, directory, protocol)
-    inputs = inputs or read_inputs(recipe)
+    check_start(recipe, directory, protocol, elsewhere=cluster is not None)
+    beside = cluster is not None or (parallel or 1) > 1
+    if beside and process_count() > 1:
+        option = "--parallel" if cluster is None else "--cluster"
+        raise OutputError(f"give {option} to one process, which starts the others")
+    if cluster is not None:
+        _refuse_trackers(report_to)
     options: dict[str, Any] = {"activation_cache": activation_cache, "report_to": report_to}
-    if parallel > 1:
-        if process_count() > 1:
-            raise OutputError("give --parallel to one process, which starts the others")
-        jobs = outstanding(recipe, directory, protocol, options)
-        run_in_parallel(jobs, parallel, threads or 1, progress)
-    elif threads is not None:
+    inputs = inputs or read_inputs(recipe)
+    _check_whole(recipe, directory, protocol, inputs)
+    while beside and (jobs := outstanding(recipe, directory, protocol, options)):
+        if cluster is None:
+            run_in_parallel(jobs, parallel or 1, threads or 1, progress)
+        else:
+            workers = Workers(parallel, threads or 1, gpus)
+            run_on_cluster(jobs, directory, cluster, workers, progress, notice=notice)
+    if not beside and threads is not None:
         limit_torch(threads)
     for fold in folds(protocol):
-        settings, model = _of(fold, recipe), directory / fold.name
-        if (model / CONFIG).exists():
-            check_made(model, settings, inputs.split(fold.partitions))
-        else:
+        if not (directory / fold.name / CONFIG).exists():
             log = progress(fold.name) if progress and is_first_process() else None
-            _make(settings, model, inputs=inputs, progress=log, **options)
+            own = of_fold(recipe, fold)
+            make_fold(own, directory / fold.name, inputs=inputs, progress=log, **options)
+    _check_whole(recipe, directory, protocol, inputs)
     # The figures of all folds are the affair of one process.
     return decided_by_first(lambda: _concluded(recipe, directory, protocol, inputs))
 
 
-def outstanding(
-    recipe: Recipe, directory: Path, protocol: Protocol, options: dict[str, Any]
-) -> list[Job]:
-    """What is left to be trained: folds, or their members where there are several.
-
-    options: of `run`.
-    """
-    jobs = []
+def _check_whole(
+    recipe: Recipe, directory: Path, protocol: Protocol, inputs: TrainingInputs
+) -> None:
+    """Raise OutputError where a fold that is whole is one of another recipe."""
     for fold in folds(protocol):
-        settings, model = _of(fold, recipe), directory / fold.name
-        if (model / CONFIG).exists():
-            continue
-        if recipe.members == 1:
-            jobs.append(Job(fold.name, partial(_make, settings, model, **options)))
-            continue
-        for number in range(recipe.members):
-            member = f"member-{number + 1}"
-            if not (model / member / CONFIG).exists():
-                make = partial(run, settings.member(number), model / member, **options)
-                jobs.append(Job(f"{fold.name}/{member}", make))
-    return jobs
+        if (directory / fold.name / CONFIG).exists():
+            split = inputs.split(fold.partitions)
+            check_made(directory / fold.name, of_fold(recipe, fold), split)
 
 
-def _of(fold: Fold, recipe: Recipe) -> Recipe:
-    return recipe.model_copy(update={"partitions": fold.partitions})
-
-
-def _make(recipe: Recipe, model: Path, **options: Any) -> None:
-    """Train a fold, with its evaluation beside it. options: of `run`."""
-    held_out = run(recipe, model, **options)
-    assert held_out.test is not None
-    if is_first_process():
-        write_evaluation(held_out.test, model / EVALUATION)
+def _refuse_trackers(names: Sequence[str]) -> None:
+    """Raise OptionError for those that the machines of a cluster do not know."""
+    for name in names:
+        if name in (WANDB, MLFLOW):
+            raise OptionError(
+                f"{name} is set up on this machine, and not on those of a cluster, whose runs are "
+                f"reported to {TENSORBOARD} or nowhere; leave out --report-to {name}, or --cluster"
+            )
+    check(names)
 
 
 def _concluded(
@@ -280,16 +260,24 @@ def read_figures(
     return found
 
 
-def check_start(recipe: Recipe, directory: str | os.PathLike[str], protocol: Protocol) -> None:
+def check_start(
+    recipe: Recipe,
+    directory: str | os.PathLike[str],
+    protocol: Protocol,
+    *,
+    elsewhere: bool = False,
+) -> None:
     """What can keep a cross-validation from starting, as far as it is known before all else.
 
-    Raises OutputError for a directory that cannot be written, that holds something else, or whose
-    figures are of the other protocol, RecipeError for numbers that the device does not have.
+    elsewhere: it is trained on other machines than this one. Raises OutputError for a directory
+    that cannot be written, that holds something else, or whose figures are of the other protocol,
+    RecipeError for numbers that the device does not have.
     """
     place = Path(directory)
-    refuse_precision(recipe.name, "optimisation.precision", recipe.optimisation.precision)
+    if not elsewhere:
+        refuse_precision(recipe.name, "optimisation.precision", recipe.optimisation.precision)
     names = (fold.name for known in ("deployed", "published") for fold in folds(known))
-    refuse_foreign_directory(place, *names, FIGURES)
+    refuse_foreign_directory(place, *names, FIGURES, f"{MARK}*")
     refuse_foreign_file(place / FIGURES, '{\n "protocol": ')
     refuse_foreign_file(place / REPORT, HEADING)
     with contextlib.suppress(OSError, ValueError, AttributeError):

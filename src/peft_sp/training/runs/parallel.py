@@ -17,9 +17,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
+from pathlib import Path
 from typing import Any
 
 from peft_sp.errors import PeftSpError
+from peft_sp.inference.hardware.processors import limit_torch
 from peft_sp.training.fitting.progress import Progress, Report
 
 ENDS_WITHIN = 10.0
@@ -28,10 +30,28 @@ ENDS_WITHIN = 10.0
 
 @dataclass(frozen=True)
 class Job:
-    """A network to be trained. make: called with `progress`, in a process that unpickles it."""
+    """A network to be trained.
+
+    make: called with `progress`, in a process that unpickles it; leaves: a file that is there then.
+    """
 
     name: str
     make: Callable[..., Any]
+    leaves: Path | None = None
+
+
+def carry_out(job: Job, threads: int, progress: Progress) -> Exception | None:
+    """Do a job in this process, on some threads; its error, as other processes are told it."""
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    limit_torch(threads)
+    try:
+        job.make(progress=progress)
+    except PeftSpError as error:
+        return error
+    except Exception as error:
+        text = "".join(traceback.format_exception(error))
+        return RuntimeError(f"{job.name} failed:\n{text}")
+    return None
 
 
 @dataclass
@@ -147,23 +167,10 @@ def _work(job: Job, tells: Connection, threads: int, device: str | None) -> None
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if device is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = device
-    os.environ["OMP_NUM_THREADS"] = str(threads)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    from peft_sp.inference.hardware.processors import limit_torch
-
-    limit_torch(threads)
-    try:
-        job.make(progress=tells.send)
-    except PeftSpError as error:
-        _tell(tells, error)
-    except Exception as error:
-        text = "".join(traceback.format_exception(error))
-        _tell(tells, RuntimeError(f"{job.name} failed:\n{text}"))
-
-
-def _tell(tells: Connection, error: Exception) -> None:
-    with suppress(OSError):
-        tells.send(error)
+    if (error := carry_out(job, threads, tells.send)) is not None:
+        with suppress(OSError):
+            tells.send(error)
 
 
 def _end_with_parent() -> None:

@@ -14,12 +14,19 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from peft_sp.errors import MissingExtraError, OptionError, OutputError
+from peft_sp.errors import MissingExtraError, OptionError, OutputError, PeftSpError, UnreadableError
 from peft_sp.io.atomic import locked
-from peft_sp.io.shards import LOCAL
+from peft_sp.wording import counted
 
+LOCAL = "local"
+"""The address of a cluster that is started for one run, on this machine."""
+TRIES = 3
+"""Times that a piece of work is begun before it is given up."""
+PATIENCE = 30.0
+"""Seconds without any worker after which a user should know what is waited for."""
+WAITS_FOR_ROOM = "no worker has started yet; the cluster may have no room now"
 _STORE = 80 << 20
-"""Bytes of shared memory, near the least that Ray takes: numbers and a plan pass through it."""
+"""Bytes of shared memory, near the least that Ray takes: nothing large passes through it."""
 _SESSION = "peft-sp-ray-"
 """How the folders of clusters on this machine begin: Ray's logs and sockets."""
 _LONGEST = 18
@@ -59,9 +66,44 @@ def connected(address: str, processors: int | None = None) -> Iterator[Any]:
             import ray
         except ImportError as error:
             raise MissingExtraError("a cluster", "cluster", error.name) from None
+        # It prints what it hears of workers that died on standard output, which is ours.
+        ray._private.worker._worker_logs_enabled = False
         stack.callback(ray.shutdown)
         _start(ray, address, where)
         yield ray
+
+
+def room_for(ray: Any, address: str, count: int | None, threads: int, gpus: float) -> int:
+    """How many workers to start: `count`, or as many as the cluster has room for.
+
+    threads, gpus: of each. Raises OptionError where no machine has room for one.
+    """
+    room = 0
+    for node in ray.nodes():
+        if node["Alive"]:
+            own = node["Resources"]
+            fitting = own.get("CPU", 0) // threads
+            if gpus:
+                fitting = min(fitting, own.get("GPU", 0) // gpus)
+            room += int(fitting)
+    if room == 0 and (count is None or address == LOCAL):
+        raise OptionError(
+            f"no machine of the cluster has room for a worker of {counted(threads, 'thread')}"
+            + (f" and {gpus:g} GPUs" if gpus else "")
+        )
+    return count or room  # others may join a cluster that grows on demand
+
+
+def cause_of_death(error: Exception) -> str:
+    """Why a worker died, as far as Ray's error says."""
+    short = "memory ran short" in str(error) or "Memory" in type(error).__name__
+    why = "memory ran short" if short else "killed, out of memory, or its machine is gone"
+    return f"its worker died ({why})"
+
+
+def may_pass(problem: PeftSpError) -> bool:
+    """Whether another try may succeed: a disk may have room, and a network may work again."""
+    return isinstance(problem, OutputError | UnreadableError)
 
 
 def _set_environment() -> None:

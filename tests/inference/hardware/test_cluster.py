@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from peft_sp.errors import OptionError
-from peft_sp.inference.shards import cluster
-from peft_sp.inference.shards.cluster import connected
+from peft_sp.inference.hardware import cluster
+from peft_sp.inference.hardware.cluster import connected
 from tests.support.ray_cluster import Cluster
 
 pytest.importorskip("ray", reason="needs the extra cluster")
