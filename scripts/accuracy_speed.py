@@ -37,7 +37,7 @@ TABLE = {
     "esm2-8m": "`esm2-8m`",
     "esm2-8m-partitions": "three LoRAs on ESM-2 8M",
     "lora-8M": "one LoRA on ESM-2 8M",
-    "published-esm2-8m": "three LoRAs on ESM-2 8M",
+    "published-esm2-8m-partitions": "three LoRAs on ESM-2 8M",
     "published-lora-8M-windows": "one LoRA, on a backbone that has seen windows",
     "published-lora-8M": "one LoRA on ESM-2 8M",
 }
@@ -160,7 +160,7 @@ def draw(points: list[Point]) -> bytes:
         for name, mean in PUBLISHED.items():
             axes.axhline(mean, color=GREY, linewidth=1, linestyle="--")
             axes.annotate(
-                f"{name}: {mean:.3f}, learned from half as much; speed not measured",
+                f"{name}, as published: {mean:.3f}, learned from less",
                 (axes.get_xlim()[0], mean),
                 xytext=(3, 3),
                 textcoords="offset points",

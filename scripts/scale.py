@@ -57,16 +57,15 @@ def rates() -> dict[str, float]:
 
 
 @cache
-def network_rates() -> dict[str, float]:
-    """Proteins a second of one LoRA network on ESM-2 8M: on an H100, by precision; on cores."""
-    pages = {name: (DOCS / f"{name}.md").read_text() for name in ("gpu", "speed")}
+def gpu_rates() -> dict[str, float]:
+    """Proteins a second of one LoRA network on ESM-2 8M on an H100, by precision."""
+    page = (DOCS / "gpu.md").read_text()
     rows = {
-        name: re.search(rf"^\| `{name}` \|[^|]*\|[^|]*\| ([\d,]+) \|", pages["gpu"], re.MULTILINE)
+        name: re.search(rf"^\| `{name}` \|[^|]*\|[^|]*\| ([\d,]+) \|", page, re.MULTILINE)
         for name in ("float32", "tf32")
     }
-    rows["two cores"] = re.search(r"ONNX Runtime, float32 \| ([\d,]+) windows/s", pages["speed"])
     if missing := [name for name, row in rows.items() if row is None]:
-        raise SystemExit(f"docs/gpu.md and docs/speed.md: have no rate for {', '.join(missing)}")
+        raise SystemExit(f"docs/gpu.md: has no rate for {', '.join(missing)}")
     return {name: float(row[1].replace(",", "")) for name, row in rows.items() if row}
 
 
@@ -166,21 +165,21 @@ def time_table(model: str, sets: Collection[str] = tuple(SETS)) -> str:
 
 def gpu_text() -> str:
     """A GPU against cores, and the sets on some GPUs."""
-    assumed, found, rows = Assumed(cores=1), network_rates(), []
+    assumed, found, rows = Assumed(cores=1), gpu_rates(), []
     own = Work("gpu", 1 / found["float32"], assumed.gpu_start)
     for name, proteins in SETS.items():
         runs = [Cluster(own, gpus, assumed=assumed).run(proteins, 5_000_000) for gpus in (1, 8, 64)]
         hours = max(run.core_seconds for run in runs) / 3600
         cost = f"{hours * assumed.gpu_price:,.0f}"
         rows.append([name, f"{hours:,.0f}", cost, *(duration(run.seconds) for run in runs)])
-    core = found["two cores"] / 2
+    core = 1 / work("esm2-8m").protein
     on_gpu, on_cores = 1e9 / found["float32"] / 3600, 1e9 / core / 3600
     text = (
         f"One LoRA network on ESM-2 8M predicts {found['float32']:,.0f} proteins a second on one "
         f"H100 in float32 and {found['tf32']:,.0f} in tf32, with one process "
         f"([measured](gpu.md#measured)); {found['float32'] / core:,.0f} cores of the reference "
-        f"machine have as many windows through that network. A thousand million proteins are "
-        f"{on_gpu:.0f} hours of an H100, {on_gpu * assumed.gpu_price:,.0f} dollars at "
+        f"machine do as many with `esm2-8m`, a network of the same shape. A thousand million "
+        f"proteins are {on_gpu:.0f} hours of an H100, {on_gpu * assumed.gpu_price:,.0f} dollars at "
         f"{assumed.gpu_price:g} an hour, or {on_cores:,.0f} core-hours, "
         f"{on_cores * assumed.price:,.0f} dollars. In shards of five million, a worker on each "
         f"GPU, whose start is assumed to take {assumed.gpu_start:.0f} s, and all else as above:"

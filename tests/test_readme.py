@@ -14,7 +14,7 @@ from peft_sp.io.labelled import read_labelled
 from peft_sp.io.registry.accuracy import BIG_CLASSES
 from peft_sp.io.registry.lookup import bundled
 from peft_sp.training.evaluation.metrics import Outcomes, score
-from peft_sp.training.evaluation.published import SIGNALP6_CLEAVAGE, SIGNALP6_MCC2
+from peft_sp.training.evaluation.published import MEAN_MCC2, SIGNALP6_CLEAVAGE, SIGNALP6_MCC2
 from peft_sp.training.recipe import read_recipe
 from peft_sp.training.runs.run import comparable_settings
 from tests.support.paths import ROOT
@@ -105,7 +105,7 @@ def test_the_table_of_models_is_that_of_the_results():
         accuracy_speed.read(results / "speed.json", results), results
     )
     assert accuracy_speed.with_table(README, table) == README
-    report = (results / "published-esm2-8m" / "report.md").read_text()
+    report = (results / "published-esm2-8m-partitions" / "report.md").read_text()
     assert "| **mean** | | 0.803 (" in report
     assert "| published | 1 partition | – | 0.803 |" in table
     assert "| deployed | 2 partitions, remainder, teacher, unlabelled proteins | 0.868 (" in table
@@ -115,3 +115,62 @@ def test_the_page_of_the_published_protocol_is_that_of_the_results(monkeypatch):
     monkeypatch.chdir(ROOT)
     page = (ROOT / "docs" / "results" / "published.md").read_text()
     assert script("published").text() == page
+
+
+def test_the_answer_on_signalp6_is_that_of_the_results():
+    text = " ".join(README.split())
+    own = measured_of("published-esm2-8m-partitions")["mean_over_models"]
+    (eukaryotes,) = (c["mcc2"]["mean"] for c in own["classes"] if c["organism"] == "EUKARYA")
+    mean = own["mean_mcc2"]
+    assert f"{mean['mean']:.3f} where SignalP 6.0 has {MEAN_MCC2['SignalP 6.0']:.3f}" in text
+    assert f"{eukaryotes:.3f} where it has {SIGNALP6_MCC2['EUKARYA', 'SP']:.3f};" in text
+    assert f"varies by {mean['deviation']:.3f} (standard deviation)" in text
+    names = ("fast", "esm2-8m-partitions", "esm2-8m")
+    fast, three, student = (f"{measured_of(n)['pooled']['mean_mcc2']:.3f}" for n in names)
+    assert f"(mean MCC2 {fast}, {three} and {student}; intervals overlap)" in text
+    speeds = json.loads((ROOT / "docs/results/speed.json").read_text())
+    rates = {row["model"]: row["proteins"] / row["seconds"] for row in speeds}
+    said = f"`fast` predicts {rates['fast']:,.0f} proteins a second and `esm2-8m` "
+    assert f"{said}{rates['esm2-8m']:.0f}." in text
+
+
+@pytest.fixture
+def like_for_like(monkeypatch, tmp_path):
+    """The page's script, with results of one's own."""
+    published = script("published")
+    monkeypatch.setattr(published, "RESULTS", tmp_path)
+
+    def write(name, **changes):
+        content = measured_of("published-esm2-8m-partitions")
+        content["recipe"] |= changes.pop("recipe", {})
+        (tmp_path / f"published-{name}").mkdir()
+        path = tmp_path / f"published-{name}" / "metrics.json"
+        path.write_text(json.dumps(content | changes))
+
+    return published, write
+
+
+def test_the_page_speaks_of_the_models_that_it_has(like_for_like):
+    published, write = like_for_like
+    write("adapter-8M", recipe={"settings_origin": "Chosen by nobody."})
+    page = published.text()
+    assert "- `adapter-8M`: Chosen by nobody." in page
+    assert "`lora-8M-windows`" not in page and "`esm2-8m-partitions`" not in page
+    write("lora-8M-windows")
+    assert "That of `lora-8M-windows` was also trained" in published.text()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"recipe": {"remainder": {"max_identity": 0.36}}}, "more than the published data"),
+        ({"recipe": {"distillation": {"mosaics": 2}}}, "more than the published data"),
+        ({"sources": {"data_sha256": "0"}}, "other data"),
+        ({"protocol": "deployed"}, "not of the published protocol"),
+    ],
+)
+def test_a_result_that_is_not_like_the_published_ones_is_refused(like_for_like, changes, said):
+    published, write = like_for_like
+    write("lora-8M", **changes)
+    with pytest.raises(SystemExit, match=said):
+        published.text()
