@@ -118,16 +118,16 @@ def test_a_cluster_trains_the_fold_that_is_left_whatever_is_killed(
     environment = {**os.environ, **quick_start(tmp_path), "TMPDIR": str(short_folder)}
     words = ("crossval", recipe, "-o", tmp_path / "cv", "--cluster", "local", "--parallel", "2")
     process = forked.start(*words, environment=environment)
-    wait_for(lambda: workers_of(process.pid, "JobWorker") or not runs(process.pid), 120)
+    wait_for(lambda: workers_of(process.pid, "JobWorker") or not runs(process.pid), 300)
     parts = descendants_of(process.pid)
     os.kill(workers_of(process.pid, "JobWorker")[0], signal.SIGKILL)
     code, output, errors = process.wait()
     assert code == 0, errors
     assert output.startswith("small: out-of-fold predictions")
-    died = r"^small, fold test-1( on \S+)?, try 1 of 3: its worker died \(killed, "
+    died = r"^test-1( on \S+)?, try 1 of 3: its worker died \(killed, "
     assert len(re.findall(died, errors, re.MULTILINE)) == 1
     assert "\nsmall, fold test-1\n" in errors and "test-0" not in errors and "Ray" not in errors
     assert_same(tmp_path / "cv", expected)
     assert not list((tmp_path / "cv").glob(".*")), "its mark is left"
     wait_for(lambda: not any(map(runs, parts)))
-    assert list(short_folder.glob("*")) == []
+    assert not list(short_folder.glob("peft-sp-ray-*"))

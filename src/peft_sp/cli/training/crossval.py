@@ -120,7 +120,7 @@ def crossvalidate(
                 threads=threads,
                 cluster=cluster,
                 gpus=gpus,
-                notice=partial(_tell, display, recipe.name),
+                notice=display.say,
             )
         contents.append(result.content)
         _print_result(recipe.name, result)
@@ -182,11 +182,6 @@ def _of_fold(display: TrainingDisplay, recipe: str, several: bool, fold: str) ->
         return display.beside(f"{recipe}, fold {fold}")
     display.begin(f"{recipe}, fold {fold}")
     return display
-
-
-def _tell(display: TrainingDisplay, recipe: str, problem: str) -> None:
-    """Say what happened to a fold, whose name is at the beginning."""
-    display.say(f"{recipe}, fold {problem}")
 
 
 def _print_result(name: str, result: CrossValidation) -> None:
