@@ -38,7 +38,7 @@ TABLE = {
     "esm2-8m-partitions": "three LoRAs on ESM-2 8M",
     "lora-8M": "one LoRA on ESM-2 8M",
     "published-esm2-8m-partitions": "three LoRAs on ESM-2 8M",
-    "published-lora-8M-windows": "one LoRA, on a backbone that has seen windows",
+    "published-lora-8M-windows": "one LoRA on ESM-2 8M, trained further on unlabelled proteins",
     "published-lora-8M": "one LoRA on ESM-2 8M",
 }
 """Cross-validations in the table, by their directories, and what they are called."""

@@ -28,7 +28,7 @@ RESULTS = Path("docs/results")
 PAGE = RESULTS / "published.md"
 OURS = {
     "esm2-8m-partitions": "three LoRAs together",
-    "lora-8M-windows": "LoRA, backbone that has seen windows",
+    "lora-8M-windows": "LoRA, backbone trained further on unlabelled proteins",
     "lora-8M": "LoRA",
     "full-8M": "full fine-tuning",
     "adapter-8M": "adapters",
