@@ -93,6 +93,7 @@ def run(signals: Signals) -> int:
         _refuse_empty(sys.argv[1:])
         with _own_matplotlib():
             code = _answer(program, arguments)
+            signals.raise_again()
             sys.stdout.flush()
         signals.ignore()
         return code

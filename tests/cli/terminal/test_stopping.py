@@ -37,6 +37,14 @@ def test_a_second_signal_does_not_disturb_what_the_first_began(second):
     assert (code, output, errors) == (128 + signal.SIGINT, "cleaned up\n", "")
 
 
+def test_an_end_that_a_library_puts_in_place_of_ours_does_not_count():
+    code, output, errors = run(
+        "signals.raise_again()\ntry:\n    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "except SystemExit:\n    print('taken')\nsignals.raise_again()\nprint('not stopped')\n"
+    )
+    assert (code, output, errors) == (128 + signal.SIGTERM, "taken\n", "")
+
+
 def test_when_all_is_done_a_signal_comes_too_late():
     code = "signals.ignore()\nos.kill(os.getpid(), signal.SIGTERM)\nprint('whole')\n"
     assert run(code) == (0, "whole\n", "")

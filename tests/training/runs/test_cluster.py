@@ -151,7 +151,8 @@ def test_workers_and_programs_are_killed_and_the_result_is_that_of_one_process(
     wait_for(lambda: len(whole()) > len(kept), 300)
     os.kill(process.pid, signal.SIGTERM)
     code, _, errors = process.wait()
-    assert code == 128 + signal.SIGTERM and errors.endswith("peft-sp: stopped\n")
+    assert code == 128 + signal.SIGTERM, errors
+    assert errors.endswith("peft-sp: stopped\n")
     wait_for(lambda: not any(map(runs, workers())))
     kept = whole()
 

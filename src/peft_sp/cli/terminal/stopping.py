@@ -49,7 +49,7 @@ class Signals:
     def __init__(self) -> None:
         known = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]  # not Windows
         self._numbers = [n for n in known if signal.getsignal(n) is not signal.SIG_IGN]
-        self._stopped = False
+        self._stopped = 0  # the code of Stopped, once it was raised
         self._set(self._stop)
         sys.unraisablehook = self._deliver_again
         if os.name == "posix":
@@ -65,6 +65,14 @@ class Signals:
         yield
         self._set(self._stop)
 
+    def raise_again(self) -> None:
+        """Raise Stopped where it was raised and got lost.
+
+        Ray puts an end of its own in its place when a signal comes while it waits.
+        """
+        if self._stopped:
+            raise Stopped(self._stopped)
+
     def ignore(self) -> None:
         """All is done: nothing is left to stop."""
         self._set(signal.SIG_IGN)
@@ -75,15 +83,15 @@ class Signals:
 
     def _stop(self, number: int, _: Any) -> None:
         self.ignore()
-        self._stopped = True
-        raise Stopped(128 + number)
+        self._stopped = 128 + number
+        raise Stopped(self._stopped)
 
     def _deliver_again(self, lost: Any) -> None:
         """It came while Python did away with an object, where nothing can be raised."""
         if not isinstance(lost.exc_value, Stopped):
             sys.__unraisablehook__(lost)
             return
-        self._stopped = False
+        self._stopped = 0
         self._set(self._stop)
         number = lost.exc_value.code - 128
         threading.Timer(0.1, os.kill, (os.getpid(), number)).start()
