@@ -1,6 +1,7 @@
 """Whether a cluster is reached, what it takes to start one, and what is left of it: nothing."""
 
 import os
+import shutil
 import socket
 import tempfile
 from pathlib import Path
@@ -56,6 +57,24 @@ def test_folders_of_killed_runs_are_removed_and_those_in_use_are_not(short_folde
             assert first.parent.is_dir() and second.parent.is_dir() and first != second
         assert first.parent.is_dir() and not second.parent.exists()
     assert not first.parent.exists()
+
+
+def test_a_folder_goes_although_a_dying_cluster_writes_into_it(short_folder, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(short_folder))
+    left = Path(tempfile.mkdtemp(prefix="peft-sp-ray-"))
+    remove, times = shutil.rmtree, []
+
+    def removed_and_written_into(folder, **options):
+        remove(folder, **options)
+        times.append(folder)
+        if times == [left]:
+            (left / "logs").mkdir(parents=True)
+
+    monkeypatch.setattr(cluster.shutil, "rmtree", removed_and_written_into)
+    with cluster._session():
+        assert not left.exists() and times == [left, left]
+        left.mkdir()  # by a worker that was about to start
+    assert not left.exists()
 
 
 def test_a_long_temporary_folder_is_not_taken_for_sockets(tmp_path, monkeypatch):

@@ -91,17 +91,18 @@ class Disturbed:
         told, killed = "", 0
         for _ in range(3):
             driver = self.driver(address)
-            self.wait(driver)
+            workers = above or driver.process.pid
+            self.wait(driver, workers)
             with suppress(ProcessLookupError):
-                os.kill(self.a_worker(above or driver.process.pid), signal.SIGKILL)
+                os.kill(self.a_worker(workers), signal.SIGKILL)
                 killed += 1
-            self.wait(driver)
+            self.wait(driver, workers)
             assert driver.runs, "it was done before it could be killed"
             self.parts |= set() if above else descendants_of(driver.process.pid)
             told += driver.kill()
         assert killed == 3 and "try 1 of 3: its worker died (killed, " in told
         driver = self.driver(address)
-        self.wait(driver)
+        self.wait(driver, above or driver.process.pid)
         hanging = self.a_worker(above or driver.process.pid)
         os.kill(hanging, signal.SIGSTOP)
         code, output, errors = driver.end()
@@ -123,8 +124,13 @@ class Disturbed:
         assert workers, "there is no worker to kill"
         return self.chance.choice(workers)
 
-    def wait(self, driver: Driver) -> None:
-        """Until one shard more is done, or two, and a little longer."""
+    def wait(self, driver: Driver, above: int) -> None:
+        """Until one shard more is done, or two, and a little longer.
+
+        Workers of a driver that was killed may end a shard before they end: theirs count for
+        nothing, since they do it before the next driver has a worker.
+        """
+        wait_for(lambda: workers_of(above) or not driver.runs, 300)
         goal = len(status(self.plan, self.out).done) + self.chance.randint(1, 2)
         wait_for(lambda: len(status(self.plan, self.out).done) >= goal or not driver.runs, 300)
         time.sleep(self.chance.random() * 0.1)

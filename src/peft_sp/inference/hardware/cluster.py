@@ -9,6 +9,7 @@ import signal
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -31,6 +32,7 @@ _SESSION = "peft-sp-ray-"
 """How the folders of clusters on this machine begin: Ray's logs and sockets."""
 _LONGEST = 18
 """Letters of a temporary folder at most: Ray's names in it must fit into those of sockets, 107."""
+_TRIES_TO_REMOVE = 20
 _WAIT = 10.0
 """Seconds in which the head of a cluster must answer; Ray itself asks for minutes."""
 _TOKEN = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
@@ -181,13 +183,29 @@ def _session() -> Iterator[Path]:
     above = Path(tempfile.gettempdir())
     if len(str(above)) > _LONGEST and Path("/tmp").is_dir():  # noqa: S108  made by mkdtemp in it
         above = Path("/tmp")  # noqa: S108
-    for left in above.glob(f"{_SESSION}*"):
-        with suppress(OutputError), locked(left, "in use"):
-            shutil.rmtree(left, ignore_errors=True)
+    _remove_left(above)
     folder = Path(tempfile.mkdtemp(prefix=_SESSION, dir=above))
     try:
         with locked(folder, "in use"):
             # Ray opens its own folder to everybody.
             yield folder / "r"
     finally:
+        _remove(folder)
+        # A worker that a killed cluster had begun to start makes its folder anew.
+        _remove_left(above)
+
+
+def _remove_left(above: Path) -> None:
+    """Remove the folders of runs that were killed."""
+    for left in above.glob(f"{_SESSION}*"):
+        with suppress(OutputError), locked(left, "in use"):
+            _remove(left)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder in which processes of Ray that outlive their cluster may begin new files."""
+    for _ in range(_TRIES_TO_REMOVE):
         shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.1)
