@@ -13,24 +13,19 @@ from peft_sp.biology.grammar import TYPES
 from peft_sp.io.labelled import LabelledProtein
 from peft_sp.io.registry.accuracy import as_text
 from tests.support.paths import ROOT
+from tests.support.scripts import script
 
 PAGE = (ROOT / "docs/results/clades/README.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
 def clades():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(ROOT / "scripts"))
-        import clades
-
-        yield clades
+    return script("clades")
 
 
 @pytest.fixture(scope="module")
 def species(clades):
-    import species
-
-    return species
+    return script("species")
 
 
 def protein(accession: str, kind: str, sequence: str = "M" + "KLVASAE" * 10) -> LabelledProtein:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.paths import ROOT
+from tests.support.scripts import script
 
 PAGE = (ROOT / "docs" / "scale.md").read_text()
 FILES = ROOT / "integrations" / "shards"
@@ -12,18 +13,12 @@ FILES = ROOT / "integrations" / "shards"
 
 @pytest.fixture(scope="module")
 def scale():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(ROOT / "scripts"))
-        import scale
-
-        yield scale
+    return script("scale")
 
 
 @pytest.fixture(scope="module")
 def simulation(scale):
-    import simulation
-
-    return simulation
+    return script("simulation")
 
 
 @pytest.fixture

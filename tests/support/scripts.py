@@ -6,14 +6,23 @@ import importlib.util
 import sys
 from types import ModuleType
 
+import pytest
+
 from tests.support.paths import ROOT
+
+SCRIPTS = ROOT / "scripts"
 
 
 def script(name: str) -> ModuleType:
-    """A program by its name."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    """A program by its name, loaded once; it finds the programs beside it."""
+    path = str(SCRIPTS / f"{name}.py")
+    if getattr(sys.modules.get(name), "__file__", None) == path:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look themselves up
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(SCRIPTS))
+        spec.loader.exec_module(module)
     return module
