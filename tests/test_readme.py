@@ -73,6 +73,14 @@ def test_figures_are_of_what_is_shipped():
         assert comparable_settings(measured_of(name)["recipe"]) == comparable_settings(recipe)
 
 
+def test_reports_and_cards_say_how_settings_were_chosen():
+    results = ROOT / "docs" / "results"
+    told = [*results.glob("*/report.md"), *results.glob("*/models/*/README.md")]
+    told += [ROOT / "packs" / "esm2-8m" / "README.md", bundled()["fast"] / "README.md"]
+    for path in told:
+        assert " chosen " in path.read_text(), path
+
+
 @pytest.mark.parametrize("name", STORED)
 def test_out_of_fold_predictions_give_these_figures(shared, name):
     """The committed predictions, scored anew against the labels."""
