@@ -46,11 +46,8 @@ QUICK = {
 RUNS = ("train", "crossval", "tune", "distill", "pretrain")
 """Commands that want an empty directory: each is run as if it were the first."""
 SHELL_SIGNS = re.compile(r"[|;&<>$`(]|\*")
-FEW = {
-    "examples/ecoli_300.faa": "ecoli.faa",
-    "backbone=./prot_t5": "backbone=esm2_t6_8M",
-}
-"""Where another model than `fast` predicts or is made: fewer proteins, a smaller backbone."""
+FEW = {"examples/ecoli_300.faa": "ecoli.faa"}
+"""Where another model than `fast` predicts or is made: fewer proteins."""
 SMALL_STUDENT = [
     *("--set", "student.width=8", "--set", "student.hidden=8", "--set", "student.convolutions=1")
 ]
