@@ -1,5 +1,7 @@
 """Windows in batches: order, padding, and one pass decoded several times."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -53,3 +55,22 @@ def test_one_pass_is_decoded_for_several_sets_of_types():
             decoded[0].type_probabilities[row]
         )
     assert (encode(WINDOWS) == PAD).any()
+
+
+def test_as_many_batches_are_computed_at_once_as_suit_the_network():
+    class Together(Wave):
+        """Each call waits until another one is made beside it."""
+
+        concurrency = 3
+
+        def __init__(self):
+            super().__init__()
+            self.meeting = threading.Barrier(3)
+
+        def emissions(self, residues):
+            self.meeting.wait(timeout=30)
+            return super().emissions(residues)
+
+    one, several = decode_windows(Wave(), WINDOWS), decode_windows(Together(), WINDOWS)
+    np.testing.assert_array_equal(one.type_probabilities, several.type_probabilities)
+    np.testing.assert_array_equal(one.paths, several.paths)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from itertools import islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from peft_sp.biology.alphabet import Batch, batches
 from peft_sp.biology.grammar import TYPES
-from peft_sp.inference.backends import Backend
+from peft_sp.inference.backends import Backend, Network
 from peft_sp.inference.decoding.decoder import Decoded, Decoder
 from peft_sp.inference.decoding.published import PublishedDecoder, decoder_of
 
@@ -17,10 +21,32 @@ Computed = tuple[Batch, NDArray[np.float32]]
 """A batch and its emissions (B, L, S)."""
 
 
+def compute_ahead(
+    network: Network, queue: Iterator[Batch], workers: Executor, count: int
+) -> Iterator[tuple[Batch, Any]]:
+    """Batches with what a network makes of them, in order, while it is at the `count` next ones."""
+    ahead: deque[tuple[Batch, Future[Any]]] = deque()
+
+    def submit(number: int) -> None:
+        for batch in islice(queue, number):
+            ahead.append((batch, workers.submit(network, batch.residues)))
+
+    submit(count)
+    while ahead:
+        submit(1)
+        batch, emissions = ahead.popleft()
+        yield batch, emissions.result()
+
+
 def compute(backend: Backend, windows: Sequence[str] | NDArray[np.uint8]) -> Iterator[Computed]:
-    """One pass of a network over windows, in batches that suit it."""
-    for batch in batches(windows, backend.batch_size):
-        yield batch, backend.emissions(batch.residues)
+    """One pass of a network over windows, in batches that suit it, and as many of them at once."""
+    queue = iter(batches(windows, backend.batch_size))
+    if backend.concurrency == 1:
+        for batch in queue:
+            yield batch, backend.emissions(batch.residues)
+        return
+    with ThreadPoolExecutor(backend.concurrency) as workers:
+        yield from compute_ahead(backend.emissions, queue, workers, backend.concurrency)
 
 
 def decode_batches(

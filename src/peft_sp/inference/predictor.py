@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Container, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property, partial
 from itertools import islice
@@ -14,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from peft_sp.biology.alphabet import Batch, batches
+from peft_sp.biology.alphabet import batches
 from peft_sp.biology.grammar import TYPES, grammar
 from peft_sp.biology.notes import notes_on
 from peft_sp.biology.organism import BY_HEADER, Organism, OrganismChoice, parse_choice
@@ -32,6 +31,7 @@ from peft_sp.biology.prediction import (
 from peft_sp.errors import ModelError, OptionError
 from peft_sp.inference import records
 from peft_sp.inference.backends import Backend, network_of, positive_integer
+from peft_sp.inference.batching import compute_ahead
 from peft_sp.inference.cache import Key, Result, WindowCache
 from peft_sp.inference.decoding.decoder import Decoded
 from peft_sp.inference.decoding.published import decoder_of
@@ -212,22 +212,12 @@ class Predictor:
         windows = [window for window, _ in keys]
         every = batches(windows, batch_size or self.backend.batch_size)
         queue = (batch for batch in every if keys[batch.rows[0]] not in computed)
-        ahead: deque[tuple[Batch, Future[Any]]] = deque()
         types = {organism: np.isin(TYPES, organism.types) for organism in Organism}
-
-        def submit(batch: Batch) -> None:
-            ahead.append((batch, workers.submit(self._network, batch.residues)))
-
-        for batch in islice(queue, self.backend.concurrency):
-            submit(batch)
-        while ahead:
-            for batch in islice(queue, 1):
-                submit(batch)
-            batch, emissions = ahead.popleft()
+        at_once = self.backend.concurrency
+        for batch, scores in compute_ahead(self._network, queue, workers, at_once):
             own = [keys[row] for row in batch.rows.tolist()]
             allowed = np.stack([types[Organism(organism)] for _, organism in own])
             eukaryotic = np.array([organism == Organism.EUKARYA for _, organism in own])
-            scores = emissions.result()
             self._require_finite(scores)
             with np.errstate(all="ignore"):  # what is lost there is no number, and refused below
                 decoded = self.decoder.decode(

@@ -33,6 +33,7 @@ from peft_sp.training.evaluation.model_card import (
     with_section,
 )
 from peft_sp.training.fitting.history import CURVES, HISTORY
+from peft_sp.training.fitting.progress import Progress, Watched
 from peft_sp.version import __version__
 from peft_sp.wording import NOT_STATED
 
@@ -103,13 +104,15 @@ def export(
     backbone: str | None = None,
     labelled: Sequence[LabelledProtein] | None = None,
     licence: str | None = None,
+    progress: Progress | None = None,
 ) -> ExportedModel:
     """Write a trained model without its need of torch and backbone.
 
     output: a directory that does not exist or is empty, which `predict` then takes, or a file
     called `*.onnx`, the network alone. backbone: see `load_checkpoint`. labelled: proteins on
     which the result is compared with its original. licence: of the result, by default made up
-    from that of the model and the name of the backbone, whose weights are inside.
+    from that of the model and the name of the backbone, whose weights are inside. progress: gets
+    reports of the comparison.
 
     Raises ModelError for a model that cannot be exported and for a result beyond `MCC2_LIMIT`
     or `SITES_LIMIT`, OutputError for an output that cannot be written; nothing is left then.
@@ -134,7 +137,7 @@ def export(
             together = [TorchBackend(original) for original in originals]
             before = together[0] if len(together) == 1 else EnsembleBackend(together)
             after = OnnxBackend(folder / ONNX, None, size)
-            ((_, check),) = compare(before, {"": after}, labelled)
+            ((_, check),) = compare(before, {"": after}, labelled, progress)
         if check is not None and not check.holds:
             raise ModelError(
                 f"{model}: not exported, for in {precision} {check}; allowed are {MCC2_LIMIT} of "
@@ -159,13 +162,21 @@ def _load(directory: Path, backbone: str | None, backbones: Backbones) -> Signal
 
 
 def compare(
-    original: Backend, exported: Mapping[str, Backend], proteins: Sequence[LabelledProtein]
+    original: Backend,
+    exported: Mapping[str, Backend],
+    proteins: Sequence[LabelledProtein],
+    progress: Progress | None = None,
 ) -> Iterator[tuple[str, Check]]:
     """A check of each exported network against one original, as they are finished."""
-    before = Outcomes.predicted(original, proteins)
+
+    def predicted(backend: Backend) -> Outcomes:
+        watched = Watched(backend, len(proteins), progress, backend.concurrency)
+        return Outcomes.predicted(watched, proteins)
+
+    before = predicted(original)
     exact = score(before, 0)
     for name, backend in exported.items():
-        after = Outcomes.predicted(backend, proteins)
+        after = predicted(backend)
         scores = score(after, 0)
         change = np.abs(after.probabilities - before.probabilities)
         yield (

@@ -17,7 +17,9 @@ def test_the_bundled_model_is_the_export_of_its_training_run(labelled_file, ecol
     out = tmp_path / "fast"
     arguments = ("--precision", "int8", "--check", labelled_file, "--partition", "0")
     code, output, errors = peft_sp("export", TRAINED, "-o", out, *arguments)
-    assert (code, errors) == (0, "")
+    assert code == 0
+    # How far it is, where it takes longer than seconds.
+    assert all(line.startswith("evaluation: window ") for line in errors.splitlines())
     lines = output.splitlines()
     assert lines[0].startswith("emissions differ by at most ")
     assert lines[1].startswith(f"on {labelled_file}: ")

@@ -48,6 +48,7 @@ class Zeros:
 
 def test_a_watched_backend_counts_windows_and_changes_nothing():
     reports = []
+    assert Watched(Zeros(), 6, None, 2).concurrency == 2
     watched = Watched(Zeros(), 6, reports.append)
     assert (watched.batch_size, watched.concurrency, watched.scores) == (4, 1, "the network's")
     assert watched.emissions(np.zeros((4, 9), np.uint8)).shape == (4, 9, 3)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from peft_sp.cli.terminal import console
+from peft_sp.cli.terminal.training_display import training_display
 from peft_sp.errors import MissingExtraError
 
 
@@ -95,14 +96,16 @@ def export(
     labelled = None
     if check is not None:
         labelled = of_partitions(read_labelled(check), partitions, check)
-    done = exporting.export(
-        model,
-        output,
-        precision=precision.value,
-        backbone=backbone,
-        labelled=labelled,
-        licence=licence,
-    )
+    with training_display() as display:
+        done = exporting.export(
+            model,
+            output,
+            precision=precision.value,
+            backbone=backbone,
+            labelled=labelled,
+            licence=licence,
+            progress=display,
+        )
     console.say(f"emissions differ by at most {done.difference:.1e}, on made-up windows")
     if done.check is not None:
         console.say(f"on {check}: {done.check}")

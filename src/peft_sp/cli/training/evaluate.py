@@ -12,6 +12,7 @@ import typer
 from peft_sp.cli.models import chosen
 from peft_sp.cli.terminal import console, options
 from peft_sp.cli.terminal.scores import print_regions, print_scores
+from peft_sp.cli.terminal.training_display import training_display
 from peft_sp.errors import MissingExtraError
 from peft_sp.io.atomic import write_text
 from peft_sp.io.results.protection import check_outputs, files_of
@@ -62,6 +63,7 @@ def evaluate(
     try:
         from peft_sp.training.evaluation.metrics import Outcomes, decode, score
         from peft_sp.training.evaluation.regions import region_scores
+        from peft_sp.training.fitting.progress import Watched
     except ImportError as error:
         raise MissingExtraError("evaluation", "train", error.name) from None
     check_outputs({"--json": json_file}, files_of(labelled), force)
@@ -76,7 +78,10 @@ def evaluate(
     measured = of_partitions(proteins, partitions, labelled)
     if warning := _learned_from(made, measured, own):
         console.note(f"{model} {warning}")
-    decoded = decode(predictor.backend, measured, restrict, published=published_decoding)
+    network = predictor.backend
+    with training_display() as display:
+        watched = Watched(network, len(measured), display, network.concurrency)
+        decoded = decode(watched, measured, restrict, published=published_decoding)
     scores = score(Outcomes.of(measured, decoded), resamples)
     rule = ", decoded as published" if published_decoding else ""
     print_scores(f"{model} on {labelled}{rule}", scores)

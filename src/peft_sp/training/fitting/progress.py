@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any, Literal
 
 import numpy as np
@@ -72,18 +73,25 @@ class Reporting(TrainerCallback):
 
 
 class Watched:
-    """A backend that reports how many of some windows it has computed."""
+    """A backend that reports how many of some windows it has computed.
 
-    def __init__(self, backend: Backend, total: int, progress: Progress | None) -> None:
+    concurrency: calls at once. One in training, where each may be of several processes together
+    and all must make them in one order; elsewhere what suits the backend.
+    """
+
+    def __init__(
+        self, backend: Backend, total: int, progress: Progress | None, concurrency: int = 1
+    ) -> None:
         self.backend, self.total, self.progress = backend, total, progress
-        self.done = 0
         self.batch_size, self.scores = backend.batch_size, backend.scores
-        self.concurrency = backend.concurrency
+        self.concurrency = concurrency
+        self.done, self.counting = 0, Lock()
 
     def emissions(self, residues: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Those of the backend."""
         found = self.backend.emissions(residues)
-        self.done += len(residues)
-        if self.progress is not None:
-            self.progress(Report("evaluation", self.done, self.total))
+        with self.counting:
+            self.done += len(residues)
+            if self.progress is not None:
+                self.progress(Report("evaluation", self.done, self.total))
         return found
