@@ -1,4 +1,4 @@
-"""What shards cost: the figures from which docs/scale.md reckons (`scripts/scale.py`).
+"""What shards cost: the figures from which docs/scale-costs.md reckons (`scripts/scale.py`).
 
     python benchmarks/shards.py --fasta proteomes/*.faa --proof --model fast --model esm2-8m \
         --json docs/results/scale.json

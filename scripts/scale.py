@@ -1,4 +1,5 @@
-"""What large sets of proteins take on clusters: the tables and figures of docs/scale.md.
+"""What large sets of proteins take on clusters: the figures of docs/scale.md and
+docs/scale-costs.md.
 
     python scripts/scale.py
 
@@ -22,7 +23,7 @@ from simulation import SEED, Assumed, Cluster, Work, shard_of
 from peft_sp.inference.cache import CACHED
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGE = DOCS / "scale.md"
+PAGES = (DOCS / "scale.md", DOCS / "scale-costs.md")
 SETS = {
     "UniProtKB": 250_000_000,
     "MGnify": 2_400_000_000,
@@ -375,11 +376,13 @@ def written(page: str, names: Collection[str] | None = None) -> str:
 
 
 def main() -> None:
-    """Write the page."""
-    page = PAGE.read_text(encoding="utf-8")
-    if missing := SECTIONS.keys() - {found[2] for found in MARKED.finditer(page)}:
-        raise SystemExit(f"{PAGE}: has no section for {', '.join(sorted(missing))}")
-    PAGE.write_text(written(page), encoding="utf-8")
+    """Write the pages."""
+    pages = {path: path.read_text(encoding="utf-8") for path in PAGES}
+    named = {found[2] for page in pages.values() for found in MARKED.finditer(page)}
+    if missing := SECTIONS.keys() - named:
+        raise SystemExit(f"docs: no section for {', '.join(sorted(missing))}")
+    for path, page in pages.items():
+        path.write_text(written(page), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """A cluster that predicts in shards, simulated: slow nodes, stragglers, failures, second copies.
 
 What cannot be measured on one machine stands in `Assumed`. Random numbers have a fixed seed, so
-that a run gives the same each time. `scripts/scale.py` makes the tables of docs/scale.md of it.
+that a run gives the same each time. `scripts/scale.py` makes docs/scale-costs.md of it.
 """
 
 from __future__ import annotations

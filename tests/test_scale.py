@@ -1,4 +1,4 @@
-"""docs/scale.md: its tables are those of scripts/scale.py, whose simulation obeys simple rules."""
+"""Pages on scale: their tables are those of scripts/scale.py, whose simulation obeys rules."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import pytest
 from tests.support.paths import ROOT
 from tests.support.scripts import script
 
-PAGE = (ROOT / "docs" / "scale.md").read_text()
+HOW, COSTS = ((ROOT / "docs" / name).read_text() for name in ("scale.md", "scale-costs.md"))
+BOTH = HOW + COSTS
 FILES = ROOT / "integrations" / "shards"
 
 
@@ -27,14 +28,14 @@ def calm(simulation):
     return simulation.Assumed(cores=2, spread=0, slow=0, killed=0, node_days=1e9)
 
 
-def test_the_page_is_current(scale):
+def test_the_pages_are_current(scale):
     """The long tables by one row each."""
-    assert set(scale.SECTIONS) == {found[2] for found in scale.MARKED.finditer(PAGE)}
+    assert set(scale.SECTIONS) == {found[2] for found in scale.MARKED.finditer(BOTH)}
     quick = set(scale.SECTIONS) - {"times of fast", "times of esm2-8m", "sizes"}
-    assert scale.written(PAGE, quick) == PAGE, "run python scripts/scale.py"
+    assert scale.written(BOTH, quick) == BOTH, "run python scripts/scale.py"
     for table in (scale.time_table("fast", ["UniProtKB"]), scale.sweep_table([1_000_000])):
-        assert table.splitlines()[-1] in PAGE, "run python scripts/scale.py"
-    assert scale.time_table("esm2-8m", []).splitlines()[0] in PAGE
+        assert table.splitlines()[-1] in BOTH, "run python scripts/scale.py"
+    assert scale.time_table("esm2-8m", []).splitlines()[0] in BOTH
 
 
 def test_without_trouble_a_run_takes_its_work_alone(simulation, calm):
@@ -84,6 +85,6 @@ def test_a_shard_lasts_between_one_minute_and_half_an_hour(simulation):
 def test_what_the_page_shows_of_a_file_is_what_it_has(name):
     language = {"slurm.sh": "bash", "hyperqueue.sh": "bash", "kubernetes.yaml": "yaml"}
     language |= {"main.nf": "groovy", "Snakefile": "snakemake"}
-    shown = [block.split("```")[0] for block in PAGE.split(f"```{language[name]}\n")[1:]]
+    shown = [block.split("```")[0] for block in BOTH.split(f"```{language[name]}\n")[1:]]
     text = (FILES / name).read_text()
     assert any(block in text for block in shown if len(block.splitlines()) > 3)
