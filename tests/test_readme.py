@@ -73,6 +73,29 @@ def test_figures_are_of_what_is_shipped():
         assert comparable_settings(measured_of(name)["recipe"]) == comparable_settings(recipe)
 
 
+def test_what_probabilities_are_worth_is_said_as_it_was_measured():
+    """By the range of the probability of predicted signal peptides."""
+    pages = [(ROOT / "docs" / name).read_text() for name in ("faq.md", "method.md")]
+    faq, method = (" ".join(page.split()) for page in pages)
+    right = {
+        low: [
+            band["right"]
+            for name in ("fast", "esm2-8m")
+            for band in measured_of(name)["calibration"]["groups"]["all"]["bands_of_called"]
+            if band["from"] == low
+        ]
+        for low in (0.7, 0.85, 0.99)
+    }
+    fast, esm = right[0.99]
+    assert f"above 0.99, {fast:.1%}".replace("%", " %") in faq
+    assert f"and {esm:.1%} with".replace("%", " %") in faq
+    for low in (0.85, 0.7):
+        fast, esm = right[low]
+        assert f"{fast:.0%} and {esm:.0%}".replace("%", " %") in faq
+    fast, esm = right[0.85]
+    assert f"{fast:.2f} (`fast`) and {esm:.2f} (`esm2-8m`)" in method
+
+
 def test_reports_and_cards_say_how_settings_were_chosen():
     results = ROOT / "docs" / "results"
     told = [*results.glob("*/report.md"), *results.glob("*/models/*/README.md")]

@@ -6,9 +6,11 @@ import pytest
 from peft_sp.biology.grammar import TYPES
 from peft_sp.inference.loading import load
 from peft_sp.training.evaluation.evaluate import evaluate
+from peft_sp.training.evaluation.metrics import Outcomes
 from peft_sp.training.evaluation.out_of_fold import (
     COLUMNS,
     Calibrated,
+    called_figures,
     probability_figures,
     probability_section,
     table_rows,
@@ -44,6 +46,22 @@ def test_figures_are_those_of_each_group(predicted, calibrated):
     assert 0.5 < right[cut].mean() < 1
 
 
+def test_predicted_signal_peptides_are_counted_by_their_probability():
+    shares = np.zeros((5, len(TYPES)))
+    shares[:, :3] = [[1, 0, 0], [0, 0.9, 0.1], [0.1, 0.9, 0], [0.4, 0, 0.6], [0.005, 0.995, 0]]
+    kinds, labels = np.array([0, 1, 1, 2, 1]), np.array([1, 1, 0, 2, 1])
+    none = np.zeros(5, dtype=np.int64)
+    found = called_figures(Outcomes(np.array(["OTHER"] * 5), labels, kinds, none, none, shares))
+    assert [tuple(band.values()) for band in found["bands_of_called"]] == [
+        (0.5, 1, 0.6, 1.0),
+        (0.85, 2, 0.9, 0.5),
+        (0.99, 1, 0.995, 1.0),
+    ]
+    # Bins of a tenth: 0.6, then 0.9 twice and 0.995 in one.
+    error = (1 * abs(1 - 0.6) + 3 * abs(2 / 3 - 2.795 / 3)) / 4
+    assert found["error_of_called"] == pytest.approx(error, abs=1e-4)
+
+
 def test_a_doubtful_label_is_left_out_of_the_second_loss(predicted, calibrated):
     doubt = np.zeros(len(calibrated.doubt))
     worst = calibrated.outcomes.probabilities[
@@ -55,6 +73,8 @@ def test_a_doubtful_label_is_left_out_of_the_second_loss(predicted, calibrated):
     for every, without in found["loss"].values():
         assert without < every
     text = "\n".join(probability_section({"all": found}))
+    best = found["bands_of_called"][-1]
+    assert f"| 0.99 to 1 | {best['right']:.3f} of {best['proteins']:,} (" in text
     assert (
         f"| all | 1 | {found['loss']['before'][0]:.4f} / {found['loss']['before'][1]:.4f} |" in text
     )

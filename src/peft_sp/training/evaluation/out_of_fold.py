@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,9 @@ COLUMNS = (
 )
 """Of the out-of-fold table; alternative sites stand as in `predictions.tsv`."""
 _ALTERNATIVES = 4
+BANDS = (0.0, 0.5, 0.7, 0.85, 0.95, 0.99, 1.0)
+"""Edges of the probabilities of predicted signal peptides that are counted together: narrower where
+most of them are."""
 _NO_SP = TYPES.index(NO_SP)
 
 
@@ -125,6 +129,7 @@ def probability_figures(folds: Sequence[Calibrated]) -> dict[str, Any]:
             "median_without": _rounded(np.median(any_type[without])) if without.any() else None,
             "error_of_type": _error(own),
             "error_of_site": _site_error(own, sites[rows]),
+            **called_figures(own),
             "doubtful": int((rows & (doubt > DOUBTFUL)).sum()),
             "loss": {
                 key: [_loss(which.take(part)) for part in (rows, sure)]
@@ -134,6 +139,29 @@ def probability_figures(folds: Sequence[Calibrated]) -> dict[str, Any]:
     return found
 
 
+def called_figures(outcomes: Outcomes) -> dict[str, Any]:
+    """What the probability of the type is worth where a signal peptide was predicted.
+
+    Of all proteins, most have none and a probability near 1, which hides the others in a mean.
+    """
+    called = outcomes.take(outcomes.type != _NO_SP)
+    confidence = called.probabilities.max(axis=1)
+    right = called.type == called.true_type
+    band = np.clip(np.searchsorted(BANDS, confidence, side="right") - 1, 0, len(BANDS) - 2)
+    bands = [
+        {
+            "from": BANDS[number],
+            "proteins": int(rows.sum()),
+            "confidence": _rounded(confidence[rows].mean()),
+            "right": _rounded(right[rows].mean()),
+        }
+        for number in range(len(BANDS) - 1)
+        if (rows := band == number).any()
+    ]
+    error = reliability_of(confidence, right).expected_calibration_error
+    return {"error_of_called": _rounded(error) if len(right) else None, "bands_of_called": bands}
+
+
 def probability_section(groups: Mapping[str, Any]) -> list[str]:
     """The figures as Markdown."""
     quality = [
@@ -141,6 +169,7 @@ def probability_section(groups: Mapping[str, Any]) -> list[str]:
             name,
             count_text(own["proteins"]),
             as_text(own["error_of_type"]),
+            as_text(own.get("error_of_called")),
             as_text(own["error_of_site"]),
             "-" if own["median_without"] is None else f"{own['median_without']:.4f}",
             f"{own['expected']:,.0f} / {own['calls']:,}",
@@ -165,6 +194,7 @@ def probability_section(groups: Mapping[str, Any]) -> list[str]:
                 "proteins",
                 "number",
                 "calibration error of the type",
+                "of predicted signal peptides alone",
                 "of the site",
                 "median P(signal peptide) without one",
                 "sum of P(signal peptide) / predicted",
@@ -172,6 +202,7 @@ def probability_section(groups: Mapping[str, Any]) -> list[str]:
             quality,
         ),
         "",
+        *_bands(groups),
         "Mean negative log likelihood of the types, with all labels / without those that are more "
         "probably wrong than right by the fit:",
         "",
@@ -179,6 +210,33 @@ def probability_section(groups: Mapping[str, Any]) -> list[str]:
             ["proteins", "doubtful labels", "as trained", "every label taken for right", "as used"],
             losses,
         ),
+    ]
+
+
+def _bands(groups: Mapping[str, Any]) -> list[str]:
+    """Predicted signal peptides by the probability of their type; none of earlier versions."""
+    counted = {
+        name: {band["from"]: band for band in own["bands_of_called"]}
+        for name, own in groups.items()
+        if "bands_of_called" in own
+    }
+    if not counted:
+        return []
+    rows = []
+    for low, high in pairwise(BANDS):
+        found = [bands.get(low) for bands in counted.values()]
+        texts = [
+            f"{b['right']:.3f} of {b['proteins']:,} ({b['confidence']:.3f})" if b else "-"
+            for b in found
+        ]
+        rows.append((f"{low:g} to {high:g}", *texts))
+    return [
+        "Predicted signal peptides by the probability of their type: how many of them have this "
+        "type by their label, and in brackets the mean probability. Where the two differ, the "
+        "probability promises too much or too little:",
+        "",
+        *markdown_table(["probability", *counted], rows),
+        "",
     ]
 
 
