@@ -203,7 +203,7 @@ def test_a_pack_of_a_later_format(pack):
 
 def test_an_altered_file_is_refused_with_its_remedy(pack, tmp_path):
     for place, remedy in (
-        (pack("other"), "pip install --force-reinstall --no-deps peft-sp-other"),
+        (pack("other"), "--no-deps peft-sp-other (or the folder or the wheel that it came from"),
         (put_model(tmp_path / "mine"), "get the model again"),
     ):
         name = "other" if "pack_of" in str(place) else place

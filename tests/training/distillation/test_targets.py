@@ -4,6 +4,7 @@ import torch
 
 from peft_sp.biology.alphabet import PAD
 from peft_sp.biology.grammar import grammar
+from peft_sp.errors import ModelError
 from peft_sp.inference.decoding.decoder import Decoder
 from peft_sp.inference.loading import load
 from tests.support.distillation import distilling, windows_of
@@ -80,3 +81,9 @@ def test_each_window_has_the_answer_that_was_given_for_it(recipe, labelled, tmp_
     parts = np.concatenate(windows.targets.states)
     rows = [len(windows) - 1, 3, len(labelled) + 5, 3]
     np.testing.assert_array_equal(windows.targets.of(rows)[0].numpy(), parts[rows])
+
+
+def test_a_teacher_that_cannot_be_used_names_the_recipe_s_options(recipe, tmp_path):
+    for option, value in (("teacher_backbone", "esm2-8M"), ("teacher_precision", "bfloat16")):
+        with pytest.raises(ModelError, match=f"^teacher: .*leave out distillation.{option}$"):
+            windows_of(distilling(recipe, **{option: value}), tmp_path)

@@ -299,7 +299,10 @@ def _remedy(model: Model) -> str:
     if model.source == "hub":
         return hub.remedy(model.name)
     if model.source == "pack":
-        return f"pip install --force-reinstall --no-deps {model.package}"
+        return (
+            f"install the pack again: pip install --force-reinstall --no-deps {model.package} (or "
+            "the folder or the wheel that it came from in place of the name)"
+        )
     return f"get the model again, or write a new {checksums.MANIFEST} if the change is yours"
 
 

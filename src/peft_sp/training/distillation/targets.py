@@ -8,6 +8,7 @@ is the cross-entropy of its own paths with theirs (Hinton et al. 2015; for chain
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -21,7 +22,7 @@ from torch import Tensor
 
 from peft_sp.biology.alphabet import PAD
 from peft_sp.biology.grammar import TYPES, WINDOW, grammar
-from peft_sp.errors import OutputError
+from peft_sp.errors import ModelError, OutputError
 from peft_sp.inference.backends import Backend
 from peft_sp.inference.batching import compute
 from peft_sp.inference.loading import load
@@ -119,10 +120,15 @@ def teacher_targets(
 
 def _backends(teachers: Sequence[Teacher], options: Distillation) -> list[Backend]:
     backbone, precision = options.teacher_backbone, options.teacher_precision
-    return [
-        load(teacher.directory, backbone=backbone, precision=precision).backend
-        for teacher in teachers
-    ]
+    try:
+        return [
+            load(teacher.directory, backbone=backbone, precision=precision).backend
+            for teacher in teachers
+        ]
+    except ModelError as error:
+        # It names options of commands that predict; here they are the recipe's.
+        text = re.sub(r"--(backbone|precision)", r"distillation.teacher_\1", str(error))
+        raise ModelError(f"teacher: {text}") from None
 
 
 def _done(part: Path) -> int:
