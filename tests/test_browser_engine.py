@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 from peft_sp.biology.alphabet import batches
 from peft_sp.biology.grammar import TYPES, grammar
+from peft_sp.biology.notes import warning_kinds
 from peft_sp.biology.organism import Organism
+from peft_sp.biology.prediction import Prediction, Protein
 from peft_sp.errors import InputError
 from peft_sp.inference.decoding.decoder import Decoder
 from peft_sp.inference.loading import load
@@ -102,6 +104,7 @@ def read_by_the_command(directory: Path, content: bytes, skip: bool = False):
 IN_HEADERS = [
     *(b">", b"#", b";", b" ", b"\t", b"a", b"b c", b"'", b'"', b"\\", b"=", b"_", b"a_2", b"P1;X"),
     *("é".encode(), "😀".encode(), "\u2028".encode(), "\u200b".encode(), "\ufeff".encode()),
+    *("\u202e".encode(), "\U000e0041".encode(), "\xad".encode(), "\u0600".encode()),
     *("\xa0".encode(), "\x85".encode(), "ſ".encode(), "字".encode()),
     *(b"\xe9", b"\x81", b"\xff", b"\xed\xa0\x80", b"\xe2\x82", b"\x00", b"\x1b", b"\x1c"),
     *(b"A|EUKARYA|SP|0", b"OX=9606 ", b"OX=562", b"TaxID=10", b"OS=Homo sapiens"),
@@ -140,6 +143,7 @@ def test_whatever_is_pasted_is_read_as_the_command_reads_it(page, tmp_path_facto
 
 
 GOOD = b">a caf\xc3\xa9\nMKTAYIAKQR\n>a\nMKL*AA-\n"
+ODD = b">c\x1b\nMKT\n>b\nM" + b"X" * 9 + b"\n"
 LONE = b">a\nMKT\n>b\rMKV\nMAA\n"
 AS_FILES = {
     "gzip": gzip.compress(GOOD),
@@ -167,6 +171,8 @@ AS_FILES = {
     "odd spaces": "a\xa0b\u2009'c\U0001f600\n".encode(),
     "a sentence": b"see the file\n>a\nMKT\n",
     "nucleotides of short records": b">a\nACGTACGTACGT\n>b\nGGGCCCAAATTT\n>c\nACG\n",
+    "letters that turn a text": ">a\u202egnp \u2067x\u2069\u200f y\u061cz\n".encode() + b"MKT\n",
+    "unseen letters": ">a\u200bb\xadc \u2065\U000e0041d\ufeff\u0600\nMKT\n".encode(),
     "a long header": b">" + b"x" * 3000 + b"\nM1\n",
     "a long word": b"y" * 3000 + b"\n",
     "three lines": b">A|EUKARYA|SP|0\nMKTAYIAKQRLLL\nSSSSSSSSSOOOO\n",
@@ -296,6 +302,15 @@ def test_all_files_of_two_thousand_proteins_are_the_command_s_bytes(
     for one in (found, expected):
         one["prediction_results.txt"] = re.sub(TIME, "", one["prediction_results.txt"], count=1)
     assert found == expected
+
+
+def test_kinds_of_warnings_are_the_command_s(page, tmp_path):
+    _, read = read_by_the_command(tmp_path, GOOD + ODD)
+    warnings = [warning for protein in read for warning in protein[3]]
+    proteins = [Protein("p", "M", (warning,)) for warning in warnings]
+    kinds = [warning_kinds(Prediction(one, "NO_SP", {})) for one in proteins]
+    assert len(set(kinds)) == 4
+    assert page.evaluate("(given) => probe.kinds(given)", warnings) == [own for (own,) in kinds]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 NOT_STATED = "not stated"
 """What stands for a licence that a model does not name."""
+TURNING = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+"""Invisible characters that turn a text's direction, so that it reads as another; for patterns."""
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:

@@ -9,6 +9,7 @@ import pytest
 from peft_sp.biology import notes
 from peft_sp.biology.organism import Organism
 from peft_sp.biology.prediction import Prediction, Protein
+from peft_sp.io.fasta import open_input
 from tests.support.predictions import by_type
 
 SEQUENCE = "MKKTAIAIAVALAGFATVAQAAPKDNTWYTGAKLGWSQYHDTGFINNN"
@@ -91,7 +92,7 @@ def test_notes_stand_in_the_order_of_the_protein_first():
     assert replace(made, notes=found).warnings == ("1 gap(s) removed", *expected)
 
 
-def test_kinds_of_warnings_are_the_notes_and_one_word_for_all_changes():
+def test_kinds_of_warnings_are_the_notes_and_what_was_changed():
     protein = Protein("p", SEQUENCE)
     changed = replace(protein, warnings=("1 J read as X", "2 gap(s) removed"))
     found = [
@@ -101,3 +102,23 @@ def test_kinds_of_warnings_are_the_notes_and_one_word_for_all_changes():
     ]
     both = (notes.NOT_M, notes.PARTIAL)
     assert found == [(), both, (notes.CHANGED,), (*both, notes.CHANGED)]
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        (">a\n>a\nMKT\n", (notes.RENAMED,)),
+        (">a\n>#a\nMKT-J\n", (notes.HEADER_CHANGED, notes.CHANGED, notes.RENAMED)),
+        (">a\n>b\x1b\n#x\nMKT\n", (notes.HEADER_CHANGED, notes.COMMENTS)),
+        (">a\n>b\n" + "X" * 9, (notes.MOSTLY_UNKNOWN,)),
+        (">a\n>b\n" + "ACGT" * 9, (notes.LIKE_NUCLEOTIDES,)),
+    ],
+)
+def test_each_warning_of_a_reader_has_its_kind(text, kinds, tmp_path):
+    path = tmp_path / "in.faa"
+    path.write_text(text.replace("\n", "\nMKTAYIAKQRQISFVKSHFSRQ\n", 1))
+    with open_input([path]) as source:
+        source.survey()
+        first, second = source.proteins()
+    assert not first.warnings
+    assert notes.warning_kinds(Prediction(second, "NO_SP", by_type(0.9, 0.1))) == kinds

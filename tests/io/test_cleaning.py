@@ -120,7 +120,7 @@ def test_the_title_of_pir_is_no_sequence():
         ("sp|P1|X_Y OS=Homo sapiens", "sp|P1|X_Y OS=Homo sapiens", ()),
         ("Ωmega protein é", "Ωmega protein é", ()),
         ("a\u2028b\x85c\x0bd\x1ee", "a b c d e", ()),
-        ("a\x00\x1b[2Jb", "a  [2Jb", ("header: 2 control character(s) read as spaces",)),
+        ("a\x00\x1b[2Jb", "a  [2Jb", ("header: 2 invisible character(s) read as spaces",)),
         ("", "unnamed", ("header: empty; called unnamed",)),
         (" \t ", "unnamed", ("header: empty; called unnamed",)),
         (
@@ -128,7 +128,13 @@ def test_the_title_of_pir_is_no_sequence():
             "café “x”",
             ("header: 3 byte(s) that are no UTF-8 read as Windows-1252",),
         ),
-        ("a\ud800b", "a b", ("header: 1 control character(s) read as spaces",)),
+        (
+            "a\u202egnp b\u2069 c\u061c",
+            "a gnp b  c",
+            ("header: 3 invisible character(s) read as spaces",),
+        ),
+        ("a\u200b b\xad\ufeffc", "a  b  c", ("header: 3 invisible character(s) read as spaces",)),
+        ("a\ud800b", "a b", ("header: 1 invisible character(s) read as spaces",)),
         ("># a", "a", ("header: '>' at its beginning left out",)),
         (
             "#",

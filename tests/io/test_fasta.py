@@ -79,7 +79,7 @@ def test_input_as_it_comes(write, content, expected):
     ("content", "header", "sequence", "warning"),
     [
         (b">caf\xe9 protein\nMKT\n", "café protein", "MKT", "1 byte(s) that are no UTF-8"),
-        (b">a\x00b\nMKT\n", "a b", "MKT", "1 control character(s)"),
+        (b">a\x00b\nMKT\n", "a b", "MKT", "1 invisible character(s)"),
         (b">\nMKT\n", "unnamed", "MKT", "empty; called unnamed"),
         (b">>a\nMKT\n", "a", "MKT", "'>' at its beginning left out"),
         (b">a\nMKT\n#AAA\nAY\n", "a", "MKTAY", "1 comment line(s) left out"),

@@ -214,7 +214,7 @@ def test_a_control_character_makes_no_other_encoding(content, tmp_path):
     path = tmp_path / "in"
     path.write_bytes(content)
     if content[:1] == b">":
-        assert "control character" in next(read_fasta(path)).warnings[0]
+        assert "invisible character" in next(read_fasta(path)).warnings[0]
     else:
         with pytest.raises(InputError, match="no text"):
             next(read_fasta(path))

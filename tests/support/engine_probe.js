@@ -71,6 +71,9 @@ export async function write([text, organism]) {
   return files(facts, predictions, reader, { organism, directory: "results", unusable, time: new Date() });
 }
 
+// Kinds of warnings, by which the table filters.
+export const kinds = (warnings) => warnings.map((one) => new Predictions(facts).kind(one));
+
 // A whole job of the engine, as the page has it.
 export async function run(request) {
   engine ??= await start(facts);

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from peft_sp.biology.alphabet import KYTE_DOOLITTLE, N_TERMINAL, encode, hydropathy_peaks
+from peft_sp.biology.alphabet import KYTE_DOOLITTLE, N_TERMINAL, UNKNOWN, encode, hydropathy_peaks
 from peft_sp.biology.grammar import NO_SP
 from peft_sp.biology.organism import Organism
 from peft_sp.biology.prediction import Prediction
@@ -24,8 +24,25 @@ OF_ANOTHER = {
     Organism.EUKARYA: "of a bacterium or archaeon by its header, predicted as eukarya",
 }
 """By the organism that was predicted for."""
-CHANGED = "changed while it was read"
-"""Stands for all warnings of what cleaning changed, whose wordings hold numbers."""
+CHANGED = "sequence changed while it was read"
+HEADER_CHANGED = "header changed while it was read"
+RENAMED = "renamed, as its id occurred before"
+MOSTLY_UNKNOWN = f"mostly {UNKNOWN}: little to predict from"
+LIKE_NUCLEOTIDES = "all letters are those of nucleotides"
+COMMENTS = "comment line(s) left out"
+OF_HEADER, OF_NAME = "header: ", "stands more than once, called "
+"""What is in warnings about a header, and about a name that occurred before."""
+_KINDS = {
+    OF_NAME: RENAMED,
+    OF_HEADER: HEADER_CHANGED,
+    COMMENTS: COMMENTS,
+    MOSTLY_UNKNOWN: MOSTLY_UNKNOWN,
+    LIKE_NUCLEOTIDES: LIKE_NUCLEOTIDES,
+}
+"""Kinds of the warnings that say such a thing; of all others it is `CHANGED`.
+
+A warning's own wording holds numbers and names, and is no kind.
+"""
 LEAST_LEFT = 10
 MEMBRANE, MEMBRANE_HYDROPATHY = 19, 1.6
 """Residues that span a membrane, and their mean hydropathy (Kyte and Doolittle 1982)."""
@@ -50,6 +67,7 @@ def rules() -> dict[str, Any]:
         "littleLeft": LITTLE_LEFT,
         "ofAnother": OF_ANOTHER,
         "changed": CHANGED,
+        "kinds": _KINDS,
         "leastLeft": LEAST_LEFT,
         "membrane": MEMBRANE,
         "membraneHydropathy": MEMBRANE_HYDROPATHY,
@@ -82,8 +100,14 @@ def notes_on(prediction: Prediction, named: Organism | None = None) -> tuple[str
 
 def warning_kinds(prediction: Prediction) -> tuple[str, ...]:
     """The kinds of warning that a prediction has, for those who count or filter."""
-    changed = (CHANGED,) if prediction.protein.warnings else ()
+    if not prediction.protein.warnings:
+        return prediction.notes
+    changed = dict.fromkeys(map(_kind, prediction.protein.warnings))
     return (*prediction.notes, *changed)
+
+
+def _kind(warning: str) -> str:
+    return next((kind for text, kind in _KINDS.items() if text in warning), CHANGED)
 
 
 def is_partial(header: str) -> bool:

@@ -11,8 +11,10 @@ from typing import Any, Literal
 
 from peft_sp.biology.alphabet import RESIDUES, UNKNOWN
 from peft_sp.biology.grammar import DECLARATIONS, ORGANISM_GROUPS, TOPOLOGY, WINDOW
+from peft_sp.biology.notes import COMMENTS, LIKE_NUCLEOTIDES, MOSTLY_UNKNOWN, OF_HEADER
 from peft_sp.biology.prediction import Protein
 from peft_sp.errors import InputError, OptionError, PeftSpError
+from peft_sp.wording import TURNING
 
 UNNAMED = "unnamed"
 NUCLEOTIDE_HINT = "these are nucleotides, not amino acids; translate them first"
@@ -35,7 +37,10 @@ _PIR = re.compile(r"(?:P1|F1|DL|DC|RL|RC|N1|N3|XX);")
 _STRAY_BYTE = re.compile("[\udc80-\udcff]")
 _MARKS = re.compile(r"^[>#\s]+")
 _WHITESPACE = re.compile("[\t-\r\x1c-\x1f\x85\u2028\u2029]")
-_CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x9f\ud800-\udfff]")
+_UNSEEN = (
+    "\xad\u180e\u200b-\u200d\u2060-\u2065\u206a-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
+)
+_CONTROL = re.compile(f"[\x00-\x08\x0e-\x1b\x7f-\x9f{TURNING}{_UNSEEN}\ud800-\udfff]")
 _SIGN = re.compile("[^A-Za-z*.-]")
 """What stands for no residue, gap or stop."""
 
@@ -104,7 +109,7 @@ def clean(
     """
     name, warnings = clean_header(header)
     if comments:
-        warnings = (*warnings, f"{comments} comment line(s) left out")
+        warnings = (*warnings, f"{comments} {COMMENTS}")
     letters = "".join(sequence.split())
     if not (letters.isascii() and letters.isalpha()) and _SIGN.search(letters):
         letters, change = _without_signs(letters, signs_as_x)
@@ -118,9 +123,9 @@ def clean(
     if len(letters) >= LONG_ENOUGH_TO_SUSPECT and looks_like_nucleotides(letters):
         if len(letters) >= LONG_ENOUGH_TO_TELL:
             raise UnusableRecordError(NUCLEOTIDE_HINT)
-        warnings = (*warnings, "all letters are those of nucleotides")
+        warnings = (*warnings, LIKE_NUCLEOTIDES)
     if 2 * letters.count(UNKNOWN, 0, WINDOW) > min(len(letters), WINDOW):
-        warnings = (*warnings, f"mostly {UNKNOWN}: little to predict from")
+        warnings = (*warnings, MOSTLY_UNKNOWN)
     if problem := _more_than_a_sequence(name, letters):
         raise UnusableRecordError(problem)
     return Protein(name, letters, warnings, line)
@@ -202,25 +207,25 @@ def clean_header(header: str) -> tuple[str, tuple[str, ...]]:
     """A header that every file format can hold, on one line and never empty, and warnings.
 
     Bytes that are no UTF-8 (lone surrogates of PEP 383) are read as Windows-1252; tabs and line
-    separators become spaces; other control characters too, and '>' or '#' that would begin the
-    name are left out, with a warning each.
+    separators become spaces; other invisible characters too, and '>' or '#' that would begin
+    the name are left out, with a warning each.
     """
     if header.isprintable() and header[:1] not in (" ", ">", "#", "") and header[-1] != " ":
         return header, ()
     warnings = []
     header, stray = _STRAY_BYTE.subn(_windows_1252, header)
     if stray:
-        warnings.append(f"header: {stray} byte(s) that are no UTF-8 read as Windows-1252")
+        warnings.append(f"{OF_HEADER}{stray} byte(s) that are no UTF-8 read as Windows-1252")
     header, controls = _CONTROL.subn(" ", _WHITESPACE.sub(" ", header))
     if controls:
-        warnings.append(f"header: {controls} control character(s) read as spaces")
+        warnings.append(f"{OF_HEADER}{controls} invisible character(s) read as spaces")
     name = header.strip()
     if name[:1] in (">", "#"):
         # A line that begins so is a header or a comment to those who read the results.
-        warnings.append(f"header: '{name[0]}' at its beginning left out")
+        warnings.append(f"{OF_HEADER}'{name[0]}' at its beginning left out")
         name = _MARKS.sub("", name)
     if not name:
-        warnings.append(f"header: empty; called {UNNAMED}")
+        warnings.append(f"{OF_HEADER}empty; called {UNNAMED}")
     return name or UNNAMED, tuple(warnings)
 
 

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from peft_sp.biology.notes import OF_NAME
 from peft_sp.biology.prediction import Protein
 from peft_sp.errors import ChangedInputError, InputError, OutputError
 from peft_sp.io.cleaning import (
@@ -240,7 +241,7 @@ class FastaInput:
             found = InputError(f"called {own}", path=file, line=protein.line, record=name)
             self._renaming = str(found)
         kind = "header" if self._whole_headers else "id"
-        warning = f"{kind} stands more than once, called {own} here"
+        warning = f"{kind} {OF_NAME}{own} here"
         return replace(
             protein,
             header=own + protein.header[len(name) :],

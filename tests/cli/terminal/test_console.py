@@ -34,7 +34,7 @@ RUN = RunInfo(
     cleaned=1,
     renamed=1,
     renaming="a.faa, line 3, record 'a': called a_2",
-    notes={"does not begin with M": 2, "changed while it was read": 1},
+    notes={"does not begin with M": 2, "renamed, as its id occurred before": 1},
     files=("predictions.tsv", "output.json"),
 )
 
@@ -52,9 +52,10 @@ def test_the_notes(capsys, tmp_path):
     notes(RUN, str(tmp_path))
     assert capsys.readouterr().err.splitlines() == [
         f"peft-sp: of an earlier run, and left as they were in {tmp_path}: plots/",
-        "peft-sp: organisms by header: eukarya 1, other 0, undecided 2 (predicted as other)",
-        "peft-sp: proteins with a warning: 2 (changed while it was read: 1, does not "
-        "begin with M: 2); see the column warnings in "
+        "peft-sp: organisms by header: eukarya 1, other 0, undecided 2 (predicted as other; if "
+        "they are of eukaryotes, give --organism eukarya)",
+        "peft-sp: proteins with a warning: 2 (does not begin with M: 2, "
+        "renamed, as its id occurred before: 1); see the column warnings in "
         f"{tmp_path / 'predictions.tsv'}",
         "peft-sp: ids that stood before, with a number behind them in the results: 1; the first: "
         "a.faa, line 3, record 'a': called a_2",

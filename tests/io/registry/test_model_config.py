@@ -189,6 +189,7 @@ CHECKSUM = "a SHA-256 checksum of 64 hexadecimal digits"
 INSIDE = "the name of a directory inside the model's own"
 VALUES = [
     ({"name": 3}, "name is 3; it must be text without control characters"),
+    ({"name": "a\u202eb"}, 'name is "a\\u202eb"; it must be text without control'),
     ({"name": "a\u001b[31mred"}, 'name is "a\\u001b[31mred"; it must be text without control'),
     ({"description": ["a"]}, 'description is ["a"]; it must be text'),
     ({"licence": {}}, "licence is {}; it must be text"),

@@ -164,9 +164,14 @@ def notes(run: RunInfo, directory: str = "") -> None:
 
 
 def by_header(run: RunInfo) -> None:
-    """Say what the headers' organisms are."""
+    """Say what the headers' organisms are, and what to do where they name none."""
     counts = (f"{name} {run.organisms.get(name, 0):,}" for name in (*Organism, UNDECIDED))
-    note(f"organisms by header: {', '.join(counts)} (predicted as other)")
+    remedy = (
+        "; if they are of eukaryotes, give --organism eukarya"
+        if run.organisms.get(UNDECIDED)
+        else ""
+    )
+    note(f"organisms by header: {', '.join(counts)} (predicted as other{remedy})")
 
 
 def of_renamed(run: RunInfo, names: str) -> None:

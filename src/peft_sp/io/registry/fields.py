@@ -18,11 +18,12 @@ from dataclasses import MISSING, dataclass
 from typing import Any, Self
 
 from peft_sp.io.registry.strict_json import FieldError, JsonError, inside, shown
+from peft_sp.wording import TURNING
 
 Check = Callable[[Any, str], Any]
 """Takes a value and the name of its key; returns the field's value or raises FieldError."""
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROL = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{TURNING}]")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 

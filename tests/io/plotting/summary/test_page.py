@@ -60,7 +60,7 @@ def predictions(labelled):
 
 @pytest.fixture(scope="module")
 def page(predictions):
-    return page_of(predictions, source="</title><script>document.title='owned'</script>&")
+    return page_of(predictions, source="</title><script>document.title='owned'</script>&\u202e")
 
 
 def blocks(page, kind):
@@ -120,7 +120,7 @@ def test_nothing_breaks_out_of_the_page(page):
     assert "<script>document" not in page and "<img" not in page
     assert page.split("<style>")[0].count("</title>") == 1
     assert "{{" not in page.split("<script>")[0]
-    assert html.escape("</title><script>document.title='owned'</script>&") in page
+    assert html.escape(r"</title><script>document.title='owned'</script>&\u202e") in page
 
 
 def test_the_page_asks_nothing_of_a_network(page):
@@ -266,7 +266,10 @@ def test_the_table_in_a_browser(page, predictions, tmp_path):
         tmp_path,
     )
     size = len(predictions)
-    assert found["title"] == "Signal peptides of </title><script>document.title='owned'</script>&"
+    assert (
+        found["title"]
+        == r"Signal peptides of </title><script>document.title='owned'</script>&\u202e"
+    )
     assert found["images"] == 0
     for row, prediction in zip(found["shown"], predictions, strict=False):
         assert row[1] == prediction.protein.header and row[2] == prediction.type

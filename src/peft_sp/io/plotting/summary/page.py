@@ -27,6 +27,7 @@ from peft_sp.io.plotting.palette import style_sheet
 from peft_sp.io.plotting.summary import blocks, charts
 from peft_sp.io.plotting.summary.statistics import Statistics
 from peft_sp.io.results.run_info import RunInfo
+from peft_sp.wording import printable
 
 BLOCK = 512
 """Proteins that are packed together, at most."""
@@ -60,7 +61,7 @@ class SummaryWriter:
         self._frames: dict[blocks.FrameKey, int] = {}
         digest = base64.b64encode(hashlib.sha256(_script().encode()).digest()).decode()
         head, self._tail = _read("summary.html").split("{{data}}")
-        values = {"title": html.escape(f"Signal peptides of {run.source}"), "hash": digest}
+        values = {"title": html.escape(_title(run)), "hash": digest}
         if begun is None:
             values["style"] = style_sheet() + _read("table.css") + _read("summary.css")
             file.write(_filled(head, values))
@@ -97,7 +98,7 @@ class SummaryWriter:
         self._file.write(blocks.element("frames", blocks.frames(list(self._frames))))
         predicted = [name for name in types[1:] if counted.types[name]]
         words = {
-            "title": f"Signal peptides of {run.source}",
+            "title": _title(run),
             "subtitle": f"{_proteins(counted.count)}, {run.settings}, {run.tool}",
             "skipped": f"Records that could not be predicted: {run.unusable:,}."
             if run.unusable
@@ -138,6 +139,10 @@ def check_state(state: Mapping[str, Any]) -> None:
     for length, shown in state["frames"]:
         if length not in range(1, WINDOW + 1) or any(n not in range(len(CURVES)) for n in shown):
             raise ValueError("no frame of a picture")
+
+
+def _title(run: RunInfo) -> str:
+    return f"Signal peptides of {printable(run.source)}"
 
 
 def _run(types: Sequence[str], counted: Statistics) -> dict[str, Any]:

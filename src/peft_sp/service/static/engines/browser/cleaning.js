@@ -108,7 +108,7 @@ export class Cleaner {
       controls += 1;
       return " ";
     });
-    if (controls) warnings.push(`header: ${controls} control character(s) read as spaces`);
+    if (controls) warnings.push(`header: ${controls} invisible character(s) read as spaces`);
     let name = strip(spaced);
     if (name[0] === ">" || name[0] === "#") {
       warnings.push(`header: '${name[0]}' at its beginning left out`);

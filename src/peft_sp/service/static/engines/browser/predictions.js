@@ -27,9 +27,15 @@ export class Predictions {
       undecided: organism === null,
     };
     made.notes = this.notes(made, named);
-    made.kinds = protein.warnings.length ? [...made.notes, this.rules.changed] : made.notes;
+    made.kinds = [...made.notes, ...new Set(protein.warnings.map((warning) => this.kind(warning)))];
     made.warnings = [...protein.warnings, ...made.notes];
     return made;
+  }
+
+  /** The kind of a warning of what was changed. */
+  kind(warning) {
+    const found = Object.entries(this.rules.kinds).find(([text]) => warning.includes(text));
+    return found ? found[1] : this.rules.changed;
   }
 
   notes({ undecided, organism, sequence, header, site, probabilities }, named) {
