@@ -128,8 +128,15 @@ def test_a_backbone_that_moved_is_asked_for(tiny_backbone, tmp_path):
     settings = ModelSettings(backbone=str(tmp_path / "backbone"), tuning=LoRA())
     save_checkpoint(tmp_path / "model", build_model(settings), settings, ModelConfig())
     (tmp_path / "backbone").rename(tmp_path / "elsewhere")
-    with pytest.raises(ModelError, match=r"is no directory, .*; give it with --backbone"):
-        load_checkpoint(tmp_path / "model")
+    card = tmp_path / "model" / "README.md"
+    for text, end in (
+        ("Backbone: see elsewhere.", "--backbone"),
+        ("Give it by `--backbone x`.", f"--backbone (the model's card, {card}, says which)"),
+    ):
+        card.write_text(text)
+        with pytest.raises(ModelError, match=r"is no directory, .*; give it with") as caught:
+            load_checkpoint(tmp_path / "model")
+        assert str(caught.value).endswith(f"; give it with {end}")
     load_checkpoint(tmp_path / "model", str(tmp_path / "elsewhere"))
 
 

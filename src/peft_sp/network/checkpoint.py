@@ -20,7 +20,7 @@ from peft_sp.biology.alphabet import RESIDUES
 from peft_sp.biology.grammar import WINDOW
 from peft_sp.errors import ModelError
 from peft_sp.io.atomic import grant_permissions, write_text
-from peft_sp.io.registry.checksums import CONFIG
+from peft_sp.io.registry.checksums import CARD, CONFIG
 from peft_sp.io.registry.model_config import Backbone, ModelConfig
 from peft_sp.io.registry.regular import open_regular
 from peft_sp.network.backbone_files import first_line, require_published
@@ -106,7 +106,7 @@ def load_checkpoint(
             _require_student(path / ENCODER, settings.student)
         if backbone is not None:
             settings = settings.model_copy(update={"backbone": backbone})
-        model = _built(settings, backbones, "" if backbone else "; give it with --backbone")
+        model = _built(settings, backbones, "" if backbone else _remedy(path))
         expected = None if config.backbone is None else config.backbone.sha256
         if expected != model.backbone_hash:
             raise ModelError(
@@ -146,6 +146,18 @@ def _first_problem(error: ValidationError) -> str:
         )
     place = ".".join(map(str, ("settings", *first["loc"])))
     return f"{place}: {first['msg'].removeprefix('Value error, ')}"
+
+
+def _remedy(directory: Path) -> str:
+    """What to do where a model's backbone is not found; its card may say where it comes from."""
+    card = directory / CARD
+    try:
+        says = card.is_file() and "--backbone" in card.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        says = False
+    return "; give it with --backbone" + (
+        f" (the model's card, {card}, says which)" if says else ""
+    )
 
 
 def _built(settings: ModelSettings, backbones: Backbones | None, remedy: str) -> SignalPeptideModel:
