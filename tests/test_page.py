@@ -212,6 +212,33 @@ def test_a_picture_is_saved_in_the_colours_of_paper(results):
     assert int.from_bytes(content[16:20]) == int(3 * width)
 
 
+def test_on_a_phone_a_picture_says_that_it_goes_on_and_its_buttons_stand_beside_their_words(
+    results,
+):
+    hint = results.locator(".picture-card .sideways")
+    wide = results.viewport_size
+    assert not hint.is_visible()
+    results.set_viewport_size(PHONE)
+    try:
+        assert hint.is_visible()
+        assert (
+            results.evaluate(
+                "() => { const box = document.getElementById('picture'); "
+                "return box.scrollWidth > box.clientWidth && "
+                "getComputedStyle(box).backgroundImage.split('linear-gradient').length; }"
+            )
+            == 5
+        )
+        words, svg, png = (
+            results.locator(f".picture-card .together > *:nth-child({n})").bounding_box()
+            for n in (1, 2, 3)
+        )
+        assert svg["y"] == png["y"] <= words["y"] < svg["y"] + svg["height"]
+        assert results.evaluate("() => document.documentElement.scrollWidth") == PHONE["width"]
+    finally:
+        results.set_viewport_size(wide)
+
+
 def test_command_model_citation_and_link_stand_beside_the_results(results, address, open_page):
     command = results.text_content("#command")
     assert command.startswith("peft-sp predict ") and "--organism auto" in command

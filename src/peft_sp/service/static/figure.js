@@ -45,7 +45,7 @@ export class Figure {
     const { y } = this.frame, ends = { y1: scale(y)(0), y2: scale(y)(1) };
     this.guide = svgElement("line", { ...ends, x1: 0, x2: 0, stroke: paint("faint"), "stroke-width": 0.7, visibility: "hidden" });
     const shown = this.svg.cloneNode(true);
-    shown.style.maxWidth = this.svg.style.maxWidth;
+    shown.style.cssText = this.svg.style.cssText;
     shown.append(this.guide);
     this.shown = shown;
     this.target.replaceChildren(shown);

@@ -196,7 +196,7 @@ def _warnings(counted: Statistics) -> str:
     if not counted.warned:
         return ""
     kinds_of_them = ", ".join(
-        f'<button type="button" data-warning="{html.escape(kind)}">{html.escape(kind)}</button>: '
+        f'<a href="#proteins-title" data-warning="{html.escape(kind)}">{html.escape(kind)}</a>: '
         f"{number:,}"
         for kind, number in counted.warnings.most_common()
     )

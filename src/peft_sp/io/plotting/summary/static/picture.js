@@ -108,6 +108,7 @@ export function pictureOf(drawing, columns, i, data, profile) {
   const label = [texts.header, texts.call, texts.types].join(". ");
   const svg = svgElement("svg", { viewBox: `0 0 ${data.width} ${data.height}`, role: "img", "aria-label": label });
   svg.style.maxWidth = `${1.5 * data.width}px`;
+  svg.style.setProperty("--drawn", `${data.width}px`); // as wide as it is drawn, all letters can be read
   svg.append(...drawn(shapes, drawing));
   return svg;
 }

@@ -54,12 +54,11 @@ function filters(table, columns) {
   };
   show();
   for (const field of [search, kind, warning]) field.addEventListener("input", show);
-  for (const button of document.querySelectorAll("[data-warning]")) {
-    button.addEventListener("click", () => {
+  for (const link of document.querySelectorAll("[data-warning]")) {
+    link.addEventListener("click", () => {
       search.value = kind.value = "";
-      warning.value = run.warnings.indexOf(button.dataset.warning);
+      warning.value = run.warnings.indexOf(link.dataset.warning);
       show();
-      byId("proteins-title").scrollIntoView();
     });
   }
   search.addEventListener("keydown", (event) => {
