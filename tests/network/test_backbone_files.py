@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
 from peft_sp.errors import ModelError
 from peft_sp.network.backbone import load_encoder, weights_hash
 from peft_sp.network.backbone_files import NAMES, REVISIONS, locate, read_config, token_ids
+from tests.support.hub_server import running
 
 
 def test_short_names_hub_ids_and_directories(tiny_backbone):
@@ -148,3 +150,30 @@ def test_a_pipe_in_place_of_a_file_is_not_waited_for(file, copy):
     (copy / file).unlink()
     os.mkfifo(copy / file)
     refused(copy, "it is not a regular file")
+
+
+@pytest.mark.integration
+def test_without_a_network_a_fetched_backbone_is_read_and_another_refused_at_once(
+    tiny_backbone, tmp_path, monkeypatch
+):
+    def use(address):
+        monkeypatch.setattr(constants, "ENDPOINT", address)
+        template = f"{address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    with running() as server:
+        files = {file.name: file.read_bytes() for file in Path(tiny_backbone).iterdir()}
+        names = "lab/tiny", f"lab/tiny@{server.commit('lab/tiny', files)}"
+        use(server.address)
+        there = [weights_hash(load_encoder(name)) for name in names]
+        assert there == [weights_hash(load_encoder(tiny_backbone))] * 2
+    use("http://hub.invalid")
+    assert [weights_hash(load_encoder(name)) for name in names] == there
+    for name in ("lab/other", "lab/tiny@v2"):
+        with pytest.raises(ModelError, match=rf"'{name}' cannot be fetched: hub.invalid is not fo"):
+            read_config(name)

@@ -179,7 +179,8 @@ def test_a_model_has_no_backbone_fetched_but_the_published_ones(
         asked.append(repository)
         raise OSError("no such file")
 
-    monkeypatch.setattr("huggingface_hub.hf_hub_download", ask)
+    for name in ("hf_hub_download", "try_to_load_from_cache"):
+        monkeypatch.setattr(f"huggingface_hub.{name}", ask)
     with pytest.raises(ModelError, match=r"'attacker/beacon' is none of the published.*--backbone"):
         load_checkpoint(tmp_path)
     assert asked == []

@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from peft_sp.errors import ModelError
+from peft_sp.io.registry import hub
 from peft_sp.io.registry.regular import open_regular
 from peft_sp.io.registry.strict_json import FieldError, JsonError, inside, read_json
 from peft_sp.network.encoders import TITLES, Family, family_named, family_of
@@ -238,18 +239,32 @@ def _file(name: str, file: str, needed: bool = True) -> Any:
     if Path(place).is_dir():
         path = Path(place, file)
         return path if needed or path.exists() else None
-    from huggingface_hub import hf_hub_download
+    found = _fetched(name, place, file)
+    if found is None and needed:
+        raise FileNotFoundError(2, "no such file on the hub", file)
+    return found
+
+
+def _fetched(name: str, place: str, file: str) -> Path | None:
+    """A file of a backbone on the hub, None where it has none. Raises ModelError."""
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
     repository, _, revision = place.partition("@")
+    pinned, absent = revision or REVISIONS.get(repository), False
     try:
+        # A path; another object where the hub was known to have no such file; None.
+        known = try_to_load_from_cache(repository, file, revision=pinned)
+        absent = known is not None and not isinstance(known, str)
+        if absent and hub.is_commit(pinned):
+            return None
+        if not isinstance(known, str):
+            hub.require_network()
         # With a commit, a file in the cache is taken without asking the hub.
-        pinned = revision or REVISIONS.get(repository)
         return Path(hf_hub_download(repository, file, revision=pinned))
     except Exception as error:  # the library and its HTTP client raise what they like
-        lacks = isinstance(error, EntryNotFoundError)
-        if lacks and not isinstance(error, LocalEntryNotFoundError):
-            if needed:
-                raise FileNotFoundError(2, "no such file on the hub", file) from None
+        if isinstance(error, EntryNotFoundError):
+            absent = absent or not isinstance(error, LocalEntryNotFoundError)
+        if absent:
             return None
         raise ModelError(f"backbone '{name}' cannot be fetched: {first_line(error)}") from None

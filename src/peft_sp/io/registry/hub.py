@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 from peft_sp.errors import MissingExtraError, ModelError, OutputError
 from peft_sp.io.atomic import write_text
@@ -57,6 +57,32 @@ class Pin:
 def is_id(name: str) -> bool:
     """Whether a model's name is a hub id: `owner/name`, or with a revision `owner/name@v1`."""
     return _ID.fullmatch(name) is not None and not name.endswith(".git")
+
+
+def is_commit(revision: str | None) -> bool:
+    """Whether a revision is a commit, whose files never change."""
+    return revision is not None and _COMMIT.fullmatch(revision) is not None
+
+
+def require_network() -> None:
+    """Raise ConnectionError where the hub's address is not known, as without a network.
+
+    Its library would go on trying for half a minute. Behind a proxy only that need know it.
+    """
+    import socket
+    from urllib.request import getproxies
+
+    from huggingface_hub import constants
+
+    host = urlsplit(constants.ENDPOINT).hostname
+    if host is None or constants.HF_HUB_OFFLINE or getproxies():
+        return
+    try:
+        socket.getaddrinfo(host, None)
+    except OSError as error:
+        raise ConnectionError(
+            f"{host} is not found ({error.strerror}); is there a network?"
+        ) from None
 
 
 def remembered() -> list[Pin]:
@@ -177,6 +203,9 @@ def _fetch(
     def get(file: str) -> Path:
         """Raises FileNotFoundError for a file that the commit does not have, and ModelError."""
         try:
+            known = own.try_to_load_from_cache(repository, file, revision=commit)
+            if force or not isinstance(known, str):
+                require_network()
             # With a commit, a file in the cache is taken without asking the hub.
             return Path(
                 own.hf_hub_download(repository, file, revision=commit, force_download=force)
