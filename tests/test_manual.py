@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from peft_sp.io.registry.lookup import bundled
+from tests.support.commands import peft_sp, rows
 from tests.support.genomes import PROTEIN, spliced
 from tests.support.manual import Runner, blocks, lines
 from tests.support.paths import DATA, ROOT
@@ -176,3 +177,26 @@ def test_what_is_not_run_is_there():
     for page in PAGES_NOT_RUN:
         assert ROOT / page in PAGES, page
     assert {block.language for block in found} >= set(LANGUAGES_NOT_RUN)
+
+
+def test_the_tutorial_shows_what_the_model_finds(shared, tmp_path):
+    """In a proteome, and beside SignalP 6, whose inputs are not in the repository."""
+    page = ROOT / "docs" / "tutorial.md"
+    texts = [block.text.strip() for block in blocks(page)]
+    shutil.copyfile(shared / "data/proteomes/ecoli_proteins.faa", tmp_path / "ecoli.faa")
+    arguments = ("--organism", "other", "--summary", "-o", "results")
+    code, output, errors = peft_sp("predict", "ecoli.faa", *arguments, cwd=tmp_path)
+    assert code == 0, errors
+    assert output.strip() in texts
+    theirs = shared / "formats" / "signalp6_other_petase"
+    table = (theirs / "prediction_results.txt").read_text().splitlines()
+    cells = [line.split("\t") for line in table if not line.startswith("#")]
+    called = {own[0].split()[0]: own[1].replace("OTHER", "NO_SP") for own in cells}
+    own = peft_sp("predict", next(theirs.glob("*.fasta")), "-o", tmp_path / "ours")
+    assert own[0] == 0, own
+    found = {row["id"]: row["type"] for row in rows(tmp_path / "ours" / "predictions.tsv")}
+    differing = [name for name, kind in found.items() if kind != called[name]]
+    (shown,) = (text for text in texts if text.startswith("tournament_wt_115"))
+    *lines_shown, last = shown.splitlines()
+    assert sorted(differing) == sorted(line.split("\t")[0] for line in lines_shown)
+    assert last == f"{len(found) - len(differing)} of {len(found)} have the same type"
