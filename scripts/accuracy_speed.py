@@ -50,6 +50,8 @@ ALIKE = {
     "one LoRA, 8M,\npretrained further": "published-lora-8M-windows",
     "one LoRA, 8M": "published-lora-8M",
     "full fine-tuning, 8M": "published-full-8M",
+    "adapters, 8M": "published-adapter-8M",
+    "prompts, 8M": "published-prompt-8M",
 }
 """Ours that learned from as little as the published ones, as the picture calls them."""
 EUKARYOTIC = {
@@ -147,7 +149,7 @@ def draw(points: list[Point], results: Path) -> bytes:
     """The picture as PNG: on the left what was measured alike, on the right what ships."""
     with pyplot.rc_context(STYLE):
         figure, (alike, ours) = pyplot.subplots(
-            1, 2, figsize=(9.0, 3.6), dpi=150, layout="constrained", width_ratios=(4, 5)
+            1, 2, figsize=(9.0, 4.2), dpi=150, layout="constrained", width_ratios=(4, 5)
         )
         _draw_alike(alike, results)
         for p in points:

@@ -180,8 +180,8 @@ in brackets the standard deviation over the six (`peft-sp crossval RECIPE --prot
 
 {summary}
 
-Of our means over the 16 classes, {above}. Of those over the five big classes, {big}. So what is
-ahead is so by small classes, above all by the type III signal peptides of archaea,
+Of our means over the 16 classes, {above}. Of those over the five big classes, {big}. The
+class in which SignalP 6.0 is furthest behind is small: the type III signal peptides of archaea,
 {proteins} proteins. Means over the other 15 classes: {without}.
 Differences that are small against the standard deviations say little. {lora} is the printed mean of
 LoRA; from the results that are stored with its code it is {stored}.{three}
